@@ -1,0 +1,28 @@
+//! The loop that serves the host's commands.
+
+use crate::engine::Engine;
+use crate::hostcall::{self, Answer, Order};
+use wrt_abi::{Command, Reply};
+
+/// Serves commands for ever; the host ends the VM by not resuming it.
+pub fn serve(mut engine: impl Engine, first: Order) -> ! {
+    let mut order = first;
+    loop {
+        let Order { command, words, payload_len, mut payload } = order;
+        let answer = match command {
+            Some(Command::Load) => engine.load(words[0], words[1], words[2], &mut payload),
+            Some(Command::Instantiate) => engine.instantiate(words[0], &mut payload),
+            Some(Command::FindFunction) => {
+                engine.find_function(words[0], payload_len, &mut payload)
+            }
+            Some(Command::Call) => engine.call(words[0], words[1], &mut payload),
+            Some(Command::FindMemory) => engine.find_memory(words[0], payload_len, &mut payload),
+            Some(Command::LocateMemory) => engine.locate_memory(words[0]),
+            Some(Command::ReadGlobal) => engine.read_global(words[0], payload_len, &mut payload),
+            Some(Command::Register) => engine.register(words[0], payload_len, &mut payload),
+            Some(Command::ListExports) => engine.list_exports(words[0], words[1], &mut payload),
+            None => Answer::new(Reply::Failed, [0; 3]),
+        };
+        order = hostcall::done(answer, payload);
+    }
+}

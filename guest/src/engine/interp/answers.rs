@@ -1,0 +1,109 @@
+//! wasmi's errors as answers to the host.
+
+use crate::hostcall::{Answer, Payload};
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use wasmi::errors::{ErrorKind, InstantiationError, LinkerError, MemoryError, TableError};
+use wasmi::{Error, TrapCode};
+use wrt_abi::wire::Writer;
+use wrt_abi::{Reply, TrapKind};
+
+/// [`Reply::Failed`] with a reason.
+pub fn failed(payload: &mut Payload, reason: &str) -> Answer {
+    with_text(payload, Reply::Failed, [0; 3], reason)
+}
+
+/// An answer whose payload is plain text, cut to what fits.
+pub fn with_text(payload: &mut Payload, reply: Reply, words: [u64; 3], text: &str) -> Answer {
+    let buffer = payload.bytes();
+    let payload_len = text.len().min(buffer.len());
+    buffer[..payload_len].copy_from_slice(&text.as_bytes()[..payload_len]);
+    Answer { reply, words, payload_len }
+}
+
+/// [`Reply::InvalidModule`], with the offset where the validator knows it.
+pub fn invalid_module(payload: &mut Payload, error: &Error) -> Answer {
+    let (offset, reason) = match error.kind() {
+        ErrorKind::Wasm(error) => (error.offset() as u64, String::from(error.message())),
+        other => (u64::MAX, other.to_string()),
+    };
+    with_text(payload, Reply::InvalidModule, [offset, 0, 0], &reason)
+}
+
+/// [`Reply::Unlinkable`], if the error is about an import.
+pub fn unlinkable(payload: &mut Payload, error: &Error) -> Option<Answer> {
+    let (name, reason) = match error.kind() {
+        ErrorKind::Linker(LinkerError::MissingDefinition { name, ty }) => (
+            name,
+            format!("unknown import: nothing defines it (wanted: {})", super::exports::kind(ty)),
+        ),
+        ErrorKind::Linker(LinkerError::InvalidTypeDefinition { name, expected, found }) => {
+            (name, format!("incompatible import type: wanted {expected:?}, found {found:?}"))
+        }
+        ErrorKind::Instantiation(error) => match error {
+            InstantiationError::ImportTypeMismatch { name, .. }
+            | InstantiationError::GlobalTypeMismatch { name, .. }
+            | InstantiationError::FuncTypeMismatch { name, .. }
+            | InstantiationError::TableTypeMismatch { name, .. }
+            | InstantiationError::MemoryTypeMismatch { name, .. } => {
+                (name, format!("incompatible import type: {error}"))
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut writer = Writer::new(payload.bytes());
+    // Each part is cut to what still fits.
+    let _ = writer.bytes_truncated(name.module().as_bytes());
+    let _ = writer.bytes_truncated(name.name().as_bytes());
+    let _ = writer.bytes_truncated(reason.as_bytes());
+    let payload_len = writer.len();
+    Some(Answer { reply: Reply::Unlinkable, words: [0; 3], payload_len })
+}
+
+/// Whether instantiation failed because a memory was refused.
+pub fn is_memory_refusal(error: &Error) -> bool {
+    let refused = |error: &MemoryError| {
+        matches!(
+            error,
+            MemoryError::ResourceLimiterDeniedAllocation | MemoryError::OutOfSystemMemory
+        )
+    };
+    match error.kind() {
+        ErrorKind::Memory(error) => refused(error),
+        ErrorKind::Instantiation(InstantiationError::FailedToInstantiateMemory(error)) => {
+            refused(error)
+        }
+        _ => false,
+    }
+}
+
+/// The trap that an error stands for, if it is one.
+pub fn trap_kind(error: &Error) -> Option<TrapKind> {
+    if let Some(code) = error.as_trap_code() {
+        return Some(match code {
+            TrapCode::UnreachableCodeReached => TrapKind::Unreachable,
+            TrapCode::MemoryOutOfBounds => TrapKind::MemoryOutOfBounds,
+            TrapCode::TableOutOfBounds => TrapKind::TableOutOfBounds,
+            TrapCode::IndirectCallToNull => TrapKind::IndirectCallToNull,
+            TrapCode::IntegerDivisionByZero => TrapKind::IntegerDivisionByZero,
+            TrapCode::IntegerOverflow => TrapKind::IntegerOverflow,
+            TrapCode::BadConversionToInteger => TrapKind::BadConversionToInteger,
+            TrapCode::StackOverflow => TrapKind::StackOverflow,
+            TrapCode::BadSignature => TrapKind::BadSignature,
+            // Fuel is off: host code and the clock bound a program, not a count.
+            TrapCode::OutOfFuel => TrapKind::Host,
+            TrapCode::GrowthOperationLimited | TrapCode::OutOfSystemMemory => TrapKind::OutOfMemory,
+        });
+    }
+    match error.kind() {
+        ErrorKind::Message(_) | ErrorKind::Host(_) => Some(TrapKind::Host),
+        ErrorKind::Table(
+            TableError::InitOutOfBounds | TableError::CopyOutOfBounds | TableError::FillOutOfBounds,
+        )
+        | ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
+            Some(TrapKind::TableOutOfBounds)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! Trap reports: what happened, and in which functions.
+
+use crate::hostcall::{Answer, Payload};
+use alloc::string::{String, ToString as _};
+use wasmi::errors::ErrorKind;
+use wasmi::{Error, Module, Store};
+use wasmparser::{BinaryReader, Name, NameSectionReader};
+use wrt_abi::report::{Frame, TrapReport};
+use wrt_abi::wire::Writer;
+use wrt_abi::{Reply, TrapKind};
+
+/// [`Reply::Trap`] with a [`TrapReport`] of the frames that wasmi left behind.
+pub fn report<T>(
+    payload: &mut Payload,
+    kind: TrapKind,
+    error: &Error,
+    store: &Store<T>,
+    modules: &[Module],
+) -> Answer {
+    let message = match error.kind() {
+        ErrorKind::Message(text) => String::from(&**text),
+        // The kind says it all.
+        ErrorKind::TrapCode(_) => String::new(),
+        other => other.to_string(),
+    };
+    let (frames, depth) = store.trap_frames();
+    let mut writer = Writer::new(payload.bytes());
+    // A report that does not fit ends early: the host shows what it got.
+    let _ = TrapReport::begin(&mut writer, message.as_bytes(), u32::try_from(depth).unwrap_or(0));
+    for frame in frames {
+        let place = modules
+            .iter()
+            .enumerate()
+            .find_map(|(number, module)| Some((number, module, module.function_index(frame)?)));
+        let Some((number, module, function)) = place else { continue };
+        let name = function_name(module, function).unwrap_or_default();
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        if (Frame { module: number, function, name: name.as_bytes() }).write(&mut writer).is_err() {
+            break;
+        }
+    }
+    let payload_len = writer.len();
+    Answer { reply: Reply::Trap, words: [kind as u64, 0, 0], payload_len }
+}
+
+/// The function's name from the module's name section, if it has one.
+fn function_name(module: &Module, function: u32) -> Option<&str> {
+    let section = module.custom_sections().find(|section| section.name() == "name")?;
+    let names = NameSectionReader::new(BinaryReader::new(section.data(), 0));
+    for subsection in names {
+        let Ok(Name::Function(functions)) = subsection else { continue };
+        let naming = functions.into_iter().flatten().find(|naming| naming.index == function);
+        return naming.map(|naming| naming.name);
+    }
+    None
+}

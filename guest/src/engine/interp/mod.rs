@@ -1,0 +1,275 @@
+//! The interpreter: wasmi.
+//!
+//! One wasmi store for the VM's life; modules, instances, functions and memories are kept in
+//! tables whose indices the host uses as numbers.
+
+mod answers;
+mod backtrace;
+mod exports;
+mod limits;
+mod values;
+mod wasi;
+
+use crate::engine::Engine as EngineFace;
+use crate::hostcall::{Answer, Payload};
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use limits::Limits;
+use wasmi::{
+    CompilationMode, Config, Engine, Extern, Func, Instance, Linker, Memory, Module, Store,
+};
+use wrt_abi::wire::{Reader, Writer};
+use wrt_abi::{EngineKind, Reply};
+
+/// Calls that may be live at once. A frame takes 24 bytes, so this is a cap, not a reserve.
+const MAX_CALL_DEPTH: usize = 65_536;
+/// Bytes that the operands and locals of all live calls may take.
+const MAX_VALUE_STACK: usize = 8 << 20;
+
+/// wasmi with all that it has given out numbers for.
+pub struct Interp {
+    engine: Engine,
+    store: Store<Limits>,
+    linker: Linker<Limits>,
+    modules: Vec<Module>,
+    instances: Vec<Instance>,
+    functions: Vec<Func>,
+    memories: Vec<Memory>,
+    /// Numbers of exports that were looked up, by instance and name.
+    known_functions: BTreeMap<(u32, String), u32>,
+    known_memories: BTreeMap<(u32, String), u32>,
+}
+
+impl Interp {
+    /// An engine with every proposal on that wasmi has.
+    pub fn new() -> Self {
+        let mut config = Config::default();
+        config
+            .wasm_multi_memory(true)
+            .wasm_memory64(true)
+            .wasm_custom_page_sizes(true)
+            .wasm_wide_arithmetic(true)
+            .wasm_tail_call(true)
+            .wasm_extended_const(true)
+            .wasm_simd(true)
+            .wasm_relaxed_simd(true)
+            .set_max_recursion_depth(MAX_CALL_DEPTH)
+            .set_max_stack_height(MAX_VALUE_STACK)
+            // Everything is validated at once, each function translated when it is first
+            // called: a large module starts several times faster.
+            .compilation_mode(CompilationMode::LazyTranslation);
+        let engine = Engine::new(&config);
+        let mut store = Store::new(&engine, Limits::new());
+        store.limiter(|limits| limits);
+        let mut linker = Linker::new(&engine);
+        linker.allow_shadowing(true);
+        Self {
+            linker,
+            store,
+            engine,
+            modules: Vec::new(),
+            instances: Vec::new(),
+            functions: Vec::new(),
+            memories: Vec::new(),
+            known_functions: BTreeMap::new(),
+            known_memories: BTreeMap::new(),
+        }
+    }
+
+    fn instance(&self, number: u64) -> Option<Instance> {
+        self.instances.get(usize::try_from(number).ok()?).copied()
+    }
+}
+
+/// Numbers are `u32` on the wire; tables are far shorter, since each entry took an exit.
+fn number_of<T>(table: &[T]) -> u32 {
+    u32::try_from(table.len()).unwrap_or(u32::MAX)
+}
+
+fn name_in(payload: &mut Payload, len: usize) -> Option<String> {
+    Some(core::str::from_utf8(payload.bytes().get(..len)?).ok()?.to_owned())
+}
+
+impl EngineFace for Interp {
+    const KIND: EngineKind = EngineKind::Interp;
+
+    fn load(&mut self, address: u64, len: u64, memory_limit: u64, payload: &mut Payload) -> Answer {
+        self.store.data_mut().set_limit(memory_limit);
+        let (Ok(address), Ok(len)) = (usize::try_from(address), usize::try_from(len)) else {
+            return answers::failed(payload, "a module beyond the address space");
+        };
+        // SAFETY: the host maps `len` bytes at `address`, read-only, for the VM's life. Were
+        // they missing, the fault would end this VM and nothing else.
+        let bytes = unsafe {
+            core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(address), len)
+        };
+        match Module::new(&self.engine, bytes) {
+            Ok(module) => {
+                let number = number_of(&self.modules);
+                self.modules.push(module);
+                Answer::ok(number.into())
+            }
+            Err(error) => answers::invalid_module(payload, &error),
+        }
+    }
+
+    fn instantiate(&mut self, module: u64, payload: &mut Payload) -> Answer {
+        let Some(module) = usize::try_from(module).ok().and_then(|n| self.modules.get(n)) else {
+            return answers::failed(payload, "no such module");
+        };
+        wasi::define_imports(&mut self.linker, module);
+        self.store.data_mut().forget_refusal();
+        match self.linker.instantiate_and_start(&mut self.store, module) {
+            Ok(instance) => {
+                let number = number_of(&self.instances);
+                self.instances.push(instance);
+                Answer::ok(number.into())
+            }
+            Err(error) => self.failure(payload, &error),
+        }
+    }
+
+    fn find_function(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
+        let (Some(instance_handle), Some(name)) = (self.instance(instance), name_in(payload, name))
+        else {
+            return answers::failed(payload, "no such instance");
+        };
+        let Some(func) = instance_handle.get_func(&self.store, &name) else {
+            let other = instance_handle.get_export(&self.store, &name);
+            return exports::not_a(payload, "function", &name, other.as_ref());
+        };
+        let key = (instance as u32, name);
+        let number = *self.known_functions.entry(key).or_insert_with(|| {
+            self.functions.push(func);
+            number_of(&self.functions) - 1
+        });
+        let ty = func.ty(&self.store);
+        let mut writer = Writer::new(payload.bytes());
+        match values::write_type(&mut writer, &ty) {
+            Ok(()) => {
+                let payload_len = writer.len();
+                Answer { reply: Reply::Ok, words: [number.into(), 0, 0], payload_len }
+            }
+            Err(_) => answers::failed(payload, "a function type too long for the mailbox"),
+        }
+    }
+
+    fn call(&mut self, function: u64, count: u64, payload: &mut Payload) -> Answer {
+        let Some(&func) = usize::try_from(function).ok().and_then(|n| self.functions.get(n)) else {
+            return answers::failed(payload, "no such function");
+        };
+        let ty = func.ty(&self.store);
+        let params = self.read_values(count, payload);
+        let params = match params.filter(|params| values::match_types(params, ty.params())) {
+            Some(params) => params,
+            None => return Answer::new(Reply::TypeMismatch, [0; 3]),
+        };
+        let mut results: Vec<_> =
+            ty.results().iter().map(|&ty| wasmi::Val::default_for_ty(ty)).collect();
+        self.store.data_mut().forget_refusal();
+        match func.call(&mut self.store, &params, &mut results) {
+            Ok(()) => self.write_values(&results, payload),
+            Err(error) => self.failure(payload, &error),
+        }
+    }
+
+    fn find_memory(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
+        let (Some(instance_handle), Some(name)) = (self.instance(instance), name_in(payload, name))
+        else {
+            return answers::failed(payload, "no such instance");
+        };
+        let Some(memory) = instance_handle.get_memory(&self.store, &name) else {
+            let other = instance_handle.get_export(&self.store, &name);
+            return exports::not_a(payload, "memory", &name, other.as_ref());
+        };
+        let key = (instance as u32, name);
+        let number = *self.known_memories.entry(key).or_insert_with(|| {
+            self.memories.push(memory);
+            number_of(&self.memories) - 1
+        });
+        Answer::ok(number.into())
+    }
+
+    fn locate_memory(&mut self, memory: u64) -> Answer {
+        let Some(memory) = usize::try_from(memory).ok().and_then(|n| self.memories.get(n)) else {
+            return Answer::new(Reply::Failed, [0; 3]);
+        };
+        let (data, len) = (memory.data_ptr(&self.store), memory.data_size(&self.store));
+        Answer::new(Reply::Ok, [data.expose_provenance() as u64, len as u64, 0])
+    }
+
+    fn read_global(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
+        let (Some(instance), Some(name)) = (self.instance(instance), name_in(payload, name)) else {
+            return answers::failed(payload, "no such instance");
+        };
+        let Some(global) = instance.get_global(&self.store, &name) else {
+            let other = instance.get_export(&self.store, &name);
+            return exports::not_a(payload, "global", &name, other.as_ref());
+        };
+        let value = global.get(&self.store);
+        self.write_values(&[value], payload)
+    }
+
+    fn register(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
+        let (Some(instance), Some(name)) = (self.instance(instance), name_in(payload, name)) else {
+            return answers::failed(payload, "no such instance");
+        };
+        let exports: Vec<(String, Extern)> = instance
+            .exports(&self.store)
+            .map(|export| (export.name().to_owned(), export.into_extern()))
+            .collect();
+        for (export, item) in exports {
+            // Shadowing is allowed, so that a name can be registered again.
+            if self.linker.define(&name, &export, item).is_err() {
+                return answers::failed(payload, "cannot register this name");
+            }
+        }
+        Answer::ok(0)
+    }
+
+    fn list_exports(&mut self, instance: u64, first: u64, payload: &mut Payload) -> Answer {
+        let Some(instance) = self.instance(instance) else {
+            return answers::failed(payload, "no such instance");
+        };
+        exports::list(&self.store, instance, usize::try_from(first).unwrap_or(usize::MAX), payload)
+    }
+}
+
+impl Interp {
+    fn read_values(&mut self, count: u64, payload: &mut Payload) -> Option<Vec<wasmi::Val>> {
+        let mut reader = Reader::new(payload.bytes());
+        (0..count).map(|_| values::read(&mut reader, &mut self.store, &self.functions)).collect()
+    }
+
+    fn write_values(&mut self, values: &[wasmi::Val], payload: &mut Payload) -> Answer {
+        let mut writer = Writer::new(payload.bytes());
+        for value in values {
+            if values::write(&mut writer, value, &self.store, &mut self.functions).is_err() {
+                return answers::failed(payload, "more results than the mailbox holds");
+            }
+        }
+        let payload_len = writer.len();
+        Answer { reply: Reply::Ok, words: [values.len() as u64, 0, 0], payload_len }
+    }
+
+    /// Turns the error of a running program into an answer.
+    fn failure(&mut self, payload: &mut Payload, error: &wasmi::Error) -> Answer {
+        if let Some(code) = error.i32_exit_status() {
+            return Answer::new(Reply::Exit, [u64::from(code.cast_unsigned()), 0, 0]);
+        }
+        if let Some(answer) = answers::unlinkable(payload, error) {
+            return answer;
+        }
+        if let (true, Some((wanted, allowed))) =
+            (answers::is_memory_refusal(error), self.store.data().refusal())
+        {
+            return Answer::new(Reply::LimitExceeded, [wanted, allowed, 0]);
+        }
+        match answers::trap_kind(error) {
+            Some(kind) => backtrace::report(payload, kind, error, &self.store, &self.modules),
+            None => answers::failed(payload, &alloc::format!("{error}")),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The guest kernel: what runs inside a wrt-vm VM.
+//!
+//! There is no operating system here. A privileged stub of a few instructions
+//! ([`arch`]) turns exceptions into exits; everything else is this runtime, which runs
+//! unprivileged: a heap ([`heap`]), a Wasm engine ([`engine`]) and a loop that serves the
+//! host's commands ([`command`]). All words to and from the host go through one mailbox
+//! ([`hostcall`]).
+//!
+//! Whatever the runtime does, the host must survive it: nothing here is trusted.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod arch;
+mod command;
+mod engine;
+mod heap;
+mod hostcall;
+mod panic;
+
+use engine::{Engine as _, interp::Interp};
+
+/// First Rust code to run; the architecture's entry calls it on the runtime's stack.
+extern "C" fn runtime_main() -> ! {
+    let first = hostcall::ready(Interp::KIND);
+    command::serve(Interp::new(), first)
+}

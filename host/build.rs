@@ -1,0 +1,22 @@
+//! Builds the guest image that the library embeds.
+
+use anyhow::{Context as _, Result};
+use std::path::PathBuf;
+use wrt_guest_builder::{Arch, Builder};
+
+fn main() -> Result<()> {
+    let name = std::env::var("CARGO_CFG_TARGET_ARCH")?;
+    let arch = Arch::from_name(&name)
+        .with_context(|| format!("wrt-vm has no guest kernel for {name} yet"))?;
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").context("OUT_DIR is not set")?);
+    // One guest for all profiles and feature sets of the host: it is the same program, and
+    // takes a minute to optimise.
+    let shared = out.ancestors().nth(4).unwrap_or(&out).join("guest");
+    let builder = Builder::new(shared);
+    for input in builder.inputs() {
+        println!("cargo::rerun-if-changed={}", input.display());
+    }
+    let image = builder.build(arch)?;
+    println!("cargo::rustc-env=WRT_GUEST_IMAGE={}", image.display());
+    Ok(())
+}

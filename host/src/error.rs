@@ -1,0 +1,263 @@
+//! What can go wrong, by whose fault, and what to do about it.
+
+use crate::hypervisor::{Exit, Gpa, HypervisorError};
+use std::fmt;
+use std::time::Duration;
+use thiserror::Error;
+use wrt_abi::TrapKind;
+
+/// Any error of this library.
+///
+/// Errors of one call leave the VM usable; after [`Error::Ended`] and
+/// [`Error::Interrupted`] it needs a [`reset`](crate::MicroVm::reset).
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The hypervisor is missing or refused.
+    #[error(transparent)]
+    Hypervisor(#[from] HypervisorError),
+    /// The host has no memory or address space for the guest.
+    #[error("cannot get memory for the guest: {0}")]
+    Memory(std::io::Error),
+    /// The module's bytes could not be read.
+    #[error("cannot read {name}: {source}")]
+    Read {
+        /// The file, or what stands for it.
+        name: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The bytes are no WebAssembly module.
+    #[error("not a WebAssembly module: {0}")]
+    NotWasm(String),
+    /// The module does not pass validation.
+    #[error("invalid module{}: {reason}", At(*offset))]
+    InvalidModule {
+        /// Where, in bytes from the start, if that is known.
+        offset: Option<u64>,
+        /// Why.
+        reason: String,
+    },
+    /// An import that nothing provides, or with another type.
+    #[error("cannot link import `{module}` `{name}`: {reason}")]
+    Unlinkable {
+        /// The import's module.
+        module: String,
+        /// The import's name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The module needs more memory than it may have.
+    #[error(
+        "the module needs {} of memory but may have only {}: raise the memory limit",
+        Bytes(*wanted), Bytes(*allowed)
+    )]
+    MemoryLimit {
+        /// Bytes it needs.
+        wanted: u64,
+        /// Bytes it may have.
+        allowed: u64,
+    },
+    /// The module does not export this.
+    #[error("{0}")]
+    NoSuchExport(String),
+    /// Values of other types than the function wants.
+    #[error("{0}")]
+    TypeMismatch(String),
+    /// Wasm code trapped.
+    #[error("{0}")]
+    Trap(Trap),
+    /// The program called `proc_exit`.
+    #[error("the program exited with code {0}")]
+    Exit(i32),
+    /// The call was ended from outside.
+    #[error("{0}")]
+    Interrupted(Interruption),
+    /// The VM is over.
+    #[error("{0}")]
+    Ended(#[from] VmEnd),
+    /// The WASI world could not be set up.
+    #[error("{0}")]
+    Wasi(String),
+    /// The guest refused a command, or a setting makes no sense.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why a call was ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Interruption {
+    /// [`CancelHandle::cancel`](crate::CancelHandle::cancel).
+    #[error("cancelled")]
+    Cancelled,
+    /// A time limit.
+    #[error("timed out")]
+    TimedOut,
+}
+
+/// A trap of Wasm code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// What happened.
+    pub kind: TrapKind,
+    /// More about it; may be empty.
+    pub message: String,
+    /// The innermost functions that were live, innermost first.
+    pub frames: Vec<Frame>,
+    /// How many were live in all.
+    pub depth: u32,
+}
+
+/// A frame of a Wasm backtrace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Number of the module, in the order of loading.
+    pub module: u32,
+    /// Index of the function in it.
+    pub function: u32,
+    /// Its name, if the module has one. Control characters are replaced.
+    pub name: Option<String>,
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wasm trap: {}", self.kind.message())?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        if !self.frames.is_empty() {
+            write!(f, "\nwasm backtrace:")?;
+        }
+        for (number, frame) in self.frames.iter().enumerate() {
+            write!(f, "\n  {number:>3}: ")?;
+            match &frame.name {
+                Some(name) => write!(f, "{name}")?,
+                None => write!(f, "<function {}>", frame.function)?,
+            }
+        }
+        let hidden = (self.depth as usize).saturating_sub(self.frames.len());
+        if hidden > 0 {
+            write!(f, "\n  ... and {hidden} more")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a VM cannot go on. Whatever a guest does ends here, never in a panic of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum VmEnd {
+    /// The runtime in the guest panicked.
+    #[error("the guest kernel panicked: {0}")]
+    Panic(String),
+    /// The runtime needed memory that it may not have.
+    #[error("the guest ran out of memory (it wanted {} more): raise the memory limit", Bytes(*.wanted))]
+    OutOfMemory {
+        /// Size in bytes of the allocation that failed.
+        wanted: u64,
+    },
+    /// The runtime's stack was used up.
+    #[error("the guest kernel's stack overflowed ({exception})")]
+    StackOverflow {
+        /// Where.
+        exception: Exception,
+    },
+    /// The runtime took a processor exception.
+    #[error("the guest kernel crashed: {0}")]
+    Exception(Exception),
+    /// The guest touched memory that it does not have.
+    #[error("the guest {} guest-physical {gpa}, which is not its memory", if *.write { "wrote to" } else { "read from" })]
+    BadAccess {
+        /// Where.
+        gpa: Gpa,
+        /// Whether it wrote.
+        write: bool,
+    },
+    /// The guest stopped in a way that it has no use for.
+    #[error("the guest left the VM by an exit that is not its to use: {0:?}")]
+    BadExit(Exit),
+    /// The guest broke the rules of the mailbox.
+    #[error("the guest broke the hypercall protocol: {0}")]
+    Protocol(String),
+    /// The guest kernel and this library do not fit together.
+    #[error("the guest kernel speaks ABI version {have}, this host wants {want}")]
+    AbiVersion {
+        /// The guest's version.
+        have: u64,
+        /// The host's version.
+        want: u32,
+    },
+    /// The hypervisor failed while the guest ran.
+    #[error("the hypervisor failed: {0}")]
+    Hypervisor(String),
+    /// It was ended earlier.
+    #[error("this VM has ended; reset it to use it again")]
+    Earlier,
+}
+
+/// A processor exception of the guest, as the guest's stub reports it. For people to read:
+/// a hostile guest can forge every word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The exception's name.
+    pub name: &'static str,
+    /// Its number.
+    pub vector: u64,
+    /// Address of the instruction.
+    pub instruction: u64,
+    /// Stack pointer.
+    pub stack: u64,
+    /// Address that was accessed, for a page fault.
+    pub address: Option<u64>,
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at instruction {:#x}", self.name, self.instruction)?;
+        if let Some(address) = self.address {
+            write!(f, ", address {address:#x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A number of bytes as people write it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+        let scaled = |unit: u64| self.0 as f64 / unit as f64;
+        match self.0 {
+            0..1024 => write!(f, "{} B", self.0),
+            1024..0x10_0000 => write!(f, "{:.1} KiB", scaled(1 << 10)),
+            0x10_0000..0x4000_0000 => write!(f, "{:.1} MiB", scaled(1 << 20)),
+            _ => write!(f, "{:.2} GiB", scaled(1 << 30)),
+        }
+    }
+}
+
+/// A duration as people write it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.subsec_millis() == 0 {
+            write!(f, "{} s", self.0.as_secs())
+        } else {
+            write!(f, "{} ms", self.0.as_millis())
+        }
+    }
+}
+
+struct At(Option<u64>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(offset) => write!(f, " at offset {offset:#x}"),
+            None => Ok(()),
+        }
+    }
+}

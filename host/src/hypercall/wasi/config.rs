@@ -1,0 +1,161 @@
+//! What a program gets to see: arguments, environment, directories, standard streams.
+
+use crate::error::Error;
+use std::path::PathBuf;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+/// A program's WASI world. Empty at first: no arguments, no environment, no directory,
+/// nothing to read, and whatever is written is dropped.
+#[derive(Clone, Debug, Default)]
+pub struct WasiConfig {
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    preopens: Vec<Preopen>,
+    stdin: Stdin,
+    stdout: Output,
+    stderr: Output,
+}
+
+#[derive(Clone, Debug)]
+struct Preopen {
+    host: PathBuf,
+    guest: String,
+    read_only: bool,
+}
+
+/// Where a program's standard input comes from.
+#[derive(Clone, Debug, Default)]
+pub enum Stdin {
+    /// Nowhere: it is at its end.
+    #[default]
+    Empty,
+    /// This process's own.
+    Inherit,
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Where a program's standard output or error goes.
+#[derive(Clone, Debug, Default)]
+pub enum Output {
+    /// Nowhere.
+    #[default]
+    Discard,
+    /// This process's own. Each write is passed on at once.
+    Inherit,
+    /// Into a buffer.
+    Capture(OutputBuffer),
+}
+
+/// Captured output; clones share the bytes.
+#[derive(Clone, Debug)]
+pub struct OutputBuffer {
+    pipe: MemoryOutputPipe,
+}
+
+impl OutputBuffer {
+    /// A buffer for at most `capacity` bytes; writing more traps the program.
+    pub fn new(capacity: usize) -> Self {
+        Self { pipe: MemoryOutputPipe::new(capacity) }
+    }
+
+    /// What was written so far.
+    pub fn contents(&self) -> Vec<u8> {
+        self.pipe.contents().to_vec()
+    }
+}
+
+impl WasiConfig {
+    /// An empty world.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an argument. The first is the program's name.
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Opens a directory of the host to the program, under the name `guest`.
+    pub fn dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.preopens.push(Preopen { host: host.into(), guest: guest.into(), read_only: false });
+        self
+    }
+
+    /// As [`Self::dir`], but nothing below can be changed.
+    pub fn read_only_dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.preopens.push(Preopen { host: host.into(), guest: guest.into(), read_only: true });
+        self
+    }
+
+    /// Sets where standard input comes from.
+    pub fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Sets where standard output goes.
+    pub fn stdout(mut self, stdout: Output) -> Self {
+        self.stdout = stdout;
+        self
+    }
+
+    /// Sets where standard error goes.
+    pub fn stderr(mut self, stderr: Output) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// This process's own standard streams.
+    pub fn inherit_stdio(self) -> Self {
+        self.stdin(Stdin::Inherit).stdout(Output::Inherit).stderr(Output::Inherit)
+    }
+
+    pub(super) fn build(&self) -> Result<WasiP1Ctx, Error> {
+        let mut builder = WasiCtxBuilder::new();
+        // File operations run on the vCPU's thread: the guest waits for them anyway, and a
+        // thread pool would cost more than most of them.
+        builder.allow_blocking_current_thread(true).args(&self.args).envs(&self.env);
+        match &self.stdin {
+            Stdin::Empty => &mut builder,
+            Stdin::Inherit => builder.inherit_stdin(),
+            Stdin::Bytes(bytes) => builder.stdin(MemoryInputPipe::new(bytes.clone())),
+        };
+        match &self.stdout {
+            Output::Discard => &mut builder,
+            Output::Inherit => builder.inherit_stdout(),
+            Output::Capture(buffer) => builder.stdout(buffer.pipe.clone()),
+        };
+        match &self.stderr {
+            Output::Discard => &mut builder,
+            Output::Inherit => builder.inherit_stderr(),
+            Output::Capture(buffer) => builder.stderr(buffer.pipe.clone()),
+        };
+        for Preopen { host, guest, read_only } in &self.preopens {
+            let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+            builder.preopened_dir(host, guest, perms).map_err(|error| {
+                Error::Wasi(format!(
+                    "cannot open the directory {} for the program: {}",
+                    host.display(),
+                    error.root_cause()
+                ))
+            })?;
+        }
+        Ok(builder.build_p1())
+    }
+}

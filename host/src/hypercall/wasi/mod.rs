@@ -1,0 +1,96 @@
+//! `Wasi`: preview 1, by `wasmtime-wasi`'s own implementation.
+//!
+//! Its raw functions take the guest's linear memory as a slice, so that the file-system
+//! sandbox, rights and errno come from code that the field already trusts. They are not
+//! wasmtime's public interface: the version is pinned, and `raw` is the only file that
+//! names them.
+
+mod config;
+mod raw;
+
+pub use config::{Output, OutputBuffer, Stdin, WasiConfig};
+
+use super::{Context, Outcome, text};
+use crate::error::Error;
+use crate::hypervisor::Gva;
+use crate::machine::CancelState;
+use std::pin::pin;
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
+use wasmtime_wasi::runtime::{in_tokio, poll_noop};
+use wrt_abi::Status;
+use wrt_abi::mailbox::{REQUEST_ARGS, Response};
+use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId};
+
+/// Bytes that one call may make the host allocate on the guest's behalf.
+const ALLOCATION_MAX: usize = 128 << 20;
+
+/// Arguments of a function.
+pub(super) type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
+
+/// The WASI world of one VM.
+pub(crate) struct Wasi {
+    world: WasiP1Ctx,
+}
+
+impl Wasi {
+    /// A world as configured.
+    ///
+    /// # Errors
+    ///
+    /// When a directory cannot be opened.
+    pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
+        Ok(Self { world: config.build()? })
+    }
+}
+
+/// Serves one function.
+pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<Outcome, Error> {
+    let [index, base, len, arguments @ ..] = *args;
+    let Some(function) = FunctionId::from_index(index) else {
+        return Ok(Outcome::status(Status::Invalid, 0));
+    };
+    let Ok(memory) = context.memory.slice(Gva(base), len) else {
+        return Ok(Outcome::status(Status::Invalid, 0));
+    };
+    let world = &mut context.services.wasi.world;
+    world.set_hostcall_fuel(ALLOCATION_MAX);
+    let mut memory = wiggle::GuestMemory::Unshared(memory);
+    let call = raw::call(world, &mut memory, function, &arguments);
+    match wait(call, function, context.cancel)? {
+        Ok(value) => Ok(Outcome::status(Status::Ok, u64::from(value.cast_unsigned()))),
+        Err(error) => Ok(match error.downcast_ref::<I32Exit>() {
+            Some(&I32Exit(code)) => Outcome::status(Status::Exit, u64::from(code.cast_unsigned())),
+            None => {
+                let response = Response { status: Status::Trap as u32, ..Response::default() };
+                let reason = text::printable(format!("{error:#}").as_bytes());
+                Outcome::Respond(response, reason.into_bytes())
+            }
+        }),
+    }
+}
+
+/// Drives a call to its end, or to the moment the VM's call is interrupted.
+///
+/// Nearly every call is ready at once. Only one that has to wait pays for a runtime.
+fn wait<F: Future>(
+    call: F,
+    function: FunctionId,
+    cancel: &CancelState,
+) -> Result<F::Output, Error> {
+    let mut call = pin!(call);
+    // Timers are made inside the runtime that drives them.
+    if function != FunctionId::PollOneoff
+        && let Some(result) = poll_noop(call.as_mut())
+    {
+        return Ok(result);
+    }
+    in_tokio(async {
+        tokio::select! {
+            biased;
+            result = call => Ok(result),
+            why = cancel.interrupted() => Err(Error::Interrupted(why)),
+        }
+    })
+}

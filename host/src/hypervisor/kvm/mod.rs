@@ -1,0 +1,158 @@
+//! Linux KVM.
+//!
+//! Source of every rule here: the kernel's `Documentation/virt/kvm/api.rst`, by the ioctl's
+//! name. There is no in-kernel interrupt controller: the guest has no interrupts, and a
+//! `hlt` comes back as an exit.
+
+mod kick;
+mod vcpu;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as arch;
+
+use super::{Access, Gpa, Hypervisor, HypervisorError, Mapping, Vcpu, Vm};
+use kvm_bindings::{KVM_API_VERSION, KVM_MEM_READONLY, kvm_userspace_memory_region};
+use kvm_ioctls::{Cap, VmFd};
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+const DEVICE: &str = "/dev/kvm";
+
+/// An open `/dev/kvm`.
+pub(super) struct Kvm {
+    system: Arc<kvm_ioctls::Kvm>,
+}
+
+impl Kvm {
+    /// Opens the device and checks what the backend relies on.
+    pub(super) fn open() -> Result<Self, HypervisorError> {
+        let system = kvm_ioctls::Kvm::new().map_err(|error| missing(&error))?;
+        let version = system.get_api_version();
+        if u32::try_from(version) != Ok(KVM_API_VERSION) {
+            return Err(unavailable(
+                format!("{DEVICE} speaks API version {version}, not {KVM_API_VERSION}"),
+                "use a kernel from this century",
+            ));
+        }
+        for (cap, what) in [
+            (Cap::UserMemory, "KVM without KVM_CAP_USER_MEMORY"),
+            (Cap::ImmediateExit, "KVM without KVM_CAP_IMMEDIATE_EXIT (Linux 4.13)"),
+            (Cap::ReadonlyMem, "KVM without KVM_CAP_READONLY_MEM"),
+        ] {
+            if !system.check_extension(cap) {
+                return Err(HypervisorError::Unsupported(what));
+            }
+        }
+        kick::install_handler()?;
+        Ok(Self { system: Arc::new(system) })
+    }
+}
+
+fn unavailable(reason: String, remedy: &'static str) -> HypervisorError {
+    HypervisorError::Unavailable { name: "kvm", reason, remedy }
+}
+
+/// Says what stands between this process and `/dev/kvm`.
+fn missing(error: &kvm_ioctls::Error) -> HypervisorError {
+    let error = io::Error::from_raw_os_error(error.errno());
+    match error.kind() {
+        io::ErrorKind::NotFound => unavailable(
+            format!("there is no {DEVICE}"),
+            "enable virtualisation in the firmware (or nested virtualisation in the cloud), \
+             then `modprobe kvm_intel` or `modprobe kvm_amd`; in a container, pass \
+             `--device /dev/kvm`",
+        ),
+        io::ErrorKind::PermissionDenied => unavailable(
+            format!("no permission to open {DEVICE}"),
+            "add yourself to the group that owns it (`sudo usermod -aG kvm $USER`), then log \
+             in again",
+        ),
+        _ => unavailable(format!("cannot open {DEVICE}: {error}"), "see `wrt-vm doctor`"),
+    }
+}
+
+/// Makes the error of a failed ioctl.
+fn failed(action: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> HypervisorError {
+    move |error| HypervisorError::Call {
+        action,
+        source: io::Error::from_raw_os_error(error.errno()),
+    }
+}
+
+impl Hypervisor for Kvm {
+    fn name(&self) -> &'static str {
+        "kvm"
+    }
+
+    fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError> {
+        let fd = self.system.create_vm().map_err(failed("create a VM"))?;
+        arch::prepare_vm(&fd)?;
+        Ok(Box::new(KvmVm {
+            fd: Arc::new(fd),
+            system: Arc::clone(&self.system),
+            slots: HashMap::new(),
+            free: Vec::new(),
+            next: 0,
+        }))
+    }
+}
+
+struct KvmVm {
+    fd: Arc<VmFd>,
+    system: Arc<kvm_ioctls::Kvm>,
+    /// Memory slot of each mapping, by its address.
+    slots: HashMap<Gpa, u32>,
+    free: Vec<u32>,
+    next: u32,
+}
+
+impl Vm for KvmVm {
+    unsafe fn map(&mut self, mapping: Mapping) -> Result<(), HypervisorError> {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        });
+        let writable = mapping.access.contains(Access::WRITE);
+        let region = kvm_userspace_memory_region {
+            slot,
+            flags: if writable { 0 } else { KVM_MEM_READONLY },
+            guest_phys_addr: mapping.gpa.0,
+            memory_size: mapping.len,
+            userspace_addr: mapping.host.as_ptr().addr() as u64,
+        };
+        // SAFETY: the caller vouches for the memory (1) and its references (2); the kernel
+        // checks alignment and overlap.
+        let set = unsafe { self.fd.set_user_memory_region(region) };
+        if let Err(error) = set {
+            self.free.push(slot);
+            return Err(failed("map guest memory")(error));
+        }
+        self.slots.insert(mapping.gpa, slot);
+        Ok(())
+    }
+
+    fn unmap(&mut self, gpa: Gpa) -> Result<(), HypervisorError> {
+        let Some(slot) = self.slots.remove(&gpa) else {
+            return Err(HypervisorError::Call {
+                action: "unmap guest memory",
+                source: io::ErrorKind::NotFound.into(),
+            });
+        };
+        // A size of zero deletes the slot; the kernel removes every translation into it.
+        let region = kvm_userspace_memory_region {
+            slot,
+            guest_phys_addr: gpa.0,
+            ..kvm_userspace_memory_region::default()
+        };
+        // SAFETY: deleting a slot gives the guest access to nothing.
+        unsafe { self.fd.set_user_memory_region(region) }.map_err(failed("unmap guest memory"))?;
+        self.free.push(slot);
+        Ok(())
+    }
+
+    fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError> {
+        Ok(Box::new(vcpu::KvmVcpu::new(&self.system, &self.fd)?))
+    }
+}

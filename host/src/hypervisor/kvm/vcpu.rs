@@ -1,0 +1,71 @@
+//! A KVM vCPU.
+
+use super::kick::KickState;
+use super::{arch, failed};
+use crate::hypervisor::{Exit, HypervisorError, Kicker, Vcpu};
+use crate::machine::arch::BootState;
+use kvm_ioctls::{VcpuFd, VmFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+
+pub(super) struct KvmVcpu {
+    fd: VcpuFd,
+    kick: Arc<KickState>,
+    boot: arch::BootRegisters,
+    /// Keeps the VM alive for as long as its vCPU.
+    _vm: Arc<VmFd>,
+}
+
+impl KvmVcpu {
+    pub(super) fn new(system: &kvm_ioctls::Kvm, vm: &Arc<VmFd>) -> Result<Self, HypervisorError> {
+        let mut fd = vm.create_vcpu(0).map_err(failed("create a vCPU"))?;
+        let boot = arch::prepare_vcpu(system, &fd)?;
+        let immediate_exit: *mut u8 = &raw mut fd.get_kvm_run().immediate_exit;
+        // SAFETY: the byte lies in the vCPU's shared page, which lives as long as `fd`; it
+        // has an atomic's size and alignment, and is only used as one from here on.
+        let immediate_exit = unsafe { NonNull::new_unchecked(immediate_exit.cast::<AtomicU8>()) };
+        // SAFETY: `drop` detaches before the page goes.
+        let kick = Arc::new(unsafe { KickState::new(immediate_exit) });
+        Ok(Self { fd, kick, boot, _vm: Arc::clone(vm) })
+    }
+}
+
+impl Vcpu for KvmVcpu {
+    fn set_boot_state(&mut self, state: &BootState) -> Result<(), HypervisorError> {
+        self.boot.apply(&self.fd, state)
+    }
+
+    fn run(&mut self) -> Result<Exit, HypervisorError> {
+        self.kick.set_running(true);
+        let exit = loop {
+            // Only the errno matters here; the exit is decoded below from its raw words.
+            let entered = self.fd.run().map(|_| ()).map_err(|error| error.errno());
+            match entered {
+                Ok(()) => break Ok(arch::decode_exit(arch::raw_exit(self.fd.get_kvm_run()))),
+                Err(libc::EINTR | libc::EAGAIN) if self.kick.is_kicked() => break Ok(Exit::Kicked),
+                // A signal for somebody else, or a kick of a call that is over.
+                Err(libc::EINTR | libc::EAGAIN) => {}
+                // A guest-physical page whose host memory cannot be had.
+                Err(libc::EFAULT) => break Ok(Exit::Failed { code: libc::EFAULT as u64 }),
+                Err(errno) => break Err(failed("run the vCPU")(kvm_ioctls::Error::new(errno))),
+            }
+        };
+        self.kick.set_running(false);
+        exit
+    }
+
+    fn clear_kick(&mut self) {
+        self.kick.clear();
+    }
+
+    fn kicker(&self) -> Arc<dyn Kicker> {
+        Arc::clone(&self.kick) as Arc<dyn Kicker>
+    }
+}
+
+impl Drop for KvmVcpu {
+    fn drop(&mut self) {
+        self.kick.detach();
+    }
+}

@@ -1,0 +1,136 @@
+//! The vCPU's registers at boot.
+
+use super::cpuid::{self, Features};
+use super::failed;
+use crate::hypervisor::HypervisorError;
+use crate::machine::arch::BootState;
+use crate::machine::arch::selectors::{TSS, USER_CODE, USER_DATA};
+use kvm_bindings::{kvm_debugregs, kvm_fpu, kvm_regs, kvm_segment, kvm_sregs, kvm_vcpu_events};
+use kvm_ioctls::VcpuFd;
+
+// Intel SDM volume 3A, 2.5 "Control registers" and 2.2.1 "Extended feature enable register".
+const CR0_PE: u64 = 1;
+const CR0_MP: u64 = 1 << 1;
+const CR0_ET: u64 = 1 << 4;
+const CR0_NE: u64 = 1 << 5;
+const CR0_WP: u64 = 1 << 16;
+const CR0_PG: u64 = 1 << 31;
+const CR4_TSD: u64 = 1 << 2;
+const CR4_DE: u64 = 1 << 3;
+const CR4_PAE: u64 = 1 << 5;
+const CR4_OSFXSR: u64 = 1 << 9;
+const CR4_OSXMMEXCPT: u64 = 1 << 10;
+const CR4_UMIP: u64 = 1 << 11;
+const CR4_SMEP: u64 = 1 << 20;
+const CR4_SMAP: u64 = 1 << 21;
+const EFER_LME: u64 = 1 << 8;
+const EFER_LMA: u64 = 1 << 10;
+const EFER_NX: u64 = 1 << 11;
+
+/// Reserved bit 1, always set. IOPL is 0: ports are the TSS bitmap's business.
+const RFLAGS: u64 = 1 << 1;
+/// Round to nearest, all exceptions masked.
+const MXCSR: u32 = 0x1f80;
+/// As after `fninit`.
+const FCW: u16 = 0x37f;
+
+/// Gives the vCPU its feature table and remembers its reset state.
+pub(in super::super) fn prepare_vcpu(
+    system: &kvm_ioctls::Kvm,
+    vcpu: &VcpuFd,
+) -> Result<BootRegisters, HypervisorError> {
+    let (table, features) = cpuid::masked(system)?;
+    vcpu.set_cpuid2(&table).map_err(failed("set the guest's CPU features"))?;
+    let reset = vcpu.get_sregs().map_err(failed("read the vCPU's registers"))?;
+    Ok(BootRegisters { reset, features, fresh: true })
+}
+
+/// What boot needs to know about the vCPU.
+pub(in super::super) struct BootRegisters {
+    reset: kvm_sregs,
+    features: Features,
+    /// Whether the vCPU has never run: its remaining registers are as after power-on.
+    fresh: bool,
+}
+
+impl BootRegisters {
+    /// Puts the vCPU at the guest's entry, in ring 3, with paging on.
+    pub(in super::super) fn apply(
+        &mut self,
+        vcpu: &VcpuFd,
+        state: &BootState,
+    ) -> Result<(), HypervisorError> {
+        let set = |action| failed(action);
+        vcpu.set_sregs(&self.system_registers(state)).map_err(set("set system registers"))?;
+        let regs = kvm_regs {
+            rip: state.entry.0,
+            rsp: state.stack.0,
+            rflags: RFLAGS,
+            ..Default::default()
+        };
+        vcpu.set_regs(&regs).map_err(set("set general registers"))?;
+        if !self.fresh {
+            let fpu = kvm_fpu { fcw: FCW, mxcsr: MXCSR, ..Default::default() };
+            vcpu.set_fpu(&fpu).map_err(set("set vector registers"))?;
+            let debug = kvm_debugregs { dr6: 0xffff_0ff0, dr7: 0x400, ..Default::default() };
+            vcpu.set_debug_regs(&debug).map_err(set("set debug registers"))?;
+            vcpu.set_vcpu_events(&kvm_vcpu_events::default())
+                .map_err(set("clear pending exceptions"))?;
+        }
+        self.fresh = false;
+        Ok(())
+    }
+
+    fn system_registers(&self, state: &BootState) -> kvm_sregs {
+        let mut sregs = self.reset;
+        sregs.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
+        sregs.cr2 = 0;
+        sregs.cr3 = state.page_tables.0;
+        sregs.cr4 = CR4_PAE | CR4_DE | CR4_TSD | CR4_OSFXSR | CR4_OSXMMEXCPT;
+        for (has, bit) in [
+            (self.features.smep, CR4_SMEP),
+            (self.features.smap, CR4_SMAP),
+            (self.features.umip, CR4_UMIP),
+        ] {
+            if has {
+                sregs.cr4 |= bit;
+            }
+        }
+        sregs.efer = EFER_LME | EFER_LMA | EFER_NX;
+        // Type 11: code, executable, readable, accessed. Type 3: data, writable, accessed.
+        sregs.cs = segment(USER_CODE, 11, true);
+        let data = segment(USER_DATA, 3, false);
+        (sregs.ds, sregs.es, sregs.fs, sregs.gs, sregs.ss) = (data, data, data, data, data);
+        sregs.gdt.base = state.gdt.0.0;
+        sregs.gdt.limit = state.gdt.1;
+        sregs.idt.base = state.idt.0.0;
+        sregs.idt.limit = state.idt.1;
+        // Type 11: busy 64-bit TSS.
+        sregs.tr = kvm_segment {
+            base: state.tss.0.0,
+            limit: state.tss.1.into(),
+            selector: TSS,
+            type_: 11,
+            present: 1,
+            ..Default::default()
+        };
+        sregs.ldt = kvm_segment { unusable: 1, ..Default::default() };
+        sregs
+    }
+}
+
+/// A flat ring 3 segment.
+fn segment(selector: u16, type_: u8, code: bool) -> kvm_segment {
+    kvm_segment {
+        limit: u32::MAX,
+        selector,
+        type_,
+        present: 1,
+        dpl: 3,
+        s: 1,
+        l: code.into(),
+        db: (!code).into(),
+        g: 1,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,173 @@
+//! Hypervisors behind one face: [`Hypervisor`] → [`Vm`] → [`Vcpu`] → [`Exit`].
+//!
+//! The traits are as small as the backends need: create, map host memory at guest-physical
+//! addresses, set a boot state, run to an exit, kick from another thread. What an exit
+//! *means* is decided above, in [`crate::machine`].
+
+mod address;
+#[cfg(target_os = "linux")]
+mod kvm;
+mod select;
+
+pub use address::{Access, Gpa, Gva};
+pub use select::{Availability, Backend, available};
+
+use crate::machine::arch::BootState;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A way to make VMs.
+pub trait Hypervisor: Send + Sync {
+    /// The name users select it by.
+    fn name(&self) -> &'static str;
+
+    /// Makes a VM without memory or vCPU.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses one.
+    fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError>;
+}
+
+/// Host memory to appear in a VM.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapping {
+    /// Where it appears, aligned to a page.
+    pub gpa: Gpa,
+    /// The host's bytes, aligned to a page.
+    pub host: NonNull<u8>,
+    /// Length in bytes, a multiple of a page.
+    pub len: u64,
+    /// What the VM may do with it at stage 2.
+    pub access: Access,
+}
+
+/// A virtual machine: guest-physical memory and a vCPU.
+///
+/// Dropping order is free: a vCPU keeps what it needs of its VM alive.
+pub trait Vm: Send {
+    /// Maps host memory. The VM never has two mappings of one guest-physical page.
+    ///
+    /// # Safety
+    ///
+    /// 1. The host memory stays mapped until [`Self::unmap`] or the VM's drop.
+    /// 2. No Rust reference to it is used while a vCPU runs, unless both sides only read.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses, or has no slot left.
+    unsafe fn map(&mut self, mapping: Mapping) -> Result<(), HypervisorError>;
+
+    /// Removes the mapping that starts at `gpa`; no vCPU reaches the memory afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such mapping.
+    fn unmap(&mut self, gpa: Gpa) -> Result<(), HypervisorError>;
+
+    /// Makes the VM's vCPU. Call once.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses one.
+    fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError>;
+}
+
+/// A virtual processor.
+pub trait Vcpu: Send {
+    /// Puts every register into the state of a fresh boot; nothing of an earlier run stays.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a value.
+    fn set_boot_state(&mut self, state: &BootState) -> Result<(), HypervisorError>;
+
+    /// Runs until an exit. After a [`Kicker::kick`] it returns [`Exit::Kicked`] at once,
+    /// again and again, until [`Self::clear_kick`].
+    ///
+    /// # Errors
+    ///
+    /// When the system fails to run the vCPU.
+    fn run(&mut self) -> Result<Exit, HypervisorError>;
+
+    /// Forgets a kick.
+    fn clear_kick(&mut self);
+
+    /// A handle that makes [`Self::run`] return, from any thread.
+    fn kicker(&self) -> Arc<dyn Kicker>;
+}
+
+/// Makes a running vCPU exit.
+pub trait Kicker: Send + Sync {
+    /// Makes the current or the next [`Vcpu::run`] return [`Exit::Kicked`]. Has no effect
+    /// once the vCPU is gone.
+    fn kick(&self);
+}
+
+/// Why a vCPU stopped. Only [`Self::Mailbox`] and [`Self::Kicked`] leave a VM that can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The runtime delivered the mailbox.
+    Mailbox,
+    /// Somebody called [`Kicker::kick`].
+    Kicked,
+    /// The privileged stub reports an exception.
+    Exception,
+    /// An access to guest-physical memory that is not mapped, or not for this.
+    Memory {
+        /// The address.
+        gpa: Gpa,
+        /// Whether it was a write.
+        write: bool,
+    },
+    /// A port access that nobody serves (x86).
+    Port {
+        /// The port.
+        port: u16,
+        /// Width of one access in bytes.
+        width: u8,
+        /// Whether the guest wrote.
+        write: bool,
+    },
+    /// The vCPU waits for an interrupt that cannot come.
+    Halt,
+    /// An exception while delivering an exception: the vCPU gave up.
+    TripleFault,
+    /// The hypervisor could not go on with this guest.
+    Failed {
+        /// The hypervisor's own code for the reason.
+        code: u64,
+    },
+    /// An exit of a kind that this VM does not use.
+    Unexpected {
+        /// The hypervisor's own number for it.
+        reason: u32,
+    },
+}
+
+/// Why the hypervisor refused. The message says what to do where something can be done.
+#[derive(Debug, Error)]
+pub enum HypervisorError {
+    /// There is no such hypervisor here.
+    #[error("{name} is not available: {reason}\n  {remedy}")]
+    Unavailable {
+        /// The hypervisor.
+        name: &'static str,
+        /// What is missing.
+        reason: String,
+        /// How to get it.
+        remedy: &'static str,
+    },
+    /// A call to the hypervisor failed.
+    #[error("the hypervisor failed to {action}: {source}")]
+    Call {
+        /// What was asked.
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A feature that every supported machine has is missing.
+    #[error("this machine cannot run the guest: {0}")]
+    Unsupported(&'static str),
+}

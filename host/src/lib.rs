@@ -1,0 +1,53 @@
+//! Runs WebAssembly programs, each in a hardware VM of its own.
+//!
+//! A [`MicroVm`] holds a tiny guest kernel with a Wasm engine in it, and nothing else: no
+//! operating system, no firmware, no devices. Modules are loaded, instantiated and called
+//! through it; the host never parses their bytes.
+//!
+//! ```
+//! use wrt_vm::{MicroVm, Module, Value};
+//!
+//! # fn main() -> Result<(), wrt_vm::Error> {
+//! # if let Some(problem) = &wrt_vm::hypervisor::available()[0].problem {
+//! #     eprintln!("skipped: {problem}");
+//! #     return Ok(());
+//! # }
+//! let module = Module::from_text(
+//!     r#"(module (func (export "add") (param i32 i32) (result i32)
+//!         (i32.add (local.get 0) (local.get 1))))"#,
+//! )?;
+//! let mut vm = MicroVm::builder().max_memory(64 << 20).build()?;
+//! let loaded = vm.load(&module)?;
+//! let instance = vm.instantiate(loaded)?;
+//! let add = vm.function(instance, "add")?;
+//! let sum = vm.call(&add, &[Value::I32(2), Value::I32(40)])?;
+//! assert_eq!(sum, [Value::I32(42)]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! * [`hypervisor`]: the backends, and the one place where an exit is decoded.
+//! * `machine`: guest RAM, page tables, boot, the run loop. Nobody else touches page tables.
+//! * `hypercall`: what a guest may ask for, one file a service.
+
+mod error;
+mod hypercall;
+pub mod hypervisor;
+#[doc(hidden)]
+pub mod machine;
+mod module;
+mod vm;
+
+pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
+pub use hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
+pub use hypervisor::Backend;
+pub use machine::{Exits, Usage};
+pub use module::Module;
+pub use vm::{
+    Builder, CancelHandle, DEFAULT_MAX_MEMORY, Export, Function, FunctionType, Instance,
+    LoadedModule, Memory, MicroVm,
+};
+pub use wrt_abi::TrapKind;
+pub use wrt_abi::value::{ValueType, WireValue as Value};

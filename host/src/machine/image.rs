@@ -1,0 +1,151 @@
+//! The guest kernel's image: an ELF file embedded in this library.
+//!
+//! Segments that the guest may not write are mapped straight from the embedded bytes, so
+//! that all VMs of all processes share them; only the data segment is copied.
+
+use crate::hypervisor::{Access, Gva};
+use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
+use goblin::elf64::header::{EM_X86_64, Header};
+use goblin::elf64::program_header::ProgramHeader;
+use thiserror::Error;
+use wrt_abi::layout::{IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
+
+/// Page alignment of the file's segments.
+const PAGE: u64 = 4096;
+
+/// Bytes aligned to a page, so that they can be mapped.
+#[repr(C, align(4096))]
+struct PageAligned<B: ?Sized>(B);
+
+static IMAGE: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_GUEST_IMAGE")));
+
+/// A part of the image in guest memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment<'a> {
+    /// Where it goes, aligned to a page.
+    pub(crate) gva: Gva,
+    /// Its bytes in the file.
+    pub(crate) bytes: &'a [u8],
+    /// Its size in memory; what the file does not hold is zero.
+    pub(crate) size: u64,
+    /// What the guest may do with it.
+    pub(crate) access: Access,
+    /// Whether only the stub may reach it.
+    pub(crate) privileged: bool,
+}
+
+/// A checked image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Image<'a> {
+    /// First instruction.
+    pub(crate) entry: Gva,
+    /// Segments in the order of their addresses; none overlap.
+    pub(crate) segments: Vec<Segment<'a>>,
+}
+
+/// Why bytes are no guest image.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("malformed guest image: {0}")]
+pub(crate) struct MalformedImage(&'static str);
+
+/// The embedded image's bytes.
+pub(crate) fn embedded() -> &'static [u8] {
+    &IMAGE.0
+}
+
+impl<'a> Image<'a> {
+    /// Checks an ELF file and lists its segments.
+    ///
+    /// # Errors
+    ///
+    /// When the file is truncated, not for this machine, or breaks a rule of the layout.
+    pub(crate) fn parse(file: &'a [u8]) -> Result<Self, MalformedImage> {
+        let malformed = |what| MalformedImage(what);
+        let header: &[u8; 64] = file.first_chunk().ok_or(malformed("no ELF header"))?;
+        let header = Header::from_bytes(header);
+        if header.e_ident[..4] != *b"\x7fELF" || header.e_machine != EM_X86_64 {
+            return Err(malformed("not an ELF file for this machine"));
+        }
+        let start = usize::try_from(header.e_phoff).unwrap_or(usize::MAX);
+        let table = file.get(start..).ok_or(malformed("no program headers"))?;
+        let size = size_of::<ProgramHeader>();
+        if usize::from(header.e_phentsize) != size || table.len() / size < header.e_phnum.into() {
+            return Err(malformed("truncated program headers"));
+        }
+        let mut segments = Vec::new();
+        let mut end = IMAGE_BASE;
+        for segment in ProgramHeader::from_bytes(table, header.e_phnum.into()) {
+            if segment.p_type != PT_LOAD {
+                continue;
+            }
+            if segment.p_vaddr < end || !segment.p_vaddr.is_multiple_of(PAGE) {
+                return Err(malformed("segments overlap or are not aligned"));
+            }
+            end = segment
+                .p_vaddr
+                .checked_add(segment.p_memsz)
+                .filter(|&end| end <= IMAGE_BASE + IMAGE_MAX)
+                .ok_or(malformed("a segment leaves the image's place"))?;
+            if segment.p_filesz > segment.p_memsz || !segment.p_offset.is_multiple_of(PAGE) {
+                return Err(malformed("a segment's place in the file makes no sense"));
+            }
+            let from = usize::try_from(segment.p_offset).unwrap_or(usize::MAX);
+            let len = usize::try_from(segment.p_filesz).unwrap_or(usize::MAX);
+            let bytes = file
+                .get(from..)
+                .and_then(|rest| rest.get(..len))
+                .ok_or(malformed("a segment is truncated"))?;
+            let mut access = Access::READ;
+            access.set(Access::WRITE, segment.p_flags & PF_W != 0);
+            access.set(Access::EXECUTE, segment.p_flags & PF_X != 0);
+            if !access.is_wx_safe() {
+                return Err(malformed("a segment is writable and executable"));
+            }
+            segments.push(Segment {
+                gva: Gva(segment.p_vaddr),
+                bytes,
+                size: segment.p_memsz,
+                access,
+                privileged: segment.p_flags & PF_PRIVILEGED != 0,
+            });
+        }
+        let entry = Gva(header.e_entry);
+        let runs = |segment: &Segment<'_>| {
+            !segment.privileged
+                && segment.access.contains(Access::EXECUTE)
+                && (segment.gva.0..segment.gva.0 + segment.size).contains(&entry.0)
+        };
+        if !segments.iter().any(runs) {
+            return Err(malformed("the entry is not in code of the runtime"));
+        }
+        Ok(Self { entry, segments })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_embedded_image_has_a_stub_code_and_data() {
+        let image = Image::parse(embedded()).unwrap();
+        let stub = &image.segments[0];
+        assert!(stub.privileged && stub.access == Access::READ | Access::EXECUTE);
+        assert_eq!(stub.gva, Gva(IMAGE_BASE));
+        assert!(stub.size < 4096, "the stub stays below 4 KiB");
+        assert_eq!(image.segments.iter().filter(|segment| segment.privileged).count(), 1);
+        assert!(image.segments.iter().any(|segment| segment.access.contains(Access::WRITE)));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_images_never_panic(at in 0usize..400, byte: u8, len in 0usize..5000) {
+            let mut file = embedded()[..len.min(embedded().len())].to_vec();
+            if let Some(place) = file.get_mut(at) {
+                *place = byte;
+            }
+            let _ = Image::parse(&file);
+        }
+    }
+}

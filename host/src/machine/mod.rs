@@ -1,0 +1,18 @@
+//! Builds and runs one guest.
+//!
+//! [`Machine`] puts together what a guest needs: RAM ([`memory`]), the kernel image
+//! ([`image`]), page tables and descriptor tables ([`arch`]), a vCPU in its boot state; and
+//! then exchanges commands with the runtime ([`run`]) while serving its hypercalls.
+
+pub mod arch;
+mod cancel;
+mod image;
+mod mailbox;
+mod memory;
+mod run;
+mod watchdog;
+
+pub(crate) use cancel::CancelState;
+pub(crate) use memory::{GuestMemory, MemoryRefused};
+pub(crate) use run::{Answer, Machine, MachineConfig};
+pub use run::{Exits, Usage};

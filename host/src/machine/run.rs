@@ -1,0 +1,347 @@
+//! The run loop: commands in, hypercalls served, answers out.
+
+use super::cancel::CancelState;
+use super::image::{self, Image};
+use super::mailbox::Mailbox;
+use super::memory::{GuestMemory, MemoryRefused};
+use super::{arch, watchdog};
+use crate::error::{Error, Interruption, VmEnd};
+use crate::hypercall::{self, Outcome, Services};
+use crate::hypervisor::{Exit, Hypervisor, Vcpu, Vm};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wrt_abi::layout::{GRANULE, STACK_TOP};
+use wrt_abi::mailbox::{RESPONSE_VALUES, Request, Response};
+use wrt_abi::{ABI_VERSION, Call, Command, Reply};
+use wrt_platform::memory::SharedBytes;
+
+/// How a guest is to be built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MachineConfig {
+    /// Bytes of the runtime's stack.
+    pub(crate) stack_size: u64,
+    /// Bytes that the guest's heap and regions may take.
+    pub(crate) memory_limit: u64,
+}
+
+/// What a guest has made of its VM.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Bytes of guest RAM that are mapped: heap, linear memories, large blocks.
+    pub mapped: u64,
+    /// The most there ever were.
+    pub peak: u64,
+    /// Exits, by kind.
+    pub exits: Exits,
+    /// Making the VM, its memory and its vCPU.
+    pub create: Duration,
+    /// From the guest's first instruction to its first call.
+    pub boot: Duration,
+}
+
+/// Exits of a VM, counted by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exits {
+    /// Answers to commands, the boot's included.
+    pub commands: u64,
+    /// WASI calls.
+    pub wasi: u64,
+    /// Requests for memory.
+    pub memory: u64,
+    /// Log lines.
+    pub log: u64,
+    /// Kicks from other threads.
+    pub kicks: u64,
+    /// All others.
+    pub other: u64,
+}
+
+impl Exits {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.commands + self.wasi + self.memory + self.log + self.kicks + self.other
+    }
+}
+
+/// The runtime's answer to a command.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    pub(crate) words: [u64; 3],
+    pub(crate) payload: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not booted yet.
+    Fresh,
+    /// Executing its first instructions.
+    Booting,
+    /// Stopped in a call that waits for the next command.
+    Waiting,
+    /// Executing a command.
+    Working,
+    /// Cannot go on.
+    Ended,
+}
+
+/// One guest with its VM.
+pub(crate) struct Machine {
+    // Declared in the order of dropping: no vCPU without memory, no mapping without bytes.
+    vcpu: Box<dyn Vcpu>,
+    vm: Box<dyn Vm>,
+    memory: GuestMemory,
+    mailbox: Mailbox,
+    image: Image<'static>,
+    services: Services,
+    cancel: Arc<CancelState>,
+    deadline: Option<Instant>,
+    state: State,
+    usage: Usage,
+}
+
+impl Machine {
+    /// Makes the VM. Its guest boots with the first command.
+    pub(crate) fn new(
+        hypervisor: &dyn Hypervisor,
+        config: MachineConfig,
+        services: Services,
+    ) -> Result<Self, Error> {
+        let started = Instant::now();
+        let image =
+            Image::parse(image::embedded()).map_err(|error| VmEnd::Protocol(error.to_string()))?;
+        wrt_platform::memory::populate_read(image::embedded());
+        let mut vm = hypervisor.create_vm()?;
+        let stack_size = config.stack_size.next_multiple_of(GRANULE) as usize;
+        let memory = GuestMemory::new(vm.as_mut(), &image, stack_size, config.memory_limit)
+            .map_err(setup_error)?;
+        let vcpu = vm.create_vcpu()?;
+        let cancel = CancelState::new(vcpu.kicker());
+        let mailbox = memory.mailbox();
+        let usage = Usage { create: started.elapsed(), ..Usage::default() };
+        Ok(Self {
+            vcpu,
+            vm,
+            memory,
+            mailbox,
+            image,
+            services,
+            cancel,
+            deadline: None,
+            state: State::Fresh,
+            usage,
+        })
+    }
+
+    /// Forgets all that the guest did: memory, registers, services. It boots again with the
+    /// next command.
+    pub(crate) fn reset(&mut self, services: Services) -> Result<(), Error> {
+        self.memory.reset(self.vm.as_mut(), &self.image).map_err(setup_error)?;
+        self.services = services;
+        self.state = State::Fresh;
+        Ok(())
+    }
+
+    /// What ends calls of this machine from other threads.
+    pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
+        &self.cancel
+    }
+
+    /// When calls end at the latest.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// Counters and times.
+    pub(crate) fn usage(&self) -> Usage {
+        let (mapped, peak) = self.memory.usage();
+        Usage { mapped, peak, ..self.usage }
+    }
+
+    /// The guest's memory.
+    pub(crate) fn memory(&mut self) -> &mut GuestMemory {
+        &mut self.memory
+    }
+
+    /// Lets the guest read `bytes`; returns their address there.
+    pub(crate) fn share(&mut self, bytes: &Arc<SharedBytes>) -> Result<u64, Error> {
+        let gva = self.memory.share(self.vm.as_mut(), Arc::clone(bytes)).map_err(setup_error)?;
+        Ok(gva.0)
+    }
+
+    /// Has the runtime execute a command.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] and [`Error::Ended`]; the machine then needs a reset. An
+    /// interruption that comes before the guest has run leaves it usable.
+    pub(crate) fn command(
+        &mut self,
+        command: Command,
+        words: &[u64],
+        payload: &[u8],
+    ) -> Result<Answer, Error> {
+        if self.state == State::Ended {
+            return Err(VmEnd::Earlier.into());
+        }
+        let call = self.cancel.begin();
+        let _alarm = match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => {
+                return Err(Error::Interrupted(Interruption::TimedOut));
+            }
+            Some(deadline) => Some(watchdog::arm(deadline, &self.cancel)),
+            None => None,
+        };
+        if let Some(why) = self.cancel.interruption() {
+            return Err(Error::Interrupted(why));
+        }
+        let result = self.execute(command, words, payload);
+        if result.is_err() {
+            self.state = State::Ended;
+        }
+        // First the call ends, so that no further kick is for it; then a kick that came is
+        // forgotten, so that the next call does not get it.
+        drop(call);
+        self.vcpu.clear_kick();
+        result
+    }
+
+    fn execute(
+        &mut self,
+        command: Command,
+        words: &[u64],
+        payload: &[u8],
+    ) -> Result<Answer, Error> {
+        if self.state == State::Fresh {
+            self.boot()?;
+        }
+        let mut values = [0; RESPONSE_VALUES];
+        values[0] = command as u64;
+        values[1..=words.len()].copy_from_slice(words);
+        self.mailbox.respond(Response { values, ..Response::default() }, payload);
+        self.state = State::Working;
+        let answer = self.run()?;
+        self.state = State::Waiting;
+        Ok(answer)
+    }
+
+    fn boot(&mut self) -> Result<(), Error> {
+        let started = Instant::now();
+        self.vcpu.set_boot_state(self.memory.boot_state())?;
+        self.state = State::Booting;
+        self.run()?;
+        self.usage.boot = started.elapsed();
+        Ok(())
+    }
+
+    /// Runs the guest until it has finished what it is doing.
+    fn run(&mut self) -> Result<Answer, Error> {
+        loop {
+            let exit = self.vcpu.run().map_err(|error| VmEnd::Hypervisor(error.to_string()))?;
+            match exit {
+                Exit::Mailbox => {
+                    if let Some(answer) = self.serve()? {
+                        return Ok(answer);
+                    }
+                }
+                Exit::Kicked => {
+                    self.usage.exits.kicks += 1;
+                    // Clear, then look: a request after the look kicks again.
+                    self.vcpu.clear_kick();
+                    if let Some(why) = self.cancel.interruption() {
+                        return Err(Error::Interrupted(why));
+                    }
+                }
+                other => {
+                    self.usage.exits.other += 1;
+                    return Err(self.end_of(other).into());
+                }
+            }
+        }
+    }
+
+    /// Serves the request in the mailbox. An answer ends the run; otherwise the guest goes on.
+    fn serve(&mut self) -> Result<Option<Answer>, Error> {
+        let request = self.mailbox.request();
+        let call = Call::try_from(request.call).map_err(protocol)?;
+        self.count(call);
+        match call {
+            Call::Ready if self.state == State::Booting => check_version(&request).map(Some),
+            Call::Done if self.state == State::Working => self.answer(&request).map(Some),
+            Call::Ready | Call::Done => Err(protocol("a command was answered that nobody gave")),
+            _ => {
+                let payload = self.mailbox.payload(request.payload_len);
+                let context = hypercall::Context {
+                    vm: self.vm.as_mut(),
+                    memory: &mut self.memory,
+                    services: &mut self.services,
+                    cancel: &self.cancel,
+                };
+                match hypercall::dispatch(call, &request, &payload, context)? {
+                    Outcome::Respond(response, payload) => {
+                        self.mailbox.respond(response, &payload);
+                        Ok(None)
+                    }
+                    Outcome::End(end) => Err(end.into()),
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<Answer, Error> {
+        let [reply, a, b, c, ..] = request.args;
+        let reply = Reply::try_from(reply).map_err(protocol)?;
+        let payload = self.mailbox.payload(request.payload_len);
+        Ok(Answer { reply, words: [a, b, c], payload })
+    }
+
+    fn count(&mut self, call: Call) {
+        let exits = &mut self.usage.exits;
+        *match call {
+            Call::Ready | Call::Done => &mut exits.commands,
+            Call::Wasi => &mut exits.wasi,
+            Call::RegionReserve | Call::RegionCommit | Call::RegionRelease => &mut exits.memory,
+            Call::Log => &mut exits.log,
+            Call::Panic | Call::OutOfMemory => &mut exits.other,
+        } += 1;
+    }
+
+    /// What an exit that ends the VM means.
+    fn end_of(&self, exit: Exit) -> VmEnd {
+        match exit {
+            Exit::Exception => {
+                let exception = arch::describe_exception(&self.memory.copy_system());
+                let bottom = STACK_TOP - self.memory.stack_size();
+                // The guard below the stack, as far down as one frame may reach.
+                let guard = bottom - wrt_abi::layout::STACK_MAX / 2..bottom;
+                match exception.address {
+                    Some(address) if guard.contains(&address) => VmEnd::StackOverflow { exception },
+                    _ => VmEnd::Exception(exception),
+                }
+            }
+            Exit::Memory { gpa, write } => VmEnd::BadAccess { gpa, write },
+            other => VmEnd::BadExit(other),
+        }
+    }
+}
+
+fn check_version(request: &Request) -> Result<Answer, Error> {
+    match request.args[0] {
+        have if have == u64::from(ABI_VERSION) => {
+            Ok(Answer { reply: Reply::Ok, words: [0; 3], payload: Vec::new() })
+        }
+        have => Err(VmEnd::AbiVersion { have, want: ABI_VERSION }.into()),
+    }
+}
+
+fn protocol(what: impl ToString) -> Error {
+    VmEnd::Protocol(what.to_string()).into()
+}
+
+fn setup_error(error: MemoryRefused) -> Error {
+    match error {
+        MemoryRefused::Hypervisor(error) => error.into(),
+        MemoryRefused::System(error) => Error::Memory(error),
+        other => Error::Failed(other.to_string()),
+    }
+}

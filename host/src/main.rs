@@ -1,0 +1,2 @@
+//! The `wrt-vm` command.
+fn main() {}

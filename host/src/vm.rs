@@ -1,0 +1,518 @@
+//! The library's face: a micro-VM and what is in it.
+
+use crate::error::{Error, Frame, Interruption, Trap};
+use crate::hypercall::wasi::{Wasi, WasiConfig};
+use crate::hypercall::{Services, text};
+use crate::hypervisor::{Backend, Gva, Hypervisor};
+use crate::machine::{Answer, CancelState, Machine, MachineConfig, Usage};
+use crate::module::Module;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use wrt_abi::layout::{GRANULE, STACK_MAX};
+use wrt_abi::mailbox::PAYLOAD_MAX;
+use wrt_abi::report::TrapReport;
+use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue as Value};
+use wrt_abi::wire::{Malformed, Reader, Writer};
+use wrt_abi::{Command, Reply, TrapKind};
+
+/// Bytes of linear memory that a program may have unless told otherwise.
+pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
+/// Bytes that the engine may take for itself, besides a share of the module's size.
+const ENGINE_MEMORY: u64 = 256 << 20;
+/// Bytes that the engine may take for each byte of a module.
+const ENGINE_MEMORY_PER_BYTE: u64 = 32;
+/// Largest module that [`ENGINE_MEMORY_PER_BYTE`] is reckoned with before one is loaded.
+const STACK_DEFAULT: u64 = 256 << 10;
+
+/// Settings of a micro-VM.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    backend: Backend,
+    max_memory: u64,
+    stack_size: u64,
+    wasi: WasiConfig,
+    expected_module: u64,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            backend: Backend::Auto,
+            max_memory: DEFAULT_MAX_MEMORY,
+            stack_size: STACK_DEFAULT,
+            wasi: WasiConfig::new(),
+            expected_module: 32 << 20,
+        }
+    }
+}
+
+impl Builder {
+    /// Chooses the hypervisor.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Bytes that all linear memories together may take; 4 GiB unless set. The engine's own
+    /// memory comes on top, bounded by 256 MiB and 32 bytes for each byte of the module.
+    pub fn max_memory(mut self, bytes: u64) -> Self {
+        self.max_memory = bytes;
+        self
+    }
+
+    /// Bytes of the guest kernel's own stack, which Wasm calls do not use: 256 KiB unless
+    /// set, at most 1 MiB.
+    pub fn kernel_stack(mut self, bytes: u64) -> Self {
+        self.stack_size = bytes;
+        self
+    }
+
+    /// The WASI world of the programs in this VM.
+    pub fn wasi(mut self, wasi: WasiConfig) -> Self {
+        self.wasi = wasi;
+        self
+    }
+
+    /// Makes the VM. Nothing runs in it yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
+    /// opened, [`Error::Memory`].
+    pub fn build(self) -> Result<MicroVm, Error> {
+        let hypervisor = self.backend.open()?;
+        self.build_on(hypervisor.as_ref())
+    }
+
+    /// As [`Self::build`], on a hypervisor that is open already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::build`].
+    pub fn build_on(self, hypervisor: &dyn Hypervisor) -> Result<MicroVm, Error> {
+        if !(GRANULE..=STACK_MAX).contains(&self.stack_size) {
+            return Err(Error::Failed(format!(
+                "the kernel stack must have between {GRANULE} and {STACK_MAX} bytes"
+            )));
+        }
+        let engine = ENGINE_MEMORY
+            .saturating_add(self.expected_module.saturating_mul(ENGINE_MEMORY_PER_BYTE));
+        let config = MachineConfig {
+            stack_size: self.stack_size,
+            memory_limit: self.max_memory.saturating_add(engine),
+        };
+        let services = Services::new(Wasi::new(&self.wasi)?);
+        let machine = Machine::new(hypervisor, config, services)?;
+        Ok(MicroVm { machine, settings: self, identity: Identity::new() })
+    }
+}
+
+/// Tells the handles of one VM, between two resets, from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64);
+
+impl Identity {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A module in a VM.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadedModule {
+    number: u64,
+    of: Identity,
+}
+
+/// An instance in a VM.
+#[derive(Clone, Copy, Debug)]
+pub struct Instance {
+    number: u64,
+    of: Identity,
+}
+
+/// A linear memory in a VM.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    number: u64,
+    of: Identity,
+}
+
+/// A function in a VM.
+#[derive(Clone, Debug)]
+pub struct Function {
+    number: u64,
+    of: Identity,
+    ty: FunctionType,
+}
+
+impl Function {
+    /// Its type.
+    pub fn ty(&self) -> &FunctionType {
+        &self.ty
+    }
+}
+
+/// Type of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionType {
+    /// Types of its parameters.
+    pub params: Vec<ValueType>,
+    /// Types of its results.
+    pub results: Vec<ValueType>,
+}
+
+/// An export of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// `function`, `memory`, `table` or `global`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A micro-VM: a hardware VM with a Wasm engine in it, and nothing else.
+///
+/// A VM may move between threads but serves one call at a time; run one a thread for
+/// parallel work. Calls block, and must not be made inside an async runtime.
+pub struct MicroVm {
+    machine: Machine,
+    settings: Builder,
+    identity: Identity,
+}
+
+impl MicroVm {
+    /// Default settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Compiles and validates a module, inside the VM.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidModule`]; [`Error::Ended`] when the engine runs out of memory.
+    pub fn load(&mut self, module: &Module) -> Result<LoadedModule, Error> {
+        let address = self.machine.share(&module.bytes)?;
+        let words = [address, module.len() as u64, self.settings.max_memory];
+        let answer = self.command(Command::Load, &words, &[])?;
+        Ok(LoadedModule { number: answer.words[0], of: self.identity })
+    }
+
+    /// Instantiates a module: links its imports (WASI, and registered instances) and runs its
+    /// start function.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unlinkable`], [`Error::MemoryLimit`], or what the start function does.
+    pub fn instantiate(&mut self, module: LoadedModule) -> Result<Instance, Error> {
+        self.check(module.of)?;
+        let answer = self.command(Command::Instantiate, &[module.number], &[])?;
+        Ok(Instance { number: answer.words[0], of: self.identity })
+    }
+
+    /// Offers the exports of `instance` to later instantiations, as module `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] for a name that is too long.
+    pub fn register(&mut self, instance: Instance, name: &str) -> Result<(), Error> {
+        self.named(Command::Register, instance, name).map(|_| ())
+    }
+
+    /// Finds an exported function.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchExport`].
+    pub fn function(&mut self, instance: Instance, name: &str) -> Result<Function, Error> {
+        let answer = self.named(Command::FindFunction, instance, name)?;
+        let ty = read_type(&answer.payload).map_err(malformed)?;
+        Ok(Function { number: answer.words[0], of: self.identity, ty })
+    }
+
+    /// Calls a function.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TypeMismatch`], [`Error::Trap`], [`Error::Exit`], [`Error::Interrupted`],
+    /// [`Error::Ended`].
+    pub fn call(&mut self, function: &Function, values: &[Value]) -> Result<Vec<Value>, Error> {
+        self.check(function.of)?;
+        check_types(&function.ty.params, values)?;
+        let mut buffer = vec![0; values.len() * VALUE_SIZE];
+        let mut writer = Writer::new(&mut buffer);
+        for value in values {
+            value.write(&mut writer).map_err(malformed)?;
+        }
+        if buffer.len() > PAYLOAD_MAX {
+            return Err(Error::Failed("more arguments than one call can take".to_owned()));
+        }
+        let words = [function.number, values.len() as u64];
+        let answer = self.command(Command::Call, &words, &buffer)?;
+        let results = read_values(&answer)?;
+        check_types(&function.ty.results, &results)
+            .map_err(|_| malformed("results of other types than the function's"))?;
+        Ok(results)
+    }
+
+    /// Finds an exported memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchExport`].
+    pub fn memory(&mut self, instance: Instance, name: &str) -> Result<Memory, Error> {
+        let answer = self.named(Command::FindMemory, instance, name)?;
+        Ok(Memory { number: answer.words[0], of: self.identity })
+    }
+
+    /// Size of a memory in bytes.
+    ///
+    /// # Errors
+    ///
+    /// Only when the VM has ended.
+    pub fn memory_size(&mut self, memory: Memory) -> Result<u64, Error> {
+        self.locate(memory).map(|(_, len)| len)
+    }
+
+    /// Copies bytes out of a memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] when the range is not in the memory.
+    pub fn read_memory(&mut self, memory: Memory, at: u64, to: &mut [u8]) -> Result<(), Error> {
+        let (base, len) = self.locate(memory)?;
+        let gva = range(base, len, at, to.len())?;
+        let bytes = self.machine.memory().slice(gva, to.len() as u64).map_err(malformed)?;
+        to.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Copies bytes into a memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_memory`].
+    pub fn write_memory(&mut self, memory: Memory, at: u64, from: &[u8]) -> Result<(), Error> {
+        let (base, len) = self.locate(memory)?;
+        let gva = range(base, len, at, from.len())?;
+        let bytes = self.machine.memory().slice(gva, from.len() as u64).map_err(malformed)?;
+        bytes.copy_from_slice(from);
+        Ok(())
+    }
+
+    /// Value of an exported global.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchExport`].
+    pub fn global(&mut self, instance: Instance, name: &str) -> Result<Value, Error> {
+        let answer = self.named(Command::ReadGlobal, instance, name)?;
+        let values = read_values(&answer)?;
+        values.first().copied().ok_or_else(|| malformed("a global without a value"))
+    }
+
+    /// All exports of an instance.
+    ///
+    /// # Errors
+    ///
+    /// Only when the VM has ended.
+    pub fn exports(&mut self, instance: Instance) -> Result<Vec<Export>, Error> {
+        self.check(instance.of)?;
+        let mut exports = Vec::new();
+        loop {
+            let words = [instance.number, exports.len() as u64];
+            let answer = self.command(Command::ListExports, &words, &[])?;
+            let [listed, total, _] = answer.words;
+            let mut reader = Reader::new(&answer.payload);
+            // A payload holds few entries, whatever the count says.
+            for _ in 0..listed.min(PAYLOAD_MAX as u64) {
+                let kind = text::printable_line(reader.bytes().map_err(malformed)?);
+                let name = text::printable_line(reader.bytes().map_err(malformed)?);
+                exports.push(Export { kind, name });
+            }
+            if listed == 0 || exports.len() as u64 >= total {
+                return Ok(exports);
+            }
+        }
+    }
+
+    /// Puts the VM back to where [`Builder::build`] left it: memory and registers are as new,
+    /// nothing of what ran before can be found, and every handle is void. Much cheaper than
+    /// a new VM.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.identity = Identity::new();
+        self.machine.reset(Services::new(Wasi::new(&self.settings.wasi)?))
+    }
+
+    /// Changes the WASI world and [resets](Self::reset).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::reset`].
+    pub fn reset_with(&mut self, wasi: WasiConfig) -> Result<(), Error> {
+        self.settings.wasi = wasi;
+        self.reset()
+    }
+
+    /// Ends calls that are not done by then, with [`Interruption::TimedOut`].
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.machine.set_deadline(deadline);
+    }
+
+    /// A handle that ends the next call, from any thread.
+    pub fn cancel_handle(&self) -> CancelHandle {
+        let state = Arc::clone(self.machine.cancel_state());
+        CancelHandle { call: state.current(), state }
+    }
+
+    /// Times, memory, exits.
+    pub fn usage(&self) -> Usage {
+        self.machine.usage()
+    }
+
+    fn check(&self, of: Identity) -> Result<(), Error> {
+        if of == self.identity {
+            return Ok(());
+        }
+        Err(Error::Failed("this handle is from another VM, or from before a reset".to_owned()))
+    }
+
+    fn named(&mut self, command: Command, instance: Instance, name: &str) -> Result<Answer, Error> {
+        self.check(instance.of)?;
+        if name.len() > PAYLOAD_MAX {
+            return Err(Error::Failed("a name longer than any module's".to_owned()));
+        }
+        self.command(command, &[instance.number, name.len() as u64], name.as_bytes())
+    }
+
+    fn locate(&mut self, memory: Memory) -> Result<(u64, u64), Error> {
+        self.check(memory.of)?;
+        let answer = self.command(Command::LocateMemory, &[memory.number], &[])?;
+        Ok((answer.words[0], answer.words[1]))
+    }
+
+    /// Has the guest execute a command, and turns its refusals into errors.
+    fn command(
+        &mut self,
+        command: Command,
+        words: &[u64],
+        payload: &[u8],
+    ) -> Result<Answer, Error> {
+        let answer = self.machine.command(command, words, payload)?;
+        match answer.reply {
+            Reply::Ok => Ok(answer),
+            reply => Err(refusal(reply, &answer)),
+        }
+    }
+}
+
+/// Ends one call of a [`MicroVm`] from any thread.
+#[derive(Clone)]
+pub struct CancelHandle {
+    state: Arc<CancelState>,
+    call: u64,
+}
+
+impl CancelHandle {
+    /// Ends the call that was next when this handle was made: it returns
+    /// [`Error::Interrupted`]. If it has not begun yet, it ends as it begins; if it is over,
+    /// nothing happens, to it or to any other. Says which of the two was the case.
+    pub fn cancel(&self) -> bool {
+        self.state.cancel(self.call, Interruption::Cancelled)
+    }
+}
+
+fn refusal(reply: Reply, answer: &Answer) -> Error {
+    let [a, b, _] = answer.words;
+    let payload = answer.payload.as_slice();
+    match reply {
+        Reply::Trap => trap(a, payload),
+        #[expect(clippy::cast_possible_truncation, reason = "an i32 travels in the low half")]
+        Reply::Exit => Error::Exit((a as u32).cast_signed()),
+        Reply::InvalidModule => Error::InvalidModule {
+            offset: (a != u64::MAX).then_some(a),
+            reason: text::printable_line(payload),
+        },
+        Reply::Unlinkable => {
+            let mut reader = Reader::new(payload);
+            let mut part = || reader.bytes().map(text::printable_line).unwrap_or_default();
+            Error::Unlinkable { module: part(), name: part(), reason: part() }
+        }
+        Reply::LimitExceeded => Error::MemoryLimit { wanted: a, allowed: b },
+        Reply::NoSuchExport => Error::NoSuchExport(text::printable_line(payload)),
+        Reply::TypeMismatch => Error::TypeMismatch(text::printable_line(payload)),
+        Reply::Ok | Reply::Failed => Error::Failed(text::printable_line(payload)),
+    }
+}
+
+fn trap(kind: u64, payload: &[u8]) -> Error {
+    let Ok(kind) = TrapKind::try_from(kind) else {
+        return malformed("a trap of an unknown kind");
+    };
+    let Ok(report) = TrapReport::read(payload) else {
+        return malformed("a malformed trap report");
+    };
+    let frames = report
+        .frames()
+        .map(|frame| Frame {
+            module: frame.module,
+            function: frame.function,
+            name: (!frame.name.is_empty()).then(|| text::printable_line(frame.name)),
+        })
+        .collect();
+    let message = text::printable(report.message);
+    Error::Trap(Trap { kind, message, frames, depth: report.depth })
+}
+
+/// The guest's answer makes no sense: its kernel is not ours any more.
+fn malformed(what: impl ToString) -> Error {
+    crate::error::VmEnd::Protocol(what.to_string()).into()
+}
+
+fn read_type(payload: &[u8]) -> Result<FunctionType, Malformed> {
+    let mut reader = Reader::new(payload);
+    let mut types = || {
+        let count = reader.u32()?;
+        (0..count).map(|_| ValueType::try_from(reader.u8()?)).collect::<Result<Vec<_>, _>>()
+    };
+    Ok(FunctionType { params: types()?, results: types()? })
+}
+
+fn read_values(answer: &Answer) -> Result<Vec<Value>, Error> {
+    let mut reader = Reader::new(&answer.payload);
+    (0..answer.words[0]).map(|_| Value::read(&mut reader).map_err(malformed)).collect()
+}
+
+fn check_types(types: &[ValueType], values: &[Value]) -> Result<(), Error> {
+    if types.len() == values.len() && types.iter().zip(values).all(|(ty, v)| *ty == v.ty()) {
+        return Ok(());
+    }
+    let list = |types: Vec<ValueType>| {
+        let names: Vec<&str> = types.into_iter().map(ValueType::name).collect();
+        format!("({})", names.join(", "))
+    };
+    Err(Error::TypeMismatch(format!(
+        "the function takes {}, not {}",
+        list(types.to_vec()),
+        list(values.iter().map(Value::ty).collect())
+    )))
+}
+
+/// Address of `at..at + want` in a memory of `len` bytes at `base`.
+fn range(base: u64, len: u64, at: u64, want: usize) -> Result<Gva, Error> {
+    match at.checked_add(want as u64) {
+        Some(end) if end <= len => {
+            Gva(base).checked_add(at).ok_or_else(|| malformed("a memory that wraps"))
+        }
+        _ => Err(Error::Failed(format!(
+            "{want} bytes at {at:#x} are not in a memory of {len} bytes"
+        ))),
+    }
+}

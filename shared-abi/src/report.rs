@@ -1,0 +1,64 @@
+//! What the guest reports when Wasm code traps.
+
+use crate::wire::{Malformed, Reader, Writer};
+
+/// Innermost frames that a backtrace keeps.
+pub const BACKTRACE_MAX: usize = 32;
+/// Bytes of a function's name that a backtrace keeps.
+pub const NAME_MAX: usize = 256;
+
+/// One frame of a Wasm backtrace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Number of the module, in the order of loading.
+    pub module: u32,
+    /// Index of the function in that module.
+    pub function: u32,
+    /// Its name from the module's name section, empty when there is none.
+    pub name: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Appends the frame.
+    pub fn write(&self, to: &mut Writer<'_>) -> Result<(), Malformed> {
+        to.u32(self.module)?;
+        to.u32(self.function)?;
+        to.bytes(&self.name[..self.name.len().min(NAME_MAX)])
+    }
+
+    /// Reads one frame.
+    pub fn read(from: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(Self { module: from.u32()?, function: from.u32()?, name: from.bytes()? })
+    }
+}
+
+/// Payload of [`Reply::Trap`](crate::Reply::Trap): a message, then frames, innermost first.
+#[derive(Clone, Debug)]
+pub struct TrapReport<'a> {
+    /// More about the trap in UTF-8; may be empty.
+    pub message: &'a [u8],
+    /// Frames that were live in all; the payload holds the innermost ones.
+    pub depth: u32,
+    frames: Reader<'a>,
+}
+
+impl<'a> TrapReport<'a> {
+    /// Starts a report in `to`. Frames are appended with [`Frame::write`].
+    pub fn begin(to: &mut Writer<'_>, message: &[u8], depth: u32) -> Result<(), Malformed> {
+        to.bytes(&message[..message.len().min(NAME_MAX * 4)])?;
+        to.u32(depth)
+    }
+
+    /// Reads the report's head; [`Self::frames`] yields the rest.
+    pub fn read(payload: &'a [u8]) -> Result<Self, Malformed> {
+        let mut frames = Reader::new(payload);
+        Ok(Self { message: frames.bytes()?, depth: frames.u32()?, frames })
+    }
+
+    /// The frames, innermost first; at most [`BACKTRACE_MAX`], ending at the first
+    /// malformed one.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> {
+        let mut reader = self.frames.clone();
+        core::iter::from_fn(move || Frame::read(&mut reader).ok()).take(BACKTRACE_MAX)
+    }
+}
