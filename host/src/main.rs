@@ -1,2 +1,9 @@
 //! The `wrt-vm` command.
-fn main() {}
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

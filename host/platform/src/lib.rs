@@ -3,3 +3,4 @@
 //! One folder or file a system; nothing above this crate says `cfg(target_os)`.
 
 pub mod memory;
+pub mod signal;

@@ -170,6 +170,18 @@ pub fn populate_read(bytes: &[u8]) {
     }
 }
 
+/// The most physical memory that this process ever had, in bytes, if the system says.
+pub fn peak_resident() -> Option<u64> {
+    // SAFETY: an all-zero `rusage` is valid, and the kernel fills it in.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) == 0).then_some(usage)
+    }?;
+    // Linux counts in KiB, macOS in bytes (getrusage(2) of each).
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    u64::try_from(usage.ru_maxrss).ok()?.checked_mul(unit)
+}
+
 /// Read-only bytes on pages of their own, shared by whoever maps them.
 #[derive(Debug)]
 pub struct SharedBytes {

@@ -10,7 +10,7 @@ mod kvm;
 mod select;
 
 pub use address::{Access, Gpa, Gva};
-pub use select::{Availability, Backend, available};
+pub use select::{Availability, Backend, available, details};
 
 use crate::machine::arch::BootState;
 use std::ptr::NonNull;

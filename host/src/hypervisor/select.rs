@@ -82,3 +82,13 @@ pub fn available() -> Vec<Availability> {
         })
         .collect()
 }
+
+/// What there is to know about a backend that works, for people.
+pub fn details(backend: Backend) -> Vec<(&'static str, String)> {
+    match backend {
+        #[cfg(target_os = "linux")]
+        Backend::Auto | Backend::Kvm => super::kvm::details(),
+        #[cfg(not(target_os = "linux"))]
+        Backend::Auto | Backend::Kvm => Vec::new(),
+    }
+}

@@ -50,6 +50,17 @@ impl Kvm {
     }
 }
 
+/// What `doctor` shows.
+pub(super) fn details() -> Vec<(&'static str, String)> {
+    let Ok(Kvm { system }) = Kvm::open() else { return Vec::new() };
+    let yes_no = |cap| if system.check_extension(cap) { "yes" } else { "no" }.to_owned();
+    vec![
+        ("boundary", "second-stage or shadow page tables of the Linux kernel".to_owned()),
+        ("memory slots a VM", system.get_nr_memslots().to_string()),
+        ("model-specific registers denied by KVM's filter", yes_no(Cap::X86MsrFilter)),
+    ]
+}
+
 fn unavailable(reason: String, remedy: &'static str) -> HypervisorError {
     HypervisorError::Unavailable { name: "kvm", reason, remedy }
 }

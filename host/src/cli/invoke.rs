@@ -1,0 +1,131 @@
+//! `--invoke`: call one export with values from the command line.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use std::io::Write as _;
+use wrt_vm::{Instance, MicroVm, Value, ValueType};
+
+/// Exports that an error message names.
+const LISTED: usize = 20;
+
+/// Calls `export` and prints its results, one a line.
+pub(super) fn call(vm: &mut MicroVm, instance: Instance, export: &str, args: &[String]) -> Result<()> {
+    let function = match vm.function(instance, export) {
+        Err(wrt_vm::Error::NoSuchExport(reason)) => {
+            bail!("{reason}\n  its functions: {}", exported_functions(vm, instance)?)
+        }
+        other => other?,
+    };
+    let params = &function.ty().params;
+    if params.len() != args.len() {
+        let types: Vec<&str> = params.iter().map(|ty| ty.name()).collect();
+        bail!(
+            "`{export}` takes {} values ({}), and {} were given",
+            params.len(),
+            types.join(", "),
+            args.len()
+        );
+    }
+    let values = params
+        .iter()
+        .zip(args)
+        .map(|(&ty, text)| parse(ty, text).with_context(|| format!("`{text}` is no {ty}")))
+        .collect::<Result<Vec<_>>>()?;
+    // A reactor sets itself up in this export; a module has it or not.
+    if export != "_initialize"
+        && let Ok(initialize) = vm.function(instance, "_initialize")
+    {
+        vm.call(&initialize, &[])?;
+    }
+    let results = vm.call(&function, &values)?;
+    let mut out = std::io::stdout().lock();
+    for result in results {
+        writeln!(out, "{}", show(result)).context("cannot print the results")?;
+    }
+    Ok(())
+}
+
+/// Names of the functions that an instance exports, for messages.
+pub(super) fn exported_functions(vm: &mut MicroVm, instance: Instance) -> Result<String> {
+    let names: Vec<String> = vm
+        .exports(instance)?
+        .into_iter()
+        .filter(|export| export.kind == "function")
+        .map(|export| export.name)
+        .collect();
+    Ok(match names.len() {
+        0 => "there are none".to_owned(),
+        1..=LISTED => names.join(", "),
+        more => format!("{} and {} more", names[..LISTED].join(", "), more - LISTED),
+    })
+}
+
+fn parse(ty: ValueType, text: &str) -> Result<Value> {
+    Ok(match ty {
+        ValueType::I32 => Value::I32(integer(text, i64::from(i32::MIN), u64::from(u32::MAX))? as i32),
+        ValueType::I64 => Value::I64(integer(text, i64::MIN, u64::MAX)? as i64),
+        ValueType::F32 => Value::F32(text.parse::<f32>()?.to_bits()),
+        ValueType::F64 => Value::F64(text.parse::<f64>()?.to_bits()),
+        ValueType::V128 => {
+            let digits = text.strip_prefix("0x").context("a vector is written 0x... (hexadecimal)")?;
+            Value::V128(u128::from_str_radix(digits, 16)?)
+        }
+        ValueType::FuncRef if text == "null" => Value::FuncRef(None),
+        ValueType::ExternRef if text == "null" => Value::ExternRef(None),
+        ValueType::FuncRef | ValueType::ExternRef => {
+            return Err(anyhow!("a reference from the command line can only be `null`"));
+        }
+    })
+}
+
+/// An integer, signed or unsigned, decimal or hexadecimal.
+fn integer(text: &str, min: i64, max: u64) -> Result<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let magnitude = match digits.strip_prefix("0x") {
+        Some(hex) => i128::from_str_radix(hex, 16)?,
+        None => digits.parse::<i128>()?,
+    };
+    let value = if negative { -magnitude } else { magnitude };
+    if value < i128::from(min) || value > i128::from(max) {
+        bail!("out of range");
+    }
+    Ok(value)
+}
+
+fn show(value: Value) -> String {
+    match value {
+        Value::I32(value) => value.to_string(),
+        Value::I64(value) => value.to_string(),
+        Value::F32(bits) => f32::from_bits(bits).to_string(),
+        Value::F64(bits) => f64::from_bits(bits).to_string(),
+        Value::V128(bits) => format!("{bits:#034x}"),
+        Value::FuncRef(None) | Value::ExternRef(None) => "null".to_owned(),
+        Value::FuncRef(Some(_)) => "a function".to_owned(),
+        Value::ExternRef(Some(number)) => format!("object {number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_may_be_signed_unsigned_or_hexadecimal() {
+        for (text, value) in [("-1", -1), ("4294967295", -1), ("0xffffffff", -1), ("7", 7)] {
+            assert_eq!(parse(ValueType::I32, text).unwrap(), Value::I32(value), "{text}");
+        }
+        for text in ["4294967296", "-2147483649", "", "x", "1.5", "--1"] {
+            assert!(parse(ValueType::I32, text).is_err(), "{text}");
+        }
+        assert_eq!(parse(ValueType::I64, "0xffffffffffffffff").unwrap(), Value::I64(-1));
+    }
+
+    #[test]
+    fn floats_keep_their_bits() {
+        assert_eq!(parse(ValueType::F32, "-0").unwrap(), Value::F32(0x8000_0000));
+        assert_eq!(show(parse(ValueType::F64, "0.1").unwrap()), "0.1");
+        assert_eq!(show(Value::F32(f32::NAN.to_bits())), "NaN");
+    }
+}

@@ -1,0 +1,53 @@
+//! The command line: one file a command.
+
+mod doctor;
+mod invoke;
+mod quantity;
+mod run;
+mod stats;
+
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Runs WebAssembly programs, each in a hardware VM of its own.
+///
+/// There is no operating system in the VM, only a tiny kernel with a WebAssembly engine. What
+/// a program may reach is what you give it: directories, environment variables, streams.
+#[derive(Parser)]
+#[command(name = "wrt-vm", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+    Doctor(doctor::Doctor),
+}
+
+/// Exit codes that do not come from the program.
+mod code {
+    /// Anything that has no code of its own.
+    pub(super) const FAILED: u8 = 1;
+    /// `--timeout` was reached. As `timeout(1)`.
+    pub(super) const TIMED_OUT: u8 = 124;
+    /// Ctrl-C. As shells report it.
+    pub(super) const INTERRUPTED: u8 = 130;
+    /// The program trapped. As for SIGABRT.
+    pub(super) const TRAPPED: u8 = 134;
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run(run) => run.execute(),
+        Command::Doctor(doctor) => doctor.execute(),
+    }
+}
+
+/// Writes to standard error; a closed one is nobody's fault.
+fn complain(what: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "wrt-vm: {what}");
+}

@@ -1,0 +1,288 @@
+//! `wrt-vm run`: run a program.
+
+use super::stats::Timeline;
+use super::{code, complain, invoke, quantity};
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use wrt_vm::{
+    Backend, Error, Interruption, MicroVm, Module, Output, Seconds, Stdin, WasiConfig,
+};
+
+/// How much later than `--timeout` the process ends by force, should a host call hang.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Run a WebAssembly program in a micro-VM.
+///
+/// The program is a core module for WASI preview 1 (`wasm32-wasip1`). Options before MODULE
+/// are wrt-vm's; everything after it belongs to the program.
+///
+/// Exit codes: the program's own; 134 when it traps; 124 on --timeout; 130 on Ctrl-C; 1 for
+/// other failures; 2 for wrong usage.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  wrt-vm run hello.wasm\n  wrt-vm run --dir data::/data,ro \
+    --env LANG --timeout 5s tool.wasm /data/input\n  wrt-vm run --invoke add math.wat 2 40")]
+pub(super) struct Run {
+    /// Open a directory to the program: HOST, under the name GUEST (the same unless given).
+    /// With `,ro` nothing below it can be changed. Repeatable.
+    #[arg(long, value_name = "HOST[::GUEST][,ro]", value_parser = Directory::parse)]
+    dir: Vec<Directory>,
+
+    /// Set an environment variable, or pass this process's own on. Repeatable.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+
+    /// The program's name, as it sees it [default: the module's file name].
+    #[arg(long, value_name = "NAME")]
+    argv0: Option<String>,
+
+    /// Call this export instead of running the program. ARGS are its values; results are
+    /// printed, one a line.
+    #[arg(long, value_name = "EXPORT")]
+    invoke: Option<String>,
+
+    /// End the program after this long: `5`, `5s`, `250ms`, `2m`.
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    timeout: Option<Duration>,
+
+    /// Linear memory that the program may have in all: `64MiB`, `1GiB`.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = quantity::bytes)]
+    max_memory: u64,
+
+    /// The hypervisor to use: `auto` or `kvm`.
+    #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
+    backend: Backend,
+
+    /// The engine to use: `interp`, the interpreter.
+    #[arg(long, default_value = "interp", value_parser = ["interp"])]
+    engine: String,
+
+    /// Print times, exits and memory to standard error at the end.
+    #[arg(long)]
+    stats: bool,
+
+    /// Log what wrt-vm does, and what the guest logs, to standard error. Twice for more.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    /// The module: a file, or `-` for standard input. A `.wat` text is assembled on the
+    /// host, for convenience; a `.wasm` binary is only looked at inside the VM.
+    module: PathBuf,
+
+    /// Arguments of the program.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+/// A directory to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Directory {
+    host: PathBuf,
+    guest: String,
+    read_only: bool,
+}
+
+impl Directory {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (paths, read_only) = match text.strip_suffix(",ro") {
+            Some(paths) => (paths, true),
+            None => (text.strip_suffix(",rw").unwrap_or(text), false),
+        };
+        let (host, guest) = paths.split_once("::").unwrap_or((paths, paths));
+        if host.is_empty() || guest.is_empty() {
+            return Err("a directory has no name".to_owned());
+        }
+        Ok(Self { host: host.into(), guest: guest.to_owned(), read_only })
+    }
+}
+
+/// How a run ended, when nothing went wrong with the VM.
+enum Ending {
+    Returned,
+    Exited(i32),
+}
+
+impl Run {
+    pub(super) fn execute(self) -> ExitCode {
+        super::stats::log_to_stderr(self.verbose);
+        if let Err(error) = wrt_platform::signal::exit_on_interrupt(code::INTERRUPTED) {
+            complain(format_args!("cannot handle Ctrl-C: {error}"));
+        }
+        if let Some(timeout) = self.timeout {
+            end_by_force(timeout);
+        }
+        let mut timeline = Timeline::start();
+        let result = self.run(&mut timeline);
+        if self.stats {
+            timeline.print();
+        }
+        match result {
+            Ok(Ending::Returned) => ExitCode::SUCCESS,
+            // The system keeps the low eight bits.
+            Ok(Ending::Exited(code)) => ExitCode::from(code.to_le_bytes()[0]),
+            Err(error) => self.explain(&error),
+        }
+    }
+
+    fn run(&self, timeline: &mut Timeline) -> anyhow::Result<Ending> {
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        let module = self.read_module()?;
+        let mut vm = MicroVm::builder()
+            .backend(self.backend)
+            .max_memory(self.max_memory)
+            .wasi(self.world()?)
+            .build()?;
+        vm.set_deadline(deadline);
+        timeline.created();
+        let ending = self.run_in(&mut vm, &module, timeline);
+        timeline.finished(&vm);
+        ending
+    }
+
+    fn run_in(&self, vm: &mut MicroVm, module: &Module, timeline: &mut Timeline) -> anyhow::Result<Ending> {
+        let ended = |error| match error {
+            Error::Exit(code) => Ok(Ending::Exited(code)),
+            other => Err(anyhow!(other)),
+        };
+        let loaded = vm.load(module)?;
+        timeline.loaded();
+        let instance = match vm.instantiate(loaded) {
+            Ok(instance) => instance,
+            Err(error) => return ended(error),
+        };
+        timeline.instantiated();
+        if let Some(export) = &self.invoke {
+            return match invoke::call(vm, instance, export, &self.args) {
+                Ok(()) => Ok(Ending::Returned),
+                Err(error) => match error.downcast::<Error>() {
+                    Ok(error) => ended(error),
+                    Err(other) => Err(other),
+                },
+            };
+        }
+        let start = match vm.function(instance, "_start") {
+            Err(Error::NoSuchExport(_)) => {
+                return Err(anyhow!(
+                    "the module is not a program: it exports no function `_start`\n  \
+                     call one of its exports with --invoke: {}",
+                    invoke::exported_functions(vm, instance)?
+                ));
+            }
+            other => other?,
+        };
+        vm.call(&start, &[]).map(|_| Ending::Returned).or_else(ended)
+    }
+
+    fn read_module(&self) -> anyhow::Result<Module> {
+        if self.module == Path::new("-") {
+            return Ok(Module::from_reader(&mut io::stdin().lock(), "standard input")?);
+        }
+        if self.module.extension() == Some(OsStr::new("wat")) {
+            let text = std::fs::read_to_string(&self.module)
+                .with_context(|| format!("cannot read {}", self.module.display()))?;
+            return Ok(Module::from_text(&text)?);
+        }
+        Ok(Module::from_file(&self.module)?)
+    }
+
+    /// What the program gets to see.
+    fn world(&self) -> anyhow::Result<WasiConfig> {
+        let file_name = || match self.module.file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => "-".to_owned(),
+        };
+        let mut world = WasiConfig::new()
+            .stdout(Output::Inherit)
+            .stderr(Output::Inherit)
+            // A module from standard input has used it up.
+            .stdin(if self.module == Path::new("-") { Stdin::Empty } else { Stdin::Inherit })
+            .arg(self.argv0.clone().unwrap_or_else(file_name));
+        if self.invoke.is_none() {
+            world = world.args(&self.args);
+        }
+        for variable in &self.env {
+            world = match variable.split_once('=') {
+                Some(("", _)) => return Err(anyhow!("--env {variable}: a variable needs a name")),
+                Some((name, value)) => world.env(name, value),
+                None => match std::env::var(variable) {
+                    Ok(value) => world.env(variable, value),
+                    Err(std::env::VarError::NotPresent) => world,
+                    Err(error) => return Err(anyhow!("--env {variable}: {error}")),
+                },
+            };
+        }
+        for Directory { host, guest, read_only } in &self.dir {
+            world = match read_only {
+                true => world.read_only_dir(host, guest),
+                false => world.dir(host, guest),
+            };
+        }
+        Ok(world)
+    }
+
+    /// Says what went wrong; returns the code for it.
+    fn explain(&self, error: &anyhow::Error) -> ExitCode {
+        let code = match error.downcast_ref::<Error>() {
+            Some(Error::Interrupted(Interruption::TimedOut)) => {
+                complain(timed_out(self.timeout.unwrap_or_default()));
+                return ExitCode::from(code::TIMED_OUT);
+            }
+            Some(Error::Trap(_)) => code::TRAPPED,
+            _ => code::FAILED,
+        };
+        let about_module = matches!(
+            error.downcast_ref(),
+            Some(
+                Error::NotWasm(_)
+                    | Error::InvalidModule { .. }
+                    | Error::Unlinkable { .. }
+                    | Error::MemoryLimit { .. }
+                    | Error::NoSuchExport(_)
+            )
+        );
+        let hint = match error.downcast_ref() {
+            Some(Error::MemoryLimit { .. }) => " (--max-memory)",
+            _ => "",
+        };
+        match about_module {
+            true => complain(format_args!("{}: {error:#}{hint}", self.module.display())),
+            false => complain(format_args!("{error:#}{hint}")),
+        }
+        ExitCode::from(code)
+    }
+}
+
+fn timed_out(after: Duration) -> String {
+    format!("timed out after {}", Seconds(after))
+}
+
+/// Ends the process some time after the timeout: a host call that the system does not give
+/// back (a read from a dead network file system) cannot be interrupted otherwise.
+fn end_by_force(timeout: Duration) {
+    // Should there be no thread for it, the VM's own deadline still holds.
+    let _ = std::thread::Builder::new().spawn(move || {
+        std::thread::sleep(timeout.saturating_add(GRACE));
+        complain(timed_out(timeout));
+        std::process::exit(code::TIMED_OUT.into());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories() {
+        let parsed = |text| Directory::parse(text).map(|d| (d.host, d.guest, d.read_only));
+        let ok = |host: &str, guest: &str, ro| Ok((PathBuf::from(host), guest.to_owned(), ro));
+        assert_eq!(parsed("a"), ok("a", "a", false));
+        assert_eq!(parsed("a::/b"), ok("a", "/b", false));
+        assert_eq!(parsed("a::/b,ro"), ok("a", "/b", true));
+        assert_eq!(parsed("a,ro"), ok("a", "a", true));
+        assert!(parsed("::b").is_err() && parsed("a::").is_err() && parsed("").is_err());
+    }
+}

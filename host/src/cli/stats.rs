@@ -1,0 +1,97 @@
+//! `--stats` and `-v`: what a run did, for people.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+use wrt_vm::{Bytes, MicroVm, Usage};
+
+/// Times of a run, and what its VM counted.
+pub(super) struct Timeline {
+    mark: Instant,
+    steps: Vec<(&'static str, Duration)>,
+    usage: Option<Usage>,
+}
+
+impl Timeline {
+    /// The run begins.
+    pub(super) fn start() -> Self {
+        Self { mark: Instant::now(), steps: Vec::new(), usage: None }
+    }
+
+    fn step(&mut self, name: &'static str) {
+        self.steps.push((name, self.mark.elapsed()));
+        self.mark = Instant::now();
+    }
+
+    /// The module is read and the VM made.
+    pub(super) fn created(&mut self) {
+        self.step("create");
+    }
+
+    /// The guest has booted and the module is loaded.
+    pub(super) fn loaded(&mut self) {
+        self.step("load");
+    }
+
+    /// The module is instantiated.
+    pub(super) fn instantiated(&mut self) {
+        self.step("instantiate");
+    }
+
+    /// The run is over, one way or the other.
+    pub(super) fn finished(&mut self, vm: &MicroVm) {
+        self.step("run");
+        self.usage = Some(vm.usage());
+    }
+
+    /// Prints the table to standard error.
+    pub(super) fn print(&self) {
+        let mut table = format!("{:<14}{:>12}\n", "time", "");
+        for (name, time) in &self.steps {
+            table += &format!("  {name:<12}{:>12}\n", milliseconds(*time));
+            if let (&"load", Some(usage)) = (name, &self.usage) {
+                table += &format!("    {:<10}{:>12}\n", "of it boot", milliseconds(usage.boot));
+            }
+        }
+        if let Some(usage) = &self.usage {
+            table += &format!("{:<14}{:>12}\n", "exits", usage.exits.total());
+            for (name, count) in [
+                ("commands", usage.exits.commands),
+                ("wasi", usage.exits.wasi),
+                ("memory", usage.exits.memory),
+                ("log", usage.exits.log),
+                ("kicks", usage.exits.kicks),
+                ("other", usage.exits.other),
+            ] {
+                if count > 0 {
+                    table += &format!("  {name:<12}{count:>12}\n");
+                }
+            }
+            table += "memory\n";
+            table += &format!("  {:<12}{:>12}\n", "guest peak", Bytes(usage.peak).to_string());
+        }
+        if let Some(resident) = wrt_platform::memory::peak_resident() {
+            table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
+        }
+        table += "backend              kvm\nengine            interp\n";
+        let _ = std::io::stderr().write_all(table.as_bytes());
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+}
+
+/// Sends the log to standard error, from the level that `verbose` asks for.
+pub(super) fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    // Fails only if a subscriber is set already; nothing else sets one.
+    let _ = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level)
+        .without_time()
+        .try_init();
+}
