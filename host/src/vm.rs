@@ -18,11 +18,9 @@ use wrt_abi::{Command, Reply, TrapKind};
 
 /// Bytes of linear memory that a program may have unless told otherwise.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
-/// Bytes that the engine may take for itself, besides a share of the module's size.
-const ENGINE_MEMORY: u64 = 256 << 20;
-/// Bytes that the engine may take for each byte of a module.
-const ENGINE_MEMORY_PER_BYTE: u64 = 32;
-/// Largest module that [`ENGINE_MEMORY_PER_BYTE`] is reckoned with before one is loaded.
+/// Bytes that the engine may take for itself: compiled code, tables, its stacks.
+const ENGINE_MEMORY: u64 = 1 << 30;
+/// Bytes of the kernel's stack unless told otherwise.
 const STACK_DEFAULT: u64 = 256 << 10;
 
 /// Settings of a micro-VM.
@@ -32,7 +30,6 @@ pub struct Builder {
     max_memory: u64,
     stack_size: u64,
     wasi: WasiConfig,
-    expected_module: u64,
 }
 
 impl Default for Builder {
@@ -42,7 +39,6 @@ impl Default for Builder {
             max_memory: DEFAULT_MAX_MEMORY,
             stack_size: STACK_DEFAULT,
             wasi: WasiConfig::new(),
-            expected_module: 32 << 20,
         }
     }
 }
@@ -55,7 +51,7 @@ impl Builder {
     }
 
     /// Bytes that all linear memories together may take; 4 GiB unless set. The engine's own
-    /// memory comes on top, bounded by 256 MiB and 32 bytes for each byte of the module.
+    /// memory comes on top, at most 1 GiB of it.
     pub fn max_memory(mut self, bytes: u64) -> Self {
         self.max_memory = bytes;
         self
@@ -96,14 +92,17 @@ impl Builder {
                 "the kernel stack must have between {GRANULE} and {STACK_MAX} bytes"
             )));
         }
-        let engine = ENGINE_MEMORY
-            .saturating_add(self.expected_module.saturating_mul(ENGINE_MEMORY_PER_BYTE));
         let config = MachineConfig {
             stack_size: self.stack_size,
-            memory_limit: self.max_memory.saturating_add(engine),
+            memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
         let services = Services::new(Wasi::new(&self.wasi)?);
         let machine = Machine::new(hypervisor, config, services)?;
+        tracing::info!(
+            backend = hypervisor.name(),
+            time = ?machine.usage().create,
+            "made a VM"
+        );
         Ok(MicroVm { machine, settings: self, identity: Identity::new() })
     }
 }
@@ -198,6 +197,7 @@ impl MicroVm {
         let address = self.machine.share(&module.bytes)?;
         let words = [address, module.len() as u64, self.settings.max_memory];
         let answer = self.command(Command::Load, &words, &[])?;
+        tracing::info!(bytes = module.len(), "loaded a module");
         Ok(LoadedModule { number: answer.words[0], of: self.identity })
     }
 
@@ -406,6 +406,7 @@ impl MicroVm {
         payload: &[u8],
     ) -> Result<Answer, Error> {
         let answer = self.machine.command(command, words, payload)?;
+        tracing::debug!(?command, reply = ?answer.reply, "the guest has answered");
         match answer.reply {
             Reply::Ok => Ok(answer),
             reply => Err(refusal(reply, &answer)),

@@ -3,6 +3,8 @@
 //! A test is written once, as a loop over [`matrix`]; a new backend or engine is one line
 //! here, and every suite runs on it.
 
+pub mod programs;
+
 use std::fmt;
 use wrt_vm::hypervisor::available;
 use wrt_vm::{Backend, Builder, MicroVm};
@@ -21,39 +23,42 @@ impl Setup {
     pub fn builder(self) -> Builder {
         MicroVm::builder().backend(self.backend)
     }
+
+    /// A micro-VM of this setup.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made, although [`matrix`] found that one can.
+    pub fn vm(self) -> MicroVm {
+        self.builder().build().unwrap_or_else(|error| panic!("{self}: no VM: {error}"))
+    }
 }
 
 impl fmt::Display for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.backend.name(), self.engine)
+        write!(f, "{} with {}", self.backend.name(), self.engine)
     }
 }
 
-/// Engines that a guest may hold.
-const ENGINES: &[&str] = &["interp"];
-
-/// Every setup that this machine can run.
+/// Every setup that can make a VM on this machine.
+///
+/// Says which ones are left out and why, so that a run without a hypervisor does not look
+/// like one that tested something.
 pub fn matrix() -> Vec<Setup> {
-    let with = |backend| ENGINES.iter().map(move |&engine| Setup { backend, engine });
-    backends().into_iter().flat_map(with).collect()
-}
-
-/// Every backend that works on this machine; says which others were skipped, and why.
-pub fn backends() -> Vec<Backend> {
-    let usable = |found: wrt_vm::hypervisor::Availability| match found.problem {
-        None => Some(found.backend),
-        Some(problem) => {
-            println!("skipped: no {} ({problem})", needs(found.backend));
-            None
+    let mut setups = Vec::new();
+    for found in available() {
+        match found.problem {
+            None => setups.push(Setup { backend: found.backend, engine: "wasmi" }),
+            Some(problem) => eprintln!("skipped: no {}: {problem}", device(found.backend)),
         }
-    };
-    available().into_iter().filter_map(usable).collect()
+    }
+    setups
 }
 
-/// What a backend needs of its machine, in the shortest words.
-fn needs(backend: Backend) -> &'static str {
+/// What has to be there for a backend to work.
+fn device(backend: Backend) -> &'static str {
     match backend {
-        Backend::Auto => "hypervisor",
         Backend::Kvm => "/dev/kvm",
+        other => other.name(),
     }
 }

@@ -1,0 +1,202 @@
+//! Every error that a user can run into: what it says, and its exit code.
+
+use crate::support::{Wat, assert_fails, has_hypervisor, run, run_wat, wrt_vm};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+const EMPTY: &str = "(module (func (export \"_start\")))";
+
+fn run_bytes(bytes: &[u8]) -> std::process::Output {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("module.wasm");
+    std::fs::write(&path, bytes).expect("a file in it");
+    run(&[], &path, &[])
+}
+
+#[test]
+fn no_such_file() {
+    let output = run(&[], Path::new("/nowhere/module.wasm"), &[]);
+    assert_fails(&output, 1, &["cannot read /nowhere/module.wasm", "No such file"]);
+}
+
+#[test]
+fn a_directory_instead_of_a_module() {
+    assert_fails(&run(&[], Path::new("/"), &[]), 1, &["cannot read /"]);
+}
+
+#[test]
+fn not_wasm() {
+    assert_fails(&run_bytes(b"\x7fELF...."), 1, &["not a WebAssembly module", "7f 45 4c 46"]);
+    assert_fails(&run_bytes(b""), 1, &["not a WebAssembly module", "empty"]);
+    assert_fails(&run_bytes(b"\0as"), 1, &["not a WebAssembly module"]);
+}
+
+#[test]
+fn a_component() {
+    assert_fails(&run_bytes(b"\0asm\x0d\0\x01\0"), 1, &["component", "wasm32-wasip1"]);
+}
+
+#[test]
+fn truncated() {
+    if !has_hypervisor() {
+        return;
+    }
+    let whole = wat::parse_str(crate::support::SHOW_WORLD).expect("valid text");
+    let output = run_bytes(&whole[..whole.len() / 2]);
+    assert_fails(&output, 1, &["invalid module at offset 0x", "unexpected end"]);
+}
+
+#[test]
+fn invalid_with_offset_and_reason() {
+    if !has_hypervisor() {
+        return;
+    }
+    // A function that returns nothing where its type wants an i32.
+    let text = "(module (func (export \"_start\") (result i32)))";
+    let output = run_wat(&[], text, &[]);
+    assert_fails(&output, 1, &["invalid module at offset 0x", "type mismatch"]);
+}
+
+#[test]
+fn text_that_does_not_assemble() {
+    assert_fails(&run_wat(&[], "(module (func $f (unknown)))", &[]), 1, &["unknown"]);
+}
+
+#[test]
+fn a_missing_import_is_named() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module (import "env" "magic" (func)) (func (export "_start")))"#;
+    assert_fails(&run_wat(&[], text, &[]), 1, &["`env`", "`magic`", "nothing defines it"]);
+}
+
+#[test]
+fn an_import_of_another_type_is_named() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module (import "wasi_snapshot_preview1" "fd_close" (func (param i64)))
+        (func (export "_start")))"#;
+    assert_fails(&run_wat(&[], text, &[]), 1, &["`fd_close`", "type"]);
+}
+
+#[test]
+fn less_memory_than_the_module_needs() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module (memory 32) (func (export "_start")))"#;
+    let output = run_wat(&["--max-memory", "64KiB"], text, &[]);
+    assert_fails(&output, 1, &["2.0 MiB", "64.0 KiB", "--max-memory"]);
+}
+
+#[test]
+fn a_missing_directory() {
+    let output = run_wat(&["--dir", "/nowhere"], EMPTY, &[]);
+    assert_fails(&output, 1, &["/nowhere", "No such file"]);
+}
+
+#[test]
+fn a_missing_export() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module (func (export "one")) (func (export "two")) (memory (export "mem") 1))"#;
+    let missing = run_wat(&["--invoke", "three"], text, &[]);
+    assert_fails(&missing, 1, &["no function named `three`", "one, two"]);
+    let memory = run_wat(&["--invoke", "mem"], text, &[]);
+    assert_fails(&memory, 1, &["`mem` is a memory, not a function"]);
+    let program = run_wat(&[], text, &[]);
+    assert_fails(&program, 1, &["no function `_start`", "--invoke", "one, two"]);
+}
+
+#[test]
+fn values_of_another_type() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module (func (export "f") (param i32 f64)))"#;
+    let few = run_wat(&["--invoke", "f"], text, &["1"]);
+    assert_fails(&few, 1, &["takes 2 values (i32, f64), and 1 were given"]);
+    let wrong = run_wat(&["--invoke", "f"], text, &["1", "word"]);
+    assert_fails(&wrong, 1, &["`word` is no f64"]);
+}
+
+#[test]
+fn a_trap_has_its_kind_and_a_backtrace() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module
+        (func $inner (drop (i32.div_u (i32.const 1) (i32.const 0))))
+        (func $outer (call $inner))
+        (func (export "_start") (call $outer)))"#;
+    let output = run_wat(&[], text, &[]);
+    assert_fails(&output, 134, &["integer divide by zero", "0: inner", "1: outer"]);
+}
+
+#[test]
+fn kvm_that_is_missing_or_closed() {
+    // In a mount namespace of its own, where /dev is empty or /dev/kvm is nobody's.
+    for (setup, parts) in [
+        ("mount -t tmpfs none /dev", &["there is no /dev/kvm", "modprobe"][..]),
+        (
+            "touch /tmp/wrt-vm-closed && chmod 000 /tmp/wrt-vm-closed && \
+             mount --bind /tmp/wrt-vm-closed /dev/kvm && rm -f /tmp/wrt-vm-closed",
+            &["cannot open /dev/kvm", "doctor"][..],
+        ),
+    ] {
+        let wat = Wat::new(EMPTY);
+        let script = format!(
+            "{setup} && exec {} run --backend kvm {}",
+            env!("CARGO_BIN_EXE_wrt-vm"),
+            wat.path().display()
+        );
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args(["--mount", "--map-root-user", "sh", "-c", &script]).stdin(Stdio::null());
+        match unshare.output() {
+            Ok(output) if output.status.code() == Some(1) && !output.stderr.starts_with(b"unshare") => {
+                let text = String::from_utf8_lossy(&output.stderr);
+                // Root may open what nobody may; the file is then no KVM at all.
+                let closed = text.contains("no permission to open /dev/kvm");
+                if !closed {
+                    assert_fails(&output, 1, parts);
+                }
+            }
+            other => eprintln!("skipped: no mount namespace here ({other:?})"),
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for args in [
+        &["run"][..],
+        &["run", "--timeout", "soon", "x.wasm"],
+        &["run", "--max-memory", "much", "x.wasm"],
+        &["run", "--backend", "magic", "x.wasm"],
+        &["run", "--engine", "magic", "x.wasm"],
+        &["run", "--dir", "::", "x.wasm"],
+        &["fly"],
+        &[],
+    ] {
+        let output = wrt_vm().args(args).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(!output.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn text_from_standard_input_is_not_wasm() {
+    let mut child = wrt_vm()
+        .args(["run", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    child.stdin.take().expect("a pipe").write_all(EMPTY.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert_fails(&output, 1, &["not a WebAssembly module"]);
+}

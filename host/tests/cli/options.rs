@@ -1,0 +1,201 @@
+//! Every option does what its help says.
+
+use crate::support::{SHOW_WORLD, SPIN, assert_fails, has_hypervisor, run_wat, stderr, stdout, wrt_vm};
+use std::process::Stdio;
+
+#[test]
+fn what_follows_the_module_is_the_programs() {
+    if !has_hypervisor() {
+        return;
+    }
+    let output = run_wat(&[], SHOW_WORLD, &["--stats", "-v", "", "ü", "--", "x"]);
+    assert_eq!(stdout(&output), "module.wat\n--stats\n-v\n\nü\n--\nx\n");
+}
+
+#[test]
+fn argv0_and_environment() {
+    if !has_hypervisor() {
+        return;
+    }
+    let mut command = wrt_vm();
+    let wat = crate::support::Wat::new(SHOW_WORLD);
+    command.env("INHERITED", "yes").env_remove("ABSENT").args(["run", "--argv0", "me"]);
+    command.args(["--env", "A=1", "--env", "B=x=y", "--env", "INHERITED", "--env", "ABSENT"]);
+    let output = command.arg(wat.path()).output().expect("the binary runs");
+    assert_eq!(stdout(&output), "me\nA=1\nB=x=y\nINHERITED=yes\n");
+}
+
+#[test]
+fn nothing_of_the_environment_leaks() {
+    if !has_hypervisor() {
+        return;
+    }
+    assert_eq!(stdout(&run_wat(&[], SHOW_WORLD, &[])), "module.wat\n");
+}
+
+#[test]
+fn invoke_prints_typed_results() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module
+        (func (export "all") (param i32 i64 f32 f64) (result i32 i64 f32 f64)
+            (local.get 0) (local.get 1) (local.get 2) (local.get 3))
+        (func (export "vector") (param v128) (result v128) (local.get 0))
+        (func (export "nothing")))"#;
+    let output = run_wat(&["--invoke", "all"], text, &["-1", "0x10", "1.5", "-0.25"]);
+    assert_eq!(stdout(&output), "-1\n16\n1.5\n-0.25\n", "{}", stderr(&output));
+    let vector = run_wat(&["--invoke", "vector"], text, &["0xff"]);
+    assert_eq!(stdout(&vector), "0x000000000000000000000000000000ff\n");
+    let nothing = run_wat(&["--invoke", "nothing"], text, &[]);
+    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), String::new()));
+}
+
+#[test]
+fn timeout_ends_a_loop_and_keeps_its_output() {
+    if !has_hypervisor() {
+        return;
+    }
+    let output = run_wat(&["--timeout", "300ms"], SPIN, &[]);
+    assert_fails(&output, 124, &["timed out after 300 ms"]);
+    assert_eq!(stdout(&output), "spinning\n");
+}
+
+#[test]
+fn timeout_ends_a_sleep_and_a_read() {
+    if !has_hypervisor() {
+        return;
+    }
+    // poll_oneoff on a relative clock, an hour long.
+    let sleep = r#"(module
+        (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start")
+            (i32.store (i32.const 16) (i32.const 1))
+            (i64.store (i32.const 24) (i64.const 3600000000000))
+            (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 1) (i32.const 512)))))"#;
+    assert_fails(&run_wat(&["--timeout", "0.3"], sleep, &[]), 124, &["timed out after 300 ms"]);
+
+    let read = r#"(module
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\40\00\00\00\40\00\00\00")
+        (func (export "_start")
+            (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))))"#;
+    let wat = crate::support::Wat::new(read);
+    let mut command = wrt_vm();
+    command.args(["run", "--timeout", "300ms"]).arg(wat.path());
+    // A pipe that nobody writes to.
+    let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut child = child;
+    let pipe = child.stdin.take();
+    let output = child.wait_with_output().expect("it ends");
+    drop(pipe);
+    assert_fails(&output, 124, &["timed out after 300 ms"]);
+}
+
+#[test]
+fn a_timeout_that_is_not_reached_changes_nothing() {
+    if !has_hypervisor() {
+        return;
+    }
+    let output = run_wat(&["--timeout", "1h"], SHOW_WORLD, &["x"]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "module.wat\nx\n"));
+}
+
+#[test]
+fn memory_grows_to_the_limit_and_no_further() {
+    if !has_hypervisor() {
+        return;
+    }
+    let text = r#"(module (memory 1) (func (export "grow") (param i32) (result i32)
+        (memory.grow (local.get 0))))"#;
+    let options = |limit| ["--max-memory", limit, "--invoke", "grow"];
+    assert_eq!(stdout(&run_wat(&options("1MiB"), text, &["15"])), "1\n");
+    assert_eq!(stdout(&run_wat(&options("1MiB"), text, &["16"])), "-1\n");
+}
+
+#[test]
+fn stats_go_to_standard_error() {
+    if !has_hypervisor() {
+        return;
+    }
+    let output = run_wat(&["--stats"], SHOW_WORLD, &[]);
+    assert_eq!(stdout(&output), "module.wat\n");
+    let table = stderr(&output);
+    for word in ["create", "load", "run", "exits", "wasi", "guest peak", "kvm", "interp"] {
+        assert!(table.contains(word), "{word:?} is not in {table:?}");
+    }
+}
+
+#[test]
+fn verbose_logs_to_standard_error() {
+    if !has_hypervisor() {
+        return;
+    }
+    let output = run_wat(&["-v"], SHOW_WORLD, &[]);
+    assert_eq!(stdout(&output), "module.wat\n");
+    assert!(stderr(&output).contains("INFO"), "{}", stderr(&output));
+    assert!(stderr(&run_wat(&[], SHOW_WORLD, &[])).is_empty());
+}
+
+#[test]
+fn a_directory_is_opened_read_write_or_read_only() {
+    if !has_hypervisor() {
+        return;
+    }
+    // path_open of "new" with O_CREAT under descriptor 3; its errno is the exit code.
+    let create = r#"(module
+        (import "wasi_snapshot_preview1" "path_open"
+            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "new")
+        (func (export "_start")
+            (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 3)
+                (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))))"#;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let name = dir.path().to_str().expect("a plain name");
+    let refused = run_wat(&["--dir", &format!("{name}::/data,ro")], create, &[]);
+    assert_eq!(refused.status.code(), Some(63), "EPERM: {}", stderr(&refused));
+    assert!(!dir.path().join("new").exists());
+    let made = run_wat(&["--dir", &format!("{name}::/data")], create, &[]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    assert!(dir.path().join("new").exists());
+    let none = run_wat(&[], create, &[]);
+    assert_eq!(none.status.code(), Some(8), "EBADF without --dir");
+}
+
+#[test]
+fn backend_and_engine_can_be_named() {
+    if !has_hypervisor() {
+        return;
+    }
+    let output = run_wat(&["--backend", "kvm", "--engine", "interp"], SHOW_WORLD, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn doctor_says_what_works() {
+    let output = wrt_vm().arg("doctor").output().expect("the binary runs");
+    let report = stdout(&output);
+    if has_hypervisor() {
+        assert_eq!(output.status.code(), Some(0));
+        assert!(report.contains("kvm") && report.contains("works"), "{report}");
+    } else {
+        assert_eq!(output.status.code(), Some(1));
+        assert!(report.contains("/dev/kvm"), "{report}");
+    }
+}
+
+#[test]
+fn help_names_every_option() {
+    let output = wrt_vm().args(["run", "--help"]).output().expect("the binary runs");
+    let help = stdout(&output);
+    for option in [
+        "--dir", "--env", "--argv0", "--invoke", "--timeout", "--max-memory", "--backend",
+        "--engine", "--stats", "--verbose",
+    ] {
+        assert!(help.contains(option), "{option}");
+    }
+}

@@ -1,0 +1,25 @@
+//! Ctrl-C.
+
+use crate::support::{SPIN, Wat, has_hypervisor, wrt_vm};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+#[test]
+fn ctrl_c_ends_a_spinning_program_with_130() {
+    if !has_hypervisor() {
+        return;
+    }
+    let wat = Wat::new(SPIN);
+    let mut command = wrt_vm();
+    command.arg("run").arg(wat.path()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    out.read_line(&mut line).expect("it writes before it spins");
+    assert_eq!(line, "spinning\n");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    // Nothing is left behind: no child of its own, no file (a VM is descriptors and memory).
+    assert!(rustix::process::test_kill_process(pid).is_err());
+}

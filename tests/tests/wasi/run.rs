@@ -1,0 +1,132 @@
+//! Runs one case in a VM and compares what came of it.
+
+use crate::programs::{Access, Case, Outcome, build, complaints, in_world};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use wrt_tests::Setup;
+use wrt_vm::{Error, MicroVm, Module, Output, OutputBuffer, Stdin, TrapKind, WasiConfig};
+
+/// More than any case prints.
+const OUTPUT_MAX: usize = 16 << 20;
+/// A case that takes this long hangs.
+const HANG: Duration = Duration::from_secs(120);
+
+/// A VM that runs one case after another.
+pub(crate) struct Runner {
+    vm: MicroVm,
+    modules: PathBuf,
+    loaded: HashMap<&'static str, Module>,
+}
+
+impl Runner {
+    pub(crate) fn new(setup: Setup, modules: &Path) -> Self {
+        Self { vm: setup.vm(), modules: modules.to_owned(), loaded: HashMap::new() }
+    }
+
+    /// Runs a case in a world of its own; returns what is wrong with the result.
+    pub(crate) fn run(&mut self, case: &'static Case) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder for the case's world");
+        // The cases put the world's path into links and compare it.
+        let world = folder.path().canonicalize().expect("the folder is there");
+        let untouched = build(case, &world).expect("the case's world can be made");
+        let stdout = OutputBuffer::new(OUTPUT_MAX);
+        let stderr = OutputBuffer::new(OUTPUT_MAX);
+        let wasi = config(case, &world)
+            .stdout(Output::Capture(stdout.clone()))
+            .stderr(Output::Capture(stderr.clone()));
+        let module = self.module(case.program);
+        let ended = start(&mut self.vm, wasi, &module);
+
+        let mut wrong = Vec::new();
+        wrong.extend(compare_outcome(case.outcome, &ended));
+        wrong.extend(compare_output("stdout", &case.stdout.bytes(), &stdout.contents()));
+        let wanted = case.stderr.map(super::programs::Content::bytes);
+        let printed = stderr.contents();
+        if let Some(wanted) = wanted {
+            wrong.extend(compare_output("stderr", &wanted, &printed));
+        } else if !wrong.is_empty() {
+            wrong.push(format!("stderr was {}", excerpt(&printed)));
+        }
+        match complaints(case, &world, &untouched) {
+            Ok(complaints) => wrong.extend(complaints),
+            Err(error) => wrong.push(format!("the world cannot be looked at: {error}")),
+        }
+        wrong
+    }
+
+    fn module(&mut self, program: &'static str) -> Module {
+        let file = self.modules.join(program).with_extension("wasm");
+        self.loaded
+            .entry(program)
+            .or_insert_with(|| Module::from_file(file).expect("the program was built"))
+            .clone()
+    }
+}
+
+fn config(case: &Case, world: &Path) -> WasiConfig {
+    let mut wasi = WasiConfig::new()
+        .arg(case.program)
+        .args(case.args.iter().map(|arg| in_world(arg, world)))
+        .stdin(Stdin::Bytes(case.stdin.bytes()));
+    for (name, value) in case.env {
+        wasi = wasi.env(*name, *value);
+    }
+    for preopen in case.preopens {
+        let host = world.join(preopen.host);
+        wasi = match preopen.access {
+            Access::ReadOnly => wasi.read_only_dir(host, preopen.guest),
+            Access::ReadWrite => wasi.dir(host, preopen.guest),
+        };
+    }
+    wasi
+}
+
+/// Runs the program to its end.
+fn start(vm: &mut MicroVm, wasi: WasiConfig, module: &Module) -> Result<(), Error> {
+    vm.set_deadline(Some(Instant::now() + HANG));
+    vm.reset_with(wasi)?;
+    let module = vm.load(module)?;
+    let instance = vm.instantiate(module)?;
+    let start = vm.function(instance, "_start")?;
+    vm.call(&start, &[]).map(|_| ())
+}
+
+fn compare_outcome(wanted: Outcome, ended: &Result<(), Error>) -> Option<String> {
+    let as_wanted = match (wanted, ended) {
+        (Outcome::Exit(code), Err(Error::Exit(got))) => *got == i32::from(code),
+        // `_start` may also return.
+        (Outcome::Exit(code), Ok(())) => code == 0,
+        (Outcome::Trap, Err(Error::Trap(trap))) => {
+            matches!(trap.kind, TrapKind::Host | TrapKind::Unreachable)
+        }
+        // Codes that a host need not take; one that does ends the program as well.
+        (Outcome::Trap, Err(Error::Exit(code))) => !(0..126).contains(code),
+        _ => false,
+    };
+    let ended = match ended {
+        Ok(()) => "_start returned".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    (!as_wanted).then(|| format!("wanted {wanted:?}, but: {ended}"))
+}
+
+fn compare_output(stream: &str, wanted: &[u8], got: &[u8]) -> Option<String> {
+    if wanted == got {
+        return None;
+    }
+    let same = wanted.iter().zip(got).take_while(|(a, b)| a == b).count();
+    Some(format!(
+        "{stream} differs from byte {same} on: wanted {} of {} bytes, got {} of {}",
+        excerpt(&wanted[same..]),
+        wanted.len(),
+        excerpt(&got[same..]),
+        got.len()
+    ))
+}
+
+/// The beginning of some output, for people to read.
+fn excerpt(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(500)];
+    format!("\"{}\"", shown.escape_ascii())
+}
