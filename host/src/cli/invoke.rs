@@ -8,7 +8,12 @@ use wrt_vm::{Instance, MicroVm, Value, ValueType};
 const LISTED: usize = 20;
 
 /// Calls `export` and prints its results, one a line.
-pub(super) fn call(vm: &mut MicroVm, instance: Instance, export: &str, args: &[String]) -> Result<()> {
+pub(super) fn call(
+    vm: &mut MicroVm,
+    instance: Instance,
+    export: &str,
+    args: &[String],
+) -> Result<()> {
     let function = match vm.function(instance, export) {
         Err(wrt_vm::Error::NoSuchExport(reason)) => {
             bail!("{reason}\n  its functions: {}", exported_functions(vm, instance)?)
@@ -61,12 +66,15 @@ pub(super) fn exported_functions(vm: &mut MicroVm, instance: Instance) -> Result
 
 fn parse(ty: ValueType, text: &str) -> Result<Value> {
     Ok(match ty {
-        ValueType::I32 => Value::I32(integer(text, i64::from(i32::MIN), u64::from(u32::MAX))? as i32),
+        ValueType::I32 => {
+            Value::I32(integer(text, i64::from(i32::MIN), u64::from(u32::MAX))? as i32)
+        }
         ValueType::I64 => Value::I64(integer(text, i64::MIN, u64::MAX)? as i64),
         ValueType::F32 => Value::F32(text.parse::<f32>()?.to_bits()),
         ValueType::F64 => Value::F64(text.parse::<f64>()?.to_bits()),
         ValueType::V128 => {
-            let digits = text.strip_prefix("0x").context("a vector is written 0x... (hexadecimal)")?;
+            let digits =
+                text.strip_prefix("0x").context("a vector is written 0x... (hexadecimal)")?;
             Value::V128(u128::from_str_radix(digits, 16)?)
         }
         ValueType::FuncRef if text == "null" => Value::FuncRef(None),
@@ -83,10 +91,11 @@ fn integer(text: &str, min: i64, max: u64) -> Result<i128> {
         Some(digits) => (true, digits),
         None => (false, text),
     };
-    let magnitude = match digits.strip_prefix("0x") {
-        Some(hex) => i128::from_str_radix(hex, 16)?,
-        None => digits.parse::<i128>()?,
-    };
+    // Unsigned, so that a second sign is refused.
+    let magnitude = i128::from(match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16)?,
+        None => digits.parse::<u64>()?,
+    });
     let value = if negative { -magnitude } else { magnitude };
     if value < i128::from(min) || value > i128::from(max) {
         bail!("out of range");

@@ -30,8 +30,7 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         "gb" => 1_000_000_000,
         other => return Err(format!("`{other}` is no unit of size; use KiB, MiB or GiB")),
     };
-    let number: u64 =
-        number.parse().map_err(|_| format!("`{text}` is no size, such as 64MiB"))?;
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no size, such as 64MiB"))?;
     number.checked_mul(factor).ok_or_else(|| format!("`{text}` is more than any machine has"))
 }
 
@@ -47,7 +46,8 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, millis) in [("5", 5000), ("5s", 5000), ("250ms", 250), ("0.5", 500), ("2m", 120_000)]
+        for (text, millis) in
+            [("5", 5000), ("5s", 5000), ("250ms", 250), ("0.5", 500), ("2m", 120_000)]
         {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
@@ -58,9 +58,13 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, size) in
-            [("65536", 65536), ("64KiB", 65536), ("64k", 65536), ("1GiB", 1 << 30), ("2MB", 2_000_000)]
-        {
+        for (text, size) in [
+            ("65536", 65536),
+            ("64KiB", 65536),
+            ("64k", 65536),
+            ("1GiB", 1 << 30),
+            ("2MB", 2_000_000),
+        ] {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
         for text in ["", "MiB", "1.5GiB", "5x", "-1", "99999999999GiB"] {

@@ -9,9 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use wrt_vm::{
-    Backend, Error, Interruption, MicroVm, Module, Output, Seconds, Stdin, WasiConfig,
-};
+use wrt_vm::{Backend, Error, Interruption, MicroVm, Module, Output, Seconds, Stdin, WasiConfig};
 
 /// How much later than `--timeout` the process ends by force, should a host call hang.
 const GRACE: Duration = Duration::from_secs(2);
@@ -69,13 +67,12 @@ pub(super) struct Run {
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 
-    /// The module: a file, or `-` for standard input. A `.wat` text is assembled on the
-    /// host, for convenience; a `.wasm` binary is only looked at inside the VM.
-    module: PathBuf,
-
-    /// Arguments of the program.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    /// The module, and the program's arguments. The module is a file, or `-` for standard
+    /// input. A `.wat` text is assembled on the host, for convenience; a `.wasm` binary is
+    /// only looked at inside the VM.
+    // One list, so that everything after its first word is the program's, options too.
+    #[arg(required = true, trailing_var_arg = true, value_names = ["MODULE", "ARGS"])]
+    program: Vec<String>,
 }
 
 /// A directory to open.
@@ -107,6 +104,15 @@ enum Ending {
 }
 
 impl Run {
+    fn module(&self) -> &Path {
+        // clap makes sure of the first word.
+        Path::new(self.program.first().map_or("-", String::as_str))
+    }
+
+    fn args(&self) -> &[String] {
+        self.program.get(1..).unwrap_or_default()
+    }
+
     pub(super) fn execute(self) -> ExitCode {
         super::stats::log_to_stderr(self.verbose);
         if let Err(error) = wrt_platform::signal::exit_on_interrupt(code::INTERRUPTED) {
@@ -143,7 +149,12 @@ impl Run {
         ending
     }
 
-    fn run_in(&self, vm: &mut MicroVm, module: &Module, timeline: &mut Timeline) -> anyhow::Result<Ending> {
+    fn run_in(
+        &self,
+        vm: &mut MicroVm,
+        module: &Module,
+        timeline: &mut Timeline,
+    ) -> anyhow::Result<Ending> {
         let ended = |error| match error {
             Error::Exit(code) => Ok(Ending::Exited(code)),
             other => Err(anyhow!(other)),
@@ -156,7 +167,7 @@ impl Run {
         };
         timeline.instantiated();
         if let Some(export) = &self.invoke {
-            return match invoke::call(vm, instance, export, &self.args) {
+            return match invoke::call(vm, instance, export, self.args()) {
                 Ok(()) => Ok(Ending::Returned),
                 Err(error) => match error.downcast::<Error>() {
                     Ok(error) => ended(error),
@@ -178,20 +189,20 @@ impl Run {
     }
 
     fn read_module(&self) -> anyhow::Result<Module> {
-        if self.module == Path::new("-") {
+        if self.module() == Path::new("-") {
             return Ok(Module::from_reader(&mut io::stdin().lock(), "standard input")?);
         }
-        if self.module.extension() == Some(OsStr::new("wat")) {
-            let text = std::fs::read_to_string(&self.module)
-                .with_context(|| format!("cannot read {}", self.module.display()))?;
+        if self.module().extension() == Some(OsStr::new("wat")) {
+            let text = std::fs::read_to_string(self.module())
+                .with_context(|| format!("cannot read {}", self.module().display()))?;
             return Ok(Module::from_text(&text)?);
         }
-        Ok(Module::from_file(&self.module)?)
+        Ok(Module::from_file(self.module())?)
     }
 
     /// What the program gets to see.
     fn world(&self) -> anyhow::Result<WasiConfig> {
-        let file_name = || match self.module.file_name() {
+        let file_name = || match self.module().file_name() {
             Some(name) => name.to_string_lossy().into_owned(),
             None => "-".to_owned(),
         };
@@ -199,10 +210,10 @@ impl Run {
             .stdout(Output::Inherit)
             .stderr(Output::Inherit)
             // A module from standard input has used it up.
-            .stdin(if self.module == Path::new("-") { Stdin::Empty } else { Stdin::Inherit })
+            .stdin(if self.module() == Path::new("-") { Stdin::Empty } else { Stdin::Inherit })
             .arg(self.argv0.clone().unwrap_or_else(file_name));
         if self.invoke.is_none() {
-            world = world.args(&self.args);
+            world = world.args(self.args());
         }
         for variable in &self.env {
             world = match variable.split_once('=') {
@@ -249,7 +260,7 @@ impl Run {
             _ => "",
         };
         match about_module {
-            true => complain(format_args!("{}: {error:#}{hint}", self.module.display())),
+            true => complain(format_args!("{}: {error:#}{hint}", self.module().display())),
             false => complain(format_args!("{error:#}{hint}")),
         }
         ExitCode::from(code)

@@ -1,6 +1,8 @@
 //! Every option does what its help says.
 
-use crate::support::{SHOW_WORLD, SPIN, assert_fails, has_hypervisor, run_wat, stderr, stdout, wrt_vm};
+use crate::support::{
+    SHOW_WORLD, SPIN, assert_fails, has_hypervisor, run_wat, stderr, stdout, wrt_vm,
+};
 use std::process::Stdio;
 
 #[test]
@@ -193,8 +195,16 @@ fn help_names_every_option() {
     let output = wrt_vm().args(["run", "--help"]).output().expect("the binary runs");
     let help = stdout(&output);
     for option in [
-        "--dir", "--env", "--argv0", "--invoke", "--timeout", "--max-memory", "--backend",
-        "--engine", "--stats", "--verbose",
+        "--dir",
+        "--env",
+        "--argv0",
+        "--invoke",
+        "--timeout",
+        "--max-memory",
+        "--backend",
+        "--engine",
+        "--stats",
+        "--verbose",
     ] {
         assert!(help.contains(option), "{option}");
     }

@@ -30,6 +30,12 @@ impl Kvm {
     pub(super) fn open() -> Result<Self, HypervisorError> {
         let system = kvm_ioctls::Kvm::new().map_err(|error| missing(&error))?;
         let version = system.get_api_version();
+        if version < 0 {
+            return Err(unavailable(
+                format!("{DEVICE} is not KVM"),
+                "something else has taken its place; remove it, then `modprobe kvm`",
+            ));
+        }
         if u32::try_from(version) != Ok(KVM_API_VERSION) {
             return Err(unavailable(
                 format!("{DEVICE} speaks API version {version}, not {KVM_API_VERSION}"),
