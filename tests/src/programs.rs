@@ -18,9 +18,10 @@ pub fn build(outputs: &Path) -> PathBuf {
     // What the outer cargo was told about flags, wrappers and profiles is for the host.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        let ours = text.starts_with("CARGO_") && text != "CARGO_HOME" && text != "CARGO_NET_OFFLINE"
-            || text.starts_with("RUSTC_")
-            || matches!(&*text, "RUSTC" | "RUSTFLAGS" | "RUSTDOCFLAGS" | "CLIPPY_ARGS");
+        let ours =
+            text.starts_with("CARGO_") && text != "CARGO_HOME" && text != "CARGO_NET_OFFLINE"
+                || text.starts_with("RUSTC_")
+                || matches!(&*text, "RUSTC" | "RUSTFLAGS" | "RUSTDOCFLAGS" | "CLIPPY_ARGS");
         if ours {
             cargo.env_remove(&name);
         }

