@@ -32,6 +32,9 @@
 //! * `machine`: guest RAM, page tables, boot, the run loop. Nobody else touches page tables.
 //! * `hypercall`: what a guest may ask for, one file a service.
 
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("wrt-vm needs a 64-bit host: guest addresses are kept in usize");
+
 mod error;
 mod hypercall;
 pub mod hypervisor;

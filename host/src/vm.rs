@@ -196,7 +196,10 @@ impl MicroVm {
     pub fn load(&mut self, module: &Module) -> Result<LoadedModule, Error> {
         let address = self.machine.share(&module.bytes)?;
         let words = [address, module.len() as u64, self.settings.max_memory];
-        let answer = self.command(Command::Load, &words, &[])?;
+        let answer = self.command(Command::Load, &words, &[]);
+        // The engine has copied what it needs.
+        self.machine.unshare(address)?;
+        let answer = answer?;
         tracing::info!(bytes = module.len(), "loaded a module");
         Ok(LoadedModule { number: answer.words[0], of: self.identity })
     }

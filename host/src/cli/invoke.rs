@@ -64,6 +64,7 @@ pub(super) fn exported_functions(vm: &mut MicroVm, instance: Instance) -> Result
     })
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "`integer` has checked the range")]
 fn parse(ty: ValueType, text: &str) -> Result<Value> {
     Ok(match ty {
         ValueType::I32 => {

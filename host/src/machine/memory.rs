@@ -13,6 +13,7 @@
 //!
 //! The guest's view of memory is bounded twice: per region by its reservation, and all
 //! together by [`GuestMemory::new`]'s limit.
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 use super::arch::{BootState, PageTables, SYSTEM_SIZE, TABLE_SIZE, build_system};
 use super::image::{Image, Segment};
@@ -79,7 +80,7 @@ struct Region {
     mapped: u64,
     /// Bytes behind which there is host memory: a sum of chunks.
     backed: u64,
-    chunks: Vec<Gpa>,
+    chunks: Vec<Chunk>,
     /// Guest-physical address of the last chunk's first byte, less its offset: adding an
     /// offset of that chunk yields its address.
     chunk_base: u64,
@@ -87,6 +88,13 @@ struct Region {
     reservation: Option<Reservation>,
     /// Kept alive while the guest reads it.
     shared: Option<Arc<SharedBytes>>,
+}
+
+/// A stretch of guest-physical addresses with a mapping of its own.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    gpa: Gpa,
+    len: u64,
 }
 
 // SAFETY: `host` points into memory that the region, its core or its module owns.
@@ -100,9 +108,13 @@ pub(crate) struct GuestMemory {
     tables: PageTables,
     heap: Region,
     regions: BTreeMap<u64, Region>,
-    /// Numbers of regions that are free; the longest free first.
+    /// Numbers of regions that are free; the one that was used last comes first, because
+    /// the page tables for its addresses are there already.
     free: VecDeque<u64>,
+    /// Guest-physical addresses from here on were never used; chunks below that are free
+    /// again are in `holes`.
     next_chunk: u64,
+    holes: Vec<Chunk>,
     /// Bytes that the heap and all writable regions may map, and do map.
     limit: u64,
     mapped: u64,
@@ -208,6 +220,7 @@ impl GuestMemory {
             regions: BTreeMap::new(),
             free: (0..REGION_COUNT).collect(),
             next_chunk: CHUNKS_GPA,
+            holes: Vec::new(),
             limit,
             mapped: 0,
             peak: 0,
@@ -343,8 +356,8 @@ impl GuestMemory {
         for number in numbers {
             self.remove_region(vm, number)?;
         }
-        for gpa in std::mem::take(&mut self.heap.chunks) {
-            vm.unmap(gpa)?;
+        for chunk in std::mem::take(&mut self.heap.chunks) {
+            vm.unmap(chunk.gpa)?;
         }
         vm.unmap(CORE_GPA)?;
         vm.unmap(IMAGE_GPA)?;
@@ -357,6 +370,7 @@ impl GuestMemory {
         self.tables = PageTables::new(CORE_GPA, TABLES);
         self.free = (0..REGION_COUNT).collect();
         self.next_chunk = CHUNKS_GPA;
+        self.holes.clear();
         self.mapped = 0;
         self.peak = 0;
         self.map_core(vm)?;
@@ -390,7 +404,7 @@ impl GuestMemory {
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
         let made = self.make_region(vm, number, len);
         if made.is_err() && !self.regions.contains_key(&number) {
-            self.free.push_back(number);
+            self.free.push_front(number);
         }
         made
     }
@@ -473,18 +487,24 @@ impl GuestMemory {
         }
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
         let gva = Gva(REGION_BASE + number * REGION_STRIDE);
-        let gpa = self.place_chunk(gva.0, len).ok_or(MemoryRefused::Limit)?;
+        let Some(gpa) = self.place_chunk(gva.0, len) else {
+            self.free.push_front(number);
+            return Err(MemoryRefused::Limit);
+        };
         let mapping = Mapping { gpa, host, len, access: Access::READ };
         // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
         // writes them.
-        unsafe { vm.map(mapping) }?;
+        if let Err(error) = unsafe { vm.map(mapping) } {
+            self.free.push_front(number);
+            return Err(error.into());
+        }
         let region = Region {
             gva,
             host,
             max: len,
             mapped: len,
             backed: len,
-            chunks: vec![gpa],
+            chunks: vec![Chunk { gpa, len }],
             chunk_base: gpa.0,
             reservation: None,
             shared: Some(bytes),
@@ -492,6 +512,15 @@ impl GuestMemory {
         self.regions.insert(number, region);
         self.map_pages(gva, gpa, len, Access::READ, true)?;
         Ok(gva)
+    }
+
+    /// Takes shared bytes away from the guest.
+    pub(crate) fn unshare(&mut self, vm: &mut dyn Vm, gva: Gva) -> Result<(), MemoryRefused> {
+        let number = region_number(gva).ok_or(MemoryRefused::Unknown)?;
+        match self.regions.get(&number) {
+            Some(region) if region.shared.is_some() => self.remove_region(vm, number),
+            _ => Err(MemoryRefused::Unknown),
+        }
     }
 
     fn remove_region(&mut self, vm: &mut dyn Vm, number: u64) -> Result<(), MemoryRefused> {
@@ -509,7 +538,7 @@ impl GuestMemory {
         if region.shared.is_none() {
             self.mapped -= region.mapped;
         }
-        self.free.push_back(number);
+        self.free.push_front(number);
         Ok(())
     }
 
@@ -607,7 +636,7 @@ impl GuestMemory {
         // SAFETY: (1) the region keeps its reservation until its chunks are unmapped, (2) and
         // references into it are formed only while the vCPU is stopped.
         unsafe { vm.map(Mapping { gpa, host, len, access: READ_WRITE }) }?;
-        region.chunks.push(gpa);
+        region.chunks.push(Chunk { gpa, len });
         region.chunk_base = gpa.0.wrapping_sub(region.backed);
         region.backed = target;
         Ok(())

@@ -7,7 +7,7 @@ use super::memory::{GuestMemory, MemoryRefused};
 use super::{arch, watchdog};
 use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::{self, Outcome, Services};
-use crate::hypervisor::{Exit, Hypervisor, Vcpu, Vm};
+use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_abi::layout::{GRANULE, STACK_TOP};
@@ -112,7 +112,8 @@ impl Machine {
             Image::parse(image::embedded()).map_err(|error| VmEnd::Protocol(error.to_string()))?;
         wrt_platform::memory::populate_read(image::embedded());
         let mut vm = hypervisor.create_vm()?;
-        let stack_size = config.stack_size.next_multiple_of(GRANULE) as usize;
+        let stack_size =
+            usize::try_from(config.stack_size.next_multiple_of(GRANULE)).unwrap_or(usize::MAX);
         let memory = GuestMemory::new(vm.as_mut(), &image, stack_size, config.memory_limit)
             .map_err(setup_error)?;
         let vcpu = vm.create_vcpu()?;
@@ -167,6 +168,11 @@ impl Machine {
     pub(crate) fn share(&mut self, bytes: &Arc<SharedBytes>) -> Result<u64, Error> {
         let gva = self.memory.share(self.vm.as_mut(), Arc::clone(bytes)).map_err(setup_error)?;
         Ok(gva.0)
+    }
+
+    /// Takes shared bytes away again.
+    pub(crate) fn unshare(&mut self, gva: u64) -> Result<(), Error> {
+        self.memory.unshare(self.vm.as_mut(), Gva(gva)).map_err(setup_error)
     }
 
     /// Has the runtime execute a command.

@@ -2,6 +2,8 @@
 //!
 //! Each test runs on every setup of [`wrt_tests::matrix`]. Deadlines are part of what is
 //! tested or keep a failing test from hanging; no test asserts how long something takes.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
+#![expect(clippy::cast_possible_truncation, reason = "small numbers of the tests' own")]
 
 mod alone;
 mod cancel;

@@ -58,7 +58,7 @@ fn a_thousand_resets_leave_nothing_behind() {
 fn a_thousand_resets() {
     for setup in matrix() {
         let mut vm = setup.vm();
-        let mut live = |vm: &mut wrt_vm::MicroVm| {
+        let live = |vm: &mut wrt_vm::MicroVm| {
             let text = r#"(module (memory 32) (func (export "f") (result i32)
                 (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x100000))
                 (memory.grow (i32.const 1))))"#;

@@ -2,6 +2,7 @@
 //!
 //! The programs check the host themselves; a case says what they are given, and what must
 //! have come of it: how they ended, what they printed, what the world on disk looks like.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod run;
 

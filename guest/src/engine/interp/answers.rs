@@ -66,7 +66,9 @@ pub fn is_memory_refusal(error: &Error) -> bool {
     let refused = |error: &MemoryError| {
         matches!(
             error,
-            MemoryError::ResourceLimiterDeniedAllocation | MemoryError::OutOfSystemMemory
+            MemoryError::ResourceLimiterDeniedAllocation
+                | MemoryError::OutOfSystemMemory
+                | MemoryError::MinimumSizeOverflow
         )
     };
     match error.kind() {

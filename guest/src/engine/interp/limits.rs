@@ -37,9 +37,10 @@ impl Limits {
         self.refusal = None;
     }
 
-    /// Bytes wanted and allowed at the latest refusal.
-    pub fn refusal(&self) -> Option<(u64, u64)> {
-        self.refusal
+    /// Bytes wanted and allowed at the latest refusal. A memory whose size no word can hold
+    /// is refused without a word to this limiter.
+    pub fn refusal(&self) -> (u64, u64) {
+        self.refusal.unwrap_or((u64::MAX, self.memory_limit))
     }
 }
 

@@ -100,8 +100,9 @@ impl EngineFace for Interp {
         let (Ok(address), Ok(len)) = (usize::try_from(address), usize::try_from(len)) else {
             return answers::failed(payload, "a module beyond the address space");
         };
-        // SAFETY: the host maps `len` bytes at `address`, read-only, for the VM's life. Were
-        // they missing, the fault would end this VM and nothing else.
+        // SAFETY: the host maps `len` bytes at `address`, read-only, until this command is
+        // answered, and wasmi copies what it keeps. Were they missing, the fault would end
+        // this VM and nothing else.
         let bytes = unsafe {
             core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(address), len)
         };
@@ -164,7 +165,10 @@ impl EngineFace for Interp {
         let params = self.read_values(count, payload);
         let params = match params.filter(|params| values::match_types(params, ty.params())) {
             Some(params) => params,
-            None => return Answer::new(Reply::TypeMismatch, [0; 3]),
+            None => {
+                let reason = "a value of another type, or a reference that was never given out";
+                return answers::with_text(payload, Reply::TypeMismatch, [0; 3], reason);
+            }
         };
         let mut results: Vec<_> =
             ty.results().iter().map(|&ty| wasmi::Val::default_for_ty(ty)).collect();
@@ -262,9 +266,8 @@ impl Interp {
         if let Some(answer) = answers::unlinkable(payload, error) {
             return answer;
         }
-        if let (true, Some((wanted, allowed))) =
-            (answers::is_memory_refusal(error), self.store.data().refusal())
-        {
+        if answers::is_memory_refusal(error) {
+            let (wanted, allowed) = self.store.data().refusal();
             return Answer::new(Reply::LimitExceeded, [wanted, allowed, 0]);
         }
         match answers::trap_kind(error) {

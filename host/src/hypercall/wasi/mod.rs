@@ -7,6 +7,7 @@
 
 mod config;
 mod raw;
+mod sleep;
 
 pub use config::{Output, OutputBuffer, Stdin, WasiConfig};
 
@@ -57,7 +58,14 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
     let world = &mut context.services.wasi.world;
     world.set_hostcall_fuel(ALLOCATION_MAX);
     let mut memory = wiggle::GuestMemory::Unshared(memory);
-    let call = raw::call(world, &mut memory, function, &arguments);
+    let call = async {
+        if function == FunctionId::PollOneoff
+            && let Some(sleep) = sleep::Sleep::parse(&memory, &arguments)
+        {
+            return sleep.run(&mut memory).await;
+        }
+        raw::call(world, &mut memory, function, &arguments).await
+    };
     match wait(call, function, context.cancel)? {
         Ok(value) => Ok(Outcome::status(Status::Ok, u64::from(value.cast_unsigned()))),
         Err(error) => Ok(match error.downcast_ref::<I32Exit>() {

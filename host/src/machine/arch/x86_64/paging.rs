@@ -4,6 +4,7 @@
 //! guest-virtual address leads to. A guest that escaped into ring 0 could still find and
 //! rewrite them, so the host never reads an entry back: which tables exist, and where, is
 //! kept in [`PageTables::known`], in the host's own memory.
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 use crate::hypervisor::{Access, Gpa, Gva};
 use std::collections::BTreeMap;
