@@ -207,6 +207,8 @@ impl MicroVm {
     /// Instantiates a module: links its imports (WASI, and registered instances) and runs its
     /// start function.
     ///
+    /// What a failed instantiation had made by then counts against the limits until a reset.
+    ///
     /// # Errors
     ///
     /// [`Error::Unlinkable`], [`Error::MemoryLimit`], or what the start function does.

@@ -15,6 +15,7 @@
 //! together by [`GuestMemory::new`]'s limit.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
+use super::addresses::{Addresses, UNIT};
 use super::arch::{BootState, PageTables, SYSTEM_SIZE, TABLE_SIZE, build_system};
 use super::image::{Image, Segment};
 use super::mailbox::Mailbox;
@@ -111,10 +112,8 @@ pub(crate) struct GuestMemory {
     /// Numbers of regions that are free; the one that was used last comes first, because
     /// the page tables for its addresses are there already.
     free: VecDeque<u64>,
-    /// Guest-physical addresses from here on were never used; chunks below that are free
-    /// again are in `holes`.
-    next_chunk: u64,
-    holes: Vec<Chunk>,
+    /// Guest-physical addresses for chunks.
+    addresses: Addresses,
     /// Bytes that the heap and all writable regions may map, and do map.
     limit: u64,
     mapped: u64,
@@ -219,8 +218,7 @@ impl GuestMemory {
             heap,
             regions: BTreeMap::new(),
             free: (0..REGION_COUNT).collect(),
-            next_chunk: CHUNKS_GPA,
-            holes: Vec::new(),
+            addresses: Addresses::new(CHUNKS_GPA, CHUNKS_END),
             limit,
             mapped: 0,
             peak: 0,
@@ -369,8 +367,7 @@ impl GuestMemory {
         self.heap.chunk_base = CORE_GPA.0 + self.parts.heap as u64;
         self.tables = PageTables::new(CORE_GPA, TABLES);
         self.free = (0..REGION_COUNT).collect();
-        self.next_chunk = CHUNKS_GPA;
-        self.holes.clear();
+        self.addresses = Addresses::new(CHUNKS_GPA, CHUNKS_END);
         self.mapped = 0;
         self.peak = 0;
         self.map_core(vm)?;
@@ -391,7 +388,12 @@ impl GuestMemory {
         let pool = unsafe {
             std::slice::from_raw_parts_mut(self.core.base().cast::<u64>().as_ptr(), TABLES_SIZE / 8)
         };
-        self.tables.map(pool, gva, gpa, len, access, user).map_err(|_| MemoryRefused::Limit)
+        let mapped = self.tables.map(pool, gva, gpa, len, access, user);
+        if mapped.is_err() {
+            // Not half of it: the chunk behind it may go.
+            self.tables.unmap(pool, gva, len);
+        }
+        mapped.map_err(|_| MemoryRefused::Limit)
     }
 
     /// Makes a region with `len` usable zeroed bytes; returns its address.
@@ -402,20 +404,23 @@ impl GuestMemory {
         let len = len.max(1).next_multiple_of(GRANULE);
         self.check_limit(len)?;
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
-        let made = self.make_region(vm, number, len);
-        if made.is_err() && !self.regions.contains_key(&number) {
-            self.free.push_front(number);
+        match Reservation::new(REGION_MAX as usize) {
+            Ok(reservation) => self.make_region(vm, number, reservation, len),
+            Err(error) => {
+                self.free.push_front(number);
+                Err(error.into())
+            }
         }
-        made
     }
 
+    /// Makes region `number`, which was taken from the free ones; if this fails it is back.
     fn make_region(
         &mut self,
         vm: &mut dyn Vm,
         number: u64,
+        reservation: Reservation,
         len: u64,
     ) -> Result<Gva, MemoryRefused> {
-        let reservation = Reservation::new(REGION_MAX as usize)?;
         let gva = Gva(REGION_BASE + number * REGION_STRIDE);
         let mut region = Region {
             gva,
@@ -487,14 +492,16 @@ impl GuestMemory {
         }
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
         let gva = Gva(REGION_BASE + number * REGION_STRIDE);
-        let Some(gpa) = self.place_chunk(gva.0, len) else {
+        let Some(chunk) = self.place_chunk(gva.0, len) else {
             self.free.push_front(number);
             return Err(MemoryRefused::Limit);
         };
+        let gpa = chunk.gpa;
         let mapping = Mapping { gpa, host, len, access: Access::READ };
         // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
         // writes them.
         if let Err(error) = unsafe { vm.map(mapping) } {
+            self.give_chunk(chunk);
             self.free.push_front(number);
             return Err(error.into());
         }
@@ -504,13 +511,16 @@ impl GuestMemory {
             max: len,
             mapped: len,
             backed: len,
-            chunks: vec![Chunk { gpa, len }],
+            chunks: vec![chunk],
             chunk_base: gpa.0,
             reservation: None,
             shared: Some(bytes),
         };
         self.regions.insert(number, region);
-        self.map_pages(gva, gpa, len, Access::READ, true)?;
+        if let Err(error) = self.map_pages(gva, gpa, len, Access::READ, true) {
+            self.remove_region(vm, number)?;
+            return Err(error);
+        }
         Ok(gva)
     }
 
@@ -524,19 +534,26 @@ impl GuestMemory {
     }
 
     fn remove_region(&mut self, vm: &mut dyn Vm, number: u64) -> Result<(), MemoryRefused> {
-        let Some(region) = self.regions.remove(&number) else { return Ok(()) };
+        let Some(mut region) = self.regions.remove(&number) else { return Ok(()) };
         // SAFETY: as in `map_pages`.
         let pool = unsafe {
             std::slice::from_raw_parts_mut(self.core.base().cast::<u64>().as_ptr(), TABLES_SIZE / 8)
         };
         // Tables first, then the slots: removing a slot also drops every translation that
         // the processor keeps.
-        self.tables.unmap(pool, region.gva, region.mapped);
-        for gpa in &region.chunks {
-            vm.unmap(*gpa)?;
-        }
+        let mapped = std::mem::take(&mut region.mapped);
+        self.tables.unmap(pool, region.gva, mapped);
         if region.shared.is_none() {
-            self.mapped -= region.mapped;
+            self.mapped -= mapped;
+        }
+        while let Some(&chunk) = region.chunks.last() {
+            if let Err(error) = vm.unmap(chunk.gpa) {
+                // The VM may still reach these bytes: they stay for as long as it does.
+                self.regions.insert(number, region);
+                return Err(error.into());
+            }
+            self.give_chunk(chunk);
+            region.chunks.pop();
         }
         self.free.push_front(number);
         Ok(())
@@ -620,15 +637,33 @@ impl GuestMemory {
         let doubled = (region.backed * 2).min(region.backed + 64 * SLACK_MAX);
         let target = wanted.max(doubled).min(region.max);
         let len = target - region.backed;
-        let offset = region.backed as usize;
         let start = region.gva.0 + region.backed;
-        let gpa = self.place_chunk(start, len).ok_or(MemoryRefused::Limit)?;
+        let chunk = self.place_chunk(start, len).ok_or(MemoryRefused::Limit)?;
+        if let Err(error) = self.back(vm, region, chunk, target >= LARGE_PAGES_FROM) {
+            self.give_chunk(chunk);
+            return Err(error);
+        }
+        region.chunks.push(chunk);
+        region.chunk_base = chunk.gpa.0.wrapping_sub(region.backed);
+        region.backed = target;
+        Ok(())
+    }
+
+    /// Makes the region's next bytes appear at a chunk's addresses.
+    fn back(
+        &self,
+        vm: &mut dyn Vm,
+        region: &Region,
+        Chunk { gpa, len }: Chunk,
+        large_pages: bool,
+    ) -> Result<(), MemoryRefused> {
+        let offset = region.backed as usize;
         let (memory, base) = match &region.reservation {
             Some(own) => (own, 0),
             None => (&self.core, self.parts.heap),
         };
         memory.protect(base + offset, len as usize, Protection::ReadWrite)?;
-        if target >= LARGE_PAGES_FROM {
+        if large_pages {
             memory.prefer_large_pages(base + offset, len as usize);
         }
         // SAFETY: the offset lies within the region's reservation.
@@ -636,20 +671,23 @@ impl GuestMemory {
         // SAFETY: (1) the region keeps its reservation until its chunks are unmapped, (2) and
         // references into it are formed only while the vCPU is stopped.
         unsafe { vm.map(Mapping { gpa, host, len, access: READ_WRITE }) }?;
-        region.chunks.push(Chunk { gpa, len });
-        region.chunk_base = gpa.0.wrapping_sub(region.backed);
-        region.backed = target;
         Ok(())
     }
 
-    /// Picks a guest-physical address that is a whole number of large pages away from the
-    /// guest-virtual one, so that large pages can map it.
-    fn place_chunk(&mut self, gva: u64, len: u64) -> Option<Gpa> {
-        let start = self.next_chunk.next_multiple_of(LARGE_PAGE) + gva % LARGE_PAGE;
-        let end = start.checked_add(len).filter(|&end| end <= CHUNKS_END)?;
-        // An inaccessible page between any two chunks.
-        self.next_chunk = end + GRANULE;
-        Some(Gpa(start))
+    /// Picks guest-physical addresses that are a whole number of large pages away from the
+    /// guest-virtual ones, so that large pages can map them.
+    fn place_chunk(&mut self, gva: u64, len: u64) -> Option<Chunk> {
+        let into = gva % UNIT;
+        let start = self.addresses.take(span(into, len)?)?;
+        Some(Chunk { gpa: Gpa(start + into), len })
+    }
+
+    /// Makes a chunk's addresses free for others. Nothing may be mapped there any more.
+    fn give_chunk(&mut self, Chunk { gpa, len }: Chunk) {
+        let into = gpa.0 % UNIT;
+        if let Some(span) = span(into, len) {
+            self.addresses.give(gpa.0 - into, span);
+        }
     }
 
     /// The bytes `gva..gva + len` of the heap or of a writable region.
@@ -674,6 +712,12 @@ impl GuestMemory {
         // initialised (anonymous memory is) and reached through `&mut self` alone.
         Ok(unsafe { std::slice::from_raw_parts_mut(region.host.add(offset).as_ptr(), len) })
     }
+}
+
+/// Addresses taken for `len` bytes that begin `into` a unit, with an inaccessible page behind
+/// them.
+fn span(into: u64, len: u64) -> Option<u64> {
+    into.checked_add(len)?.checked_add(GRANULE)?.checked_next_multiple_of(UNIT)
 }
 
 fn region_number(gva: Gva) -> Option<u64> {

@@ -1,1 +1,231 @@
+//! Guest memory against a hypervisor that only takes notes, and a model of what must hold.
 
+#[path = "memory_tests/fixture.rs"]
+mod fixture;
+#[path = "memory_tests/model.rs"]
+mod model;
+
+use super::*;
+use crate::machine::image;
+use fixture::{Fixture, LIMIT, host_bytes};
+use std::sync::Arc;
+use wrt_abi::layout::IMAGE_BASE;
+use wrt_platform::memory::{GUARD, SharedBytes};
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn a_fresh_guest_has_its_parts_and_nothing_between_them() {
+    let f = Fixture::new();
+    f.check();
+    let parts = f.memory.parts;
+    let stack_bottom = STACK_TOP - parts.stack_size as u64;
+    for (base, len) in [
+        (SYSTEM_BASE, SYSTEM_SIZE as u64),
+        (MAILBOX_BASE, MAILBOX_SIZE as u64),
+        (stack_bottom, parts.stack_size as u64),
+        (HEAP_BASE, HEAP_INITIAL),
+    ] {
+        let leaf = f.translate(base).expect("the part is mapped");
+        assert!(leaf.writable && !leaf.executable, "{base:#x} is data");
+        assert_eq!(leaf.user, base != SYSTEM_BASE, "only the system part is the stub's");
+        assert!(f.translate(base + len - 1).is_some());
+        assert!(f.translate(base - 1).is_none(), "a guard below {base:#x}");
+        assert!(f.translate(base + len).is_none(), "a guard above {base:#x}");
+    }
+    assert!(f.translate(0).is_none(), "null is never mapped");
+    assert!(f.translate(REGION_BASE).is_none());
+}
+
+#[test]
+fn no_address_of_the_guest_leads_to_its_page_tables() {
+    let f = Fixture::new();
+    let tables = CORE_GPA.0..CORE_GPA.0 + TABLES_SIZE as u64;
+    // All that a fresh guest has lies below these; regions get chunks, never the core.
+    let image = IMAGE_BASE..IMAGE_BASE + wrt_abi::layout::IMAGE_MAX;
+    let heap = HEAP_BASE..HEAP_BASE + 2 * HEAP_INITIAL;
+    for page in image.chain(SYSTEM_BASE..STACK_TOP).chain(heap).step_by(TABLE_SIZE) {
+        if let Some(leaf) = f.translate(page) {
+            assert!(!tables.contains(&leaf.gpa), "{page:#x} leads to {:#x}", leaf.gpa);
+        }
+    }
+}
+
+#[test]
+fn regions_and_the_core_lie_far_apart_on_the_host() {
+    let mut f = Fixture::new();
+    for len in [1, MIB, 3 * MIB] {
+        f.memory.reserve(&mut f.vm, len).unwrap();
+        f.share(len);
+    }
+    let regions = f.memory.regions.values().map(|region| (region.host, region.max));
+    let core = (f.memory.core.base(), f.memory.core.len() as u64);
+    let mut places: Vec<(u64, u64)> =
+        regions.chain([core]).map(|(host, len)| (host.addr().get() as u64, len)).collect();
+    places.sort_unstable();
+    for pair in places.windows(2) {
+        let [(start, len), (next, _)] = pair else { unreachable!() };
+        assert!(start + len + GUARD as u64 <= *next, "guards on both sides of each");
+    }
+    f.check();
+}
+
+#[test]
+fn limits_hold_to_the_byte() {
+    let mut f = Fixture::new();
+    let free = LIMIT - f.memory.usage().0;
+    assert!(matches!(f.memory.reserve(&mut f.vm, free + 1), Err(MemoryRefused::Limit)));
+    let all = f.memory.reserve(&mut f.vm, free).unwrap();
+    assert_eq!(f.memory.usage().0, LIMIT);
+    assert!(matches!(f.memory.reserve(&mut f.vm, 1), Err(MemoryRefused::Limit)));
+    let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + 1);
+    assert!(matches!(heap, Err(MemoryRefused::Limit)));
+    f.memory.release(&mut f.vm, all).unwrap();
+    f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + free).unwrap();
+    f.check();
+}
+
+#[test]
+fn sizes_beyond_all_bounds_are_refused() {
+    let mut f = Fixture::with_limit(u64::MAX);
+    for len in [REGION_MAX + 1, u64::MAX - 1, u64::MAX] {
+        let reserved = f.memory.reserve(&mut f.vm, len);
+        assert!(matches!(reserved, Err(MemoryRefused::Limit)), "{len:#x}: {reserved:?}");
+    }
+    let region = f.memory.reserve(&mut f.vm, 1).unwrap();
+    for (gva, max) in [(region, REGION_MAX), (Gva(HEAP_BASE), HEAP_MAX)] {
+        for len in [max + 1, u64::MAX] {
+            let committed = f.memory.commit(&mut f.vm, gva, len);
+            assert!(matches!(committed, Err(MemoryRefused::Limit)), "{len:#x}: {committed:?}");
+        }
+    }
+    for (gva, len) in [(region.0, u64::MAX), (u64::MAX, 1), (u64::MAX, u64::MAX), (0, 1)] {
+        assert!(f.memory.slice(Gva(gva), len).is_err(), "{gva:#x}, {len:#x}");
+    }
+    f.check();
+}
+
+/// A guest may come back for memory for as long as it runs: nothing of a region that was
+/// given back may stay taken.
+#[test]
+fn memory_that_is_given_back_can_be_had_again_for_ever() {
+    let mut f = Fixture::new();
+    let bytes = Fixture::shared(5000);
+    for round in 0..5000u64 {
+        let kept = f.memory.reserve(&mut f.vm, (round % 7) * 300_000).unwrap();
+        let module = f.memory.share(&mut f.vm, Arc::clone(&bytes)).unwrap();
+        let other = f.memory.reserve(&mut f.vm, 300_000).unwrap();
+        f.memory.commit(&mut f.vm, other, (1 + round % 20) * MIB).unwrap();
+        f.memory.unshare(&mut f.vm, module).unwrap();
+        f.memory.release(&mut f.vm, kept).unwrap();
+        f.memory.release(&mut f.vm, other).unwrap();
+    }
+    f.check();
+    assert_eq!(f.vm.mappings.len(), 2, "only the core and the image are left");
+}
+
+#[test]
+fn more_regions_than_there_can_be_are_refused_and_all_come_back() {
+    let mut f = Fixture::with_limit(u64::MAX);
+    let mut taken = Vec::new();
+    let refused = loop {
+        match f.memory.reserve(&mut f.vm, 1) {
+            Ok(gva) => taken.push(gva),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, MemoryRefused::Limit));
+    assert!(taken.len() > 400, "{} regions are too few", taken.len());
+    f.check();
+    for gva in &taken {
+        f.memory.release(&mut f.vm, *gva).unwrap();
+    }
+    for _ in &taken {
+        f.memory.reserve(&mut f.vm, 1).unwrap();
+    }
+    f.check();
+}
+
+#[test]
+fn a_hypervisor_that_refuses_a_mapping_leaves_all_as_it_was() {
+    let mut f = Fixture::new();
+    let bytes = Fixture::shared(100_000);
+    let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
+    let (before, mappings) = (f.memory.usage().0, f.vm.mappings.len());
+    for _ in 0..2000 {
+        f.vm.refuse_maps = true;
+        assert!(f.memory.reserve(&mut f.vm, MIB).is_err());
+        assert!(f.memory.share(&mut f.vm, Arc::clone(&bytes)).is_err());
+        assert!(f.memory.commit(&mut f.vm, region, 50 * MIB).is_err());
+        f.vm.refuse_maps = false;
+        assert_eq!((f.memory.usage().0, f.vm.mappings.len()), (before, mappings));
+    }
+    f.memory.reserve(&mut f.vm, MIB).unwrap();
+    f.memory.share(&mut f.vm, bytes).unwrap();
+    f.memory.commit(&mut f.vm, region, 50 * MIB).unwrap();
+    f.check();
+}
+
+/// What the VM can still reach is not given back to the host's system.
+#[test]
+fn a_hypervisor_that_refuses_to_unmap_keeps_its_memory() {
+    let mut f = Fixture::new();
+    let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
+    f.memory.slice(region, 1).unwrap()[0] = 7;
+    let chunk = f.memory.regions[&0].chunks[0];
+    f.vm.refuse_unmaps = true;
+    assert!(f.memory.release(&mut f.vm, region).is_err());
+    let mapping = f.vm.mapping_at(chunk.gpa.0).expect("it is mapped still");
+    // SAFETY: that the host bytes of a mapping live is what is tested here.
+    assert_eq!(unsafe { mapping.host.read() }, 7);
+    assert!(f.memory.slice(region, 1).is_err(), "but nothing uses it any more");
+}
+
+#[test]
+fn a_reset_leaves_nothing_of_what_was_there() {
+    let mut f = Fixture::new();
+    let boot = *f.memory.boot_state();
+    let fresh = f.core_bytes();
+    for round in 1..=3u8 {
+        let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
+        f.memory.slice(region, MIB).unwrap().fill(round);
+        f.share(100_000);
+        f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB).unwrap();
+        f.memory.slice(Gva(HEAP_BASE), 4 * MIB).unwrap().fill(round);
+        f.fill_core(round);
+
+        f.memory.reset(&mut f.vm, &image::Image::parse(image::embedded()).unwrap()).unwrap();
+        f.check();
+        assert_eq!(f.vm.mappings.len(), 2);
+        assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));
+        assert_eq!(f.memory.boot_state(), &boot);
+        assert!(f.core_bytes() == fresh, "the core's bytes are those of a fresh guest");
+        let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB).unwrap();
+        let heap = f.memory.slice(Gva(HEAP_BASE), heap).unwrap();
+        assert!(heap.iter().all(|byte| *byte == 0), "grown heap is zero");
+        let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
+        assert!(f.memory.slice(region, MIB).unwrap().iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn shared_bytes_can_be_read_by_the_guest_and_by_nobody_changed() {
+    let mut f = Fixture::new();
+    let bytes = SharedBytes::new(5000, |to| {
+        to.fill(9);
+        Ok::<_, std::io::Error>(())
+    });
+    let gva = f.memory.share(&mut f.vm, Arc::new(bytes.unwrap())).unwrap();
+    let leaf = f.translate(gva.0).unwrap();
+    assert!(!leaf.writable && !leaf.executable && leaf.user);
+    let mapping = f.vm.mapping_at(leaf.gpa).unwrap();
+    assert_eq!(mapping.access, Access::READ);
+    assert_eq!(host_bytes(mapping, leaf.gpa, 5000), [9; 5000]);
+    // A guest cannot have the host write to it, give it back, or grow it.
+    assert!(f.memory.slice(gva, 1).is_err());
+    assert!(matches!(f.memory.release(&mut f.vm, gva), Err(MemoryRefused::Unknown)));
+    assert!(matches!(f.memory.commit(&mut f.vm, gva, 1), Err(MemoryRefused::Unknown)));
+    f.memory.unshare(&mut f.vm, gva).unwrap();
+    assert!(f.translate(gva.0).is_none());
+    f.check();
+}

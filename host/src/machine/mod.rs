@@ -4,6 +4,7 @@
 //! ([`image`]), page tables and descriptor tables ([`arch`]), a vCPU in its boot state; and
 //! then exchanges commands with the runtime ([`run`]) while serving its hypercalls.
 
+mod addresses;
 pub mod arch;
 mod cancel;
 mod image;

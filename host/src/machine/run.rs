@@ -137,6 +137,8 @@ impl Machine {
     /// Forgets all that the guest did: memory, registers, services. It boots again with the
     /// next command.
     pub(crate) fn reset(&mut self, services: Services) -> Result<(), Error> {
+        // Should this fail half-way, nothing may run on what is left.
+        self.state = State::Ended;
         self.memory.reset(self.vm.as_mut(), &self.image).map_err(setup_error)?;
         self.services = services;
         self.state = State::Fresh;

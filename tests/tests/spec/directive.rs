@@ -89,12 +89,29 @@ fn trapped(outcome: Result<Vec<Value>, Problem>, expected: &str) -> Verdict {
     }
 }
 
+/// What the validator says of modules that use a proposal which is off.
+const UNSUPPORTED: &[&str] = &[
+    "array indexed types not supported without the gc feature",
+    "exceptions proposal not enabled",
+    "exceptions support is not enabled",
+    "function references required",
+    "function references support is not enabled",
+    "gc proposal must be enabled",
+    "heap types not supported without the gc feature",
+    "require the function-references proposal",
+    "rec group usage requires `gc` proposal",
+    "struct indexed types not supported without the gc feature",
+];
+
 /// Asserts that a module is refused, and says who did it. Reasons are not compared: every
 /// validator has its own words, and its own order of looking.
 fn refused(world: &mut World<'_>, module: &mut QuoteWat<'_>) -> Verdict {
     let Ok(bytes) = module.encode() else { return Ok(Fine::RefusedByAssembler) };
     match world.load(&bytes) {
-        Err(Problem::Refused(Error::InvalidModule { .. })) => Ok(Fine::Passed),
+        Err(Problem::Refused(Error::InvalidModule { reason, .. })) => {
+            let unsupported = UNSUPPORTED.iter().any(|words| reason.contains(words));
+            Ok(if unsupported { Fine::Unsupported } else { Fine::Passed })
+        }
         Err(Problem::Refused(Error::NotWasm(_))) if !is_core_wasm(&bytes) => {
             Ok(Fine::RefusedByHost)
         }

@@ -40,7 +40,7 @@ fn testsuite() {
         println!("WebAssembly testsuite on {setup}, {:.1?}", started.elapsed());
         let mut failures = report(&tallies);
         if filter.is_none() {
-            failures.extend(shrunk(&tallies));
+            failures.extend(suites::complaints(&tallies));
             failures.extend(skips::without_file(&scripts));
         }
         assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
@@ -53,7 +53,7 @@ fn run_all(setup: Setup, scripts: &[Script]) -> BTreeMap<String, Tally> {
     let queue = Mutex::new(scripts.iter());
     let tallies = Mutex::new(BTreeMap::<String, Tally>::new());
     let work = || {
-        let mut vm = setup.builder().build().expect("matrix() lists what can be built");
+        let mut vm = setup.vm();
         loop {
             let next = queue.lock().expect("no thread panics with the lock").next();
             let Some(script) = next else { return };
@@ -84,14 +84,4 @@ fn report(tallies: &BTreeMap<String, Tally>) -> Vec<String> {
         println!("skipped {count:>5}: {reason}");
     }
     all.failures
-}
-
-/// Suites with fewer assertions than there were.
-fn shrunk(tallies: &BTreeMap<String, Tally>) -> Vec<String> {
-    let passed = |suite: &str| tallies.get(suite).map_or(0, Tally::assertions);
-    suites::AT_LEAST
-        .iter()
-        .filter(|&&(suite, least)| passed(suite) < least)
-        .map(|&(suite, least)| format!("{suite}: {} assertions, not {least}", passed(suite)))
-        .collect()
 }

@@ -15,10 +15,14 @@ pub(crate) struct Tally {
     pub(crate) by_assembler: usize,
     /// Wrong modules that the library refused by their first eight bytes.
     pub(crate) by_host: usize,
+    /// Wrong modules that were refused for a reason that is beside the point.
+    pub(crate) unsupported: usize,
     /// Directives that are on the list of skips, by reason.
     pub(crate) skipped: BTreeMap<&'static str, usize>,
     /// Directives that need what a skipped one would have made.
     pub(crate) starved: usize,
+    /// Directives that do not pass in suites that are left out.
+    pub(crate) missed: usize,
     /// What is wrong, a line each.
     pub(crate) failures: Vec<String>,
 }
@@ -31,6 +35,7 @@ impl Tally {
             Fine::Passed => self.passed += 1,
             Fine::RefusedByAssembler => self.by_assembler += 1,
             Fine::RefusedByHost => self.by_host += 1,
+            Fine::Unsupported => self.unsupported += 1,
         }
     }
 
@@ -50,7 +55,9 @@ impl Tally {
         self.passed += other.passed;
         self.by_assembler += other.by_assembler;
         self.by_host += other.by_host;
+        self.unsupported += other.unsupported;
         self.starved += other.starved;
+        self.missed += other.missed;
         for (reason, count) in other.skipped {
             self.skip(reason, count);
         }
@@ -58,9 +65,10 @@ impl Tally {
     }
 }
 
-/// The columns of [`Tally`]'s line.
+/// The columns of [`Tally`]'s line. `by cause`: what needs something skipped; `moot`: wrong
+/// modules that were refused for using a proposal which is off.
 pub(crate) const HEADER: &str =
-    "files  passed  (guest, assembler, host)  skipped  by cause  failed  suite";
+    "files  passed  (guest, assembler, host)  skipped  by cause  moot  failed  suite";
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,10 +76,11 @@ impl fmt::Display for Tally {
         let skipped: usize = self.skipped.values().sum();
         write!(
             f,
-            "{:>5}  {:>6}  {judges:<24}  {skipped:>7}  {:>8}  {:>6}",
+            "{:>5}  {:>6}  {judges:<24}  {skipped:>7}  {:>8}  {:>4}  {:>6}",
             self.files,
             self.assertions(),
             self.starved,
+            self.unsupported,
             self.failures.len(),
         )
     }

@@ -14,6 +14,9 @@ pub(crate) enum Fine {
     /// A wrong module was refused before it got to a VM: by the library, which looks at the
     /// first eight bytes.
     RefusedByHost,
+    /// A wrong module was refused, but for using a proposal that the engine does not have:
+    /// that says nothing, and does not count as passed.
+    Unsupported,
 }
 
 /// A directive that did not.

@@ -1,0 +1,198 @@
+//! A guest's memory with a hypervisor that takes notes.
+
+use super::*;
+use crate::hypervisor::Vcpu;
+use std::io;
+
+/// Bytes that a guest of these tests may have.
+pub(super) const LIMIT: u64 = 64 << 20;
+const STACK: usize = 64 << 10;
+
+/// Remembers what is mapped, and insists on the rules for it.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// By address.
+    pub(super) mappings: BTreeMap<u64, Mapping>,
+    pub(super) refuse_maps: bool,
+    pub(super) refuse_unmaps: bool,
+}
+
+// SAFETY: the pointers in it are read by one test thread, while what they point to lives.
+unsafe impl Send for Notes {}
+
+fn refusal() -> HypervisorError {
+    HypervisorError::Call { action: "please", source: io::Error::other("a test refuses") }
+}
+
+impl Vm for Notes {
+    unsafe fn map(&mut self, mapping: Mapping) -> Result<(), HypervisorError> {
+        if self.refuse_maps {
+            return Err(refusal());
+        }
+        let Mapping { gpa, host, len, access } = mapping;
+        let host = host.addr().get() as u64;
+        assert!(len > 0, "an empty mapping");
+        assert!((gpa.0 | host | len).is_multiple_of(4096), "pages are whole: {mapping:?}");
+        assert!(access.is_wx_safe(), "writable and executable: {mapping:?}");
+        for (start, other) in &self.mappings {
+            let apart = gpa.0 + len + GRANULE <= *start || start + other.len + GRANULE <= gpa.0;
+            assert!(apart, "no guard between {mapping:?} and {other:?}");
+        }
+        self.mappings.insert(gpa.0, mapping);
+        Ok(())
+    }
+
+    fn unmap(&mut self, gpa: Gpa) -> Result<(), HypervisorError> {
+        if self.refuse_unmaps {
+            return Err(refusal());
+        }
+        self.mappings.remove(&gpa.0).map(drop).ok_or_else(refusal)
+    }
+
+    fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError> {
+        Err(refusal())
+    }
+}
+
+impl Notes {
+    /// The mapping that holds an address.
+    pub(super) fn mapping_at(&self, gpa: u64) -> Option<&Mapping> {
+        let (start, mapping) = self.mappings.range(..=gpa).next_back()?;
+        (gpa < start + mapping.len).then_some(mapping)
+    }
+}
+
+/// Host bytes behind `gpa..gpa + len`.
+pub(super) fn host_bytes(mapping: &Mapping, gpa: u64, len: usize) -> Vec<u8> {
+    let offset = gpa - mapping.gpa.0;
+    assert!(offset + len as u64 <= mapping.len);
+    // SAFETY: within the mapping, whose host bytes live (the trait's rule), and which no
+    // vCPU writes: there is none.
+    unsafe {
+        let from = mapping.host.add(offset as usize).as_ptr();
+        std::slice::from_raw_parts(from, len).to_vec()
+    }
+}
+
+/// What a guest-virtual address leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaf {
+    pub(super) gpa: u64,
+    pub(super) writable: bool,
+    pub(super) user: bool,
+    pub(super) executable: bool,
+}
+
+pub(super) struct Fixture {
+    pub(super) vm: Notes,
+    pub(super) memory: GuestMemory,
+}
+
+impl Fixture {
+    pub(super) fn new() -> Self {
+        Self::with_limit(LIMIT)
+    }
+
+    pub(super) fn with_limit(limit: u64) -> Self {
+        let mut vm = Notes::default();
+        let image = image::Image::parse(image::embedded()).unwrap();
+        let memory = GuestMemory::new(&mut vm, &image, STACK, limit).unwrap();
+        Self { vm, memory }
+    }
+
+    pub(super) fn shared(len: usize) -> Arc<SharedBytes> {
+        Arc::new(SharedBytes::new(len, |_| Ok::<_, io::Error>(())).unwrap())
+    }
+
+    pub(super) fn share(&mut self, len: u64) -> Gva {
+        self.memory.share(&mut self.vm, Self::shared(len as usize)).unwrap()
+    }
+
+    /// Walks the guest's page tables as its processor would: Intel SDM 3A, 5.5.
+    pub(super) fn translate(&self, gva: u64) -> Option<Leaf> {
+        let mut table = self.memory.boot_state().page_tables.0;
+        for level in (0..4).rev() {
+            let shift = 12 + 9 * level;
+            let at = table + (gva >> shift) % 512 * 8;
+            let bytes = host_bytes(self.vm.mapping_at(at).unwrap(), at, 8);
+            let entry = u64::from_le_bytes(bytes.try_into().unwrap());
+            if entry & 1 == 0 {
+                return None;
+            }
+            let address = entry & 0x000f_ffff_ffff_f000;
+            if level == 0 || entry & 1 << 7 != 0 {
+                let [writable, user, sealed] = [1, 2, 63].map(|bit| entry >> bit & 1 == 1);
+                let gpa = address + gva % (1 << shift);
+                return Some(Leaf { gpa, writable, user, executable: !sealed });
+            }
+            table = address;
+        }
+        None
+    }
+
+    /// All bytes of the core, the first heap included, but for the page tables.
+    pub(super) fn core_bytes(&self) -> Vec<u8> {
+        let core = &self.vm.mappings[&CORE_GPA.0];
+        // The guards between its parts are part of the mapping, but nobody may touch them.
+        let parts = self.memory.parts;
+        [
+            (parts.system, SYSTEM_SIZE),
+            (parts.stack, parts.stack_size),
+            (parts.mailbox, MAILBOX_SIZE),
+            (parts.data, data_size(&image::Image::parse(image::embedded()).unwrap())),
+            (parts.heap, HEAP_INITIAL as usize),
+        ]
+        .into_iter()
+        .flat_map(|(at, len)| host_bytes(core, CORE_GPA.0 + at as u64, len))
+        .collect()
+    }
+
+    /// Overwrites all of the core that a guest could write.
+    pub(super) fn fill_core(&mut self, byte: u8) {
+        let parts = self.memory.parts;
+        for (at, len) in [
+            (parts.system, SYSTEM_SIZE),
+            (parts.stack, parts.stack_size),
+            (parts.mailbox, MAILBOX_SIZE),
+            (parts.heap, HEAP_INITIAL as usize),
+        ] {
+            // SAFETY: these parts are committed, and no vCPU is there.
+            unsafe { self.memory.core.base().add(at).write_bytes(byte, len) };
+        }
+    }
+
+    /// All that must hold at any time.
+    pub(super) fn check(&self) {
+        let memory = &self.memory;
+        let regions = memory.regions.values();
+        let writable: u64 = regions.filter(|r| r.shared.is_none()).map(|r| r.mapped).sum();
+        let (mapped, peak) = memory.usage();
+        assert_eq!(mapped, memory.heap.mapped + writable);
+        assert!(mapped <= peak && peak <= memory.limit, "{mapped} and {peak} of {}", memory.limit);
+        let mut numbers: Vec<u64> = memory.regions.keys().chain(&memory.free).copied().collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..REGION_COUNT), "each number is free once, or in use");
+        let regions = memory.regions.values().chain([&memory.heap]);
+        let chunks: usize = regions.clone().map(|region| region.chunks.len()).sum();
+        // Besides the core and the image.
+        assert_eq!(self.vm.mappings.len(), chunks + 2, "a mapping that nobody owns");
+        for region in regions {
+            self.check_region(region);
+        }
+    }
+
+    fn check_region(&self, region: &Region) {
+        let Region { gva, mapped, shared, .. } = region;
+        for at in [0, mapped / 2, mapped - 1] {
+            let leaf = self.translate(gva.0 + at).expect("usable bytes are mapped");
+            assert!(leaf.user && !leaf.executable && leaf.writable == shared.is_none());
+            let mapping = self.vm.mapping_at(leaf.gpa).expect("and backed");
+            assert_eq!(mapping.access.contains(Access::WRITE), shared.is_none());
+            let host = mapping.host.addr().get() as u64 + (leaf.gpa - mapping.gpa.0);
+            let wanted = region.host.addr().get() as u64 + at;
+            assert_eq!(host, wanted, "guest and host see the same byte at {gva} + {at:#x}");
+        }
+        assert!(self.translate(gva.0 - 1).is_none(), "a guard below {gva}");
+        assert!(self.translate(gva.0 + mapped).is_none(), "nothing above {gva} + {mapped:#x}");
+    }
+}

@@ -1,0 +1,75 @@
+//! What wrt-vm is built from: licences and sources of every dependency, the guest's too.
+
+use cargo_metadata::{MetadataCommand, Package};
+use std::path::Path;
+
+/// Licences that code in a shipped binary may have.
+const ACCEPTED: &[&str] = &[
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+    "BSL-1.0",
+];
+
+/// Every package that the lock files name, whatever the platform.
+fn packages() -> Vec<Package> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let metadata = MetadataCommand::new()
+        .manifest_path(root.join("Cargo.toml"))
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .expect("cargo describes the workspace");
+    metadata.packages
+}
+
+fn is_accepted(licence: &str) -> bool {
+    // Some old manifests write `MIT/Apache-2.0`.
+    let expression = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX);
+    expression.is_ok_and(|expression| {
+        expression.evaluate(|requirement| {
+            let id = requirement.license.id().map(|id| id.name);
+            id.is_some_and(|id| ACCEPTED.contains(&id))
+        })
+    })
+}
+
+#[test]
+fn every_dependency_has_an_accepted_licence() {
+    let refused: Vec<String> = packages()
+        .iter()
+        .filter(|package| !is_accepted(package.license.as_deref().unwrap_or("none")))
+        .map(|package| format!("{} {}: {:?}", package.name, package.version, package.license))
+        .collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+#[test]
+fn every_dependency_comes_from_crates_io() {
+    for package in packages() {
+        let ours = package.source.is_none();
+        let public = package.source.as_ref().is_some_and(|source| source.is_crates_io());
+        assert!(ours || public, "{} comes from {:?}", package.name, package.source);
+    }
+}
+
+#[test]
+fn the_guests_dependencies_are_checked_here_too() {
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/Cargo.lock");
+    let lock = std::fs::read_to_string(lock).expect("the guest's lock file");
+    let names = lock.lines().filter_map(|line| line.strip_prefix("name = "));
+    let ours = packages();
+    let unknown: Vec<&str> = names
+        .map(|name| name.trim_matches('"'))
+        .filter(|name| *name != "wrt-guest")
+        .filter(|name| !ours.iter().any(|package| package.name.as_str() == *name))
+        .collect();
+    // talc is the guest's alone; its licence was looked at when it was added.
+    let reviewed = ["talc", "allocator-api2", "lock_api"];
+    let unknown: Vec<&str> = unknown.into_iter().filter(|name| !reviewed.contains(name)).collect();
+    assert!(unknown.is_empty(), "not reviewed: {unknown:?}");
+}
