@@ -1,0 +1,53 @@
+//! Builds what the benchmarks run, by cargo, before anything is timed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A cargo that knows nothing of the one that runs this benchmark.
+fn cargo(package: &str) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let kept = matches!(&*text, "CARGO_HOME" | "CARGO_NET_OFFLINE" | "CARGO_TARGET_DIR");
+        if !kept && (text.starts_with("CARGO_") || text == "RUSTFLAGS") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(package));
+    cargo.args(["build", "--release", "--locked", "--quiet"]);
+    cargo
+}
+
+fn finish(mut cargo: Command) {
+    let status = cargo.status();
+    assert!(status.is_ok_and(|status| status.success()), "failed: {cargo:?}");
+}
+
+/// The kernels' module.
+pub(crate) fn kernels() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels");
+    let mut cargo = cargo("programs/kernels");
+    cargo.args(["--target", "wasm32-wasip1", "--target-dir"]).arg(&target);
+    finish(cargo);
+    target.join("wasm32-wasip1/release/kernels.wasm")
+}
+
+/// The shared library with wasmi, for the same processors as the guest
+/// (guest/builder/src/lib.rs).
+pub(crate) fn reference() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference");
+    let mut cargo = cargo("benches/reference");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-cpu=x86-64-v2");
+    cargo.arg("--target-dir").arg(&target);
+    finish(cargo);
+    target.join("release/libreference.so")
+}
+
+/// The command-line tool.
+pub(crate) fn wrt_vm() -> PathBuf {
+    let mut cargo = cargo("..");
+    cargo.args(["-p", "wrt-vm", "--bin", "wrt-vm"]);
+    finish(cargo);
+    // CARGO_TARGET_TMPDIR is a folder of the target folder.
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("release").join("wrt-vm")
+}

@@ -1,0 +1,66 @@
+//! How wrt-vm compares with the floor: `cargo bench -p wrt-tests [-- NAME ...] [--check]`.
+//!
+//! Every figure is a ratio of two things that take turns in one run on one machine, because
+//! an absolute time says little about another machine, or about this one under load. Nothing
+//! is asserted unless `--check` is given: then a missed target ends the run with a failure.
+//!
+//! | name | ours | the floor | target |
+//! |---|---|---|---|
+//! | `hypercall` | a WASI call | `out` and back in a raw VM | at most 1.25 |
+//! | `create` | builder to first exit | the same VM by raw ioctls | at most 1.5 |
+//! | `kernels` | wasmi in the VM | wasmi in this process | at least 0.95 of its speed |
+//! | `process` | `wrt-vm run hello.wasm` | a process with a raw VM | at most 3, and 24 MiB |
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod build;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod create;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod hypercall;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kernels;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod pairs;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod process;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod raw;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn main() -> std::process::ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    // This executable plays the other parts of `process`, too.
+    if let Some((role, rest)) = args.split_first()
+        && let Some(code) = process::play(role, rest)
+    {
+        return code;
+    }
+    if let Some(problem) = &wrt_vm::hypervisor::available()[0].problem {
+        eprintln!("skipped: {problem}");
+        return std::process::ExitCode::SUCCESS;
+    }
+    // Cargo itself passes `--bench`.
+    let names: Vec<&str> =
+        args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
+    type Benchmark = (&'static str, fn() -> bool);
+    let benchmarks: [Benchmark; 4] = [
+        ("hypercall", hypercall::run),
+        ("create", create::run),
+        ("kernels", kernels::run),
+        ("process", process::run),
+    ];
+    let mut met = true;
+    for (name, run) in benchmarks {
+        if names.is_empty() || names.contains(&name) {
+            println!("\n{name}");
+            met &= run();
+        }
+    }
+    let check = args.iter().any(|arg| arg == "--check");
+    std::process::ExitCode::from(u8::from(check && !met))
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn main() {
+    eprintln!("skipped: the raw VM to compare with is written for KVM on x86-64");
+}
