@@ -1,8 +1,7 @@
 //! Ctrl-C.
 
-use crate::support::{SPIN, Wat, has_hypervisor, wrt_vm};
+use crate::support::{SPIN, Wat, has_hypervisor, start};
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 
 #[test]
 fn ctrl_c_ends_a_spinning_program_with_130() {
@@ -10,9 +9,7 @@ fn ctrl_c_ends_a_spinning_program_with_130() {
         return;
     }
     let wat = Wat::new(SPIN);
-    let mut command = wrt_vm();
-    command.arg("run").arg(wat.path()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("the binary runs");
+    let mut child = start(&wat);
     let mut line = String::new();
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
     out.read_line(&mut line).expect("it writes before it spins");

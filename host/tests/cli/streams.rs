@@ -1,6 +1,6 @@
 //! Standard streams: nothing is lost, nothing hangs.
 
-use crate::support::{SHOW_WORLD, Wat, has_hypervisor, run_wat, stderr, stdout, wrt_vm};
+use crate::support::{SHOW_WORLD, Wat, has_hypervisor, run_wat, start, stderr, stdout, wrt_vm};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
@@ -28,9 +28,7 @@ fn a_conversation_line_by_line() {
         return;
     }
     let wat = Wat::new(CAT);
-    let mut command = wrt_vm();
-    command.arg("run").arg(wat.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("the binary runs");
+    let mut child = start(&wat);
     let mut to = child.stdin.take().expect("a pipe");
     let mut from = BufReader::new(child.stdout.take().expect("a pipe"));
     for question in ["one\n", "two\n", "three\n"] {
@@ -49,9 +47,7 @@ fn a_megabyte_through_and_back() {
         return;
     }
     let wat = Wat::new(CAT);
-    let mut command = wrt_vm();
-    command.arg("run").arg(wat.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("the binary runs");
+    let mut child = start(&wat);
     let bytes: Vec<u8> =
         (0..1 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let mut to = child.stdin.take().expect("a pipe");
@@ -88,9 +84,7 @@ fn a_closed_stdout_is_the_programs_error() {
         return;
     }
     let wat = Wat::new(CAT);
-    let mut command = wrt_vm();
-    command.arg("run").arg(wat.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut child = start(&wat);
     drop(child.stdout.take());
     let mut to = child.stdin.take().expect("a pipe");
     to.write_all(b"into the void\n").expect("it reads");

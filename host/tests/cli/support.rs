@@ -1,7 +1,7 @@
 //! Running the binary.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use wrt_vm::hypervisor::available;
 
 /// Whether VMs can be made here; says so when not. Tests that need one return then.
@@ -42,6 +42,14 @@ pub(crate) fn run(options: &[&str], module: &Path, args: &[&str]) -> Output {
     let mut command = wrt_vm();
     command.arg("run").args(options).arg(module).args(args);
     command.output().expect("the binary runs")
+}
+
+/// Starts a module in the text format, with pipes for its standard streams.
+pub(crate) fn start(wat: &Wat) -> Child {
+    let mut command = wrt_vm();
+    command.arg("run").arg(wat.path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the binary runs")
 }
 
 /// Runs a module in the text format.

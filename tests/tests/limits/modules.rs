@@ -8,15 +8,12 @@ use wasm_encoder::{
 use wrt_tests::matrix;
 use wrt_vm::{Error, Module, Value};
 
-/// A module with `bytes` bytes of passive data segments and nothing to use them.
+/// A module with one passive data segment of `bytes` bytes, and nothing to use it.
 pub(crate) fn of_passive_data(bytes: usize) -> Vec<u8> {
     let mut data = DataSection::new();
-    let chunk = vec![0xa5; 1 << 20];
-    for _ in 0..bytes / chunk.len() {
-        data.passive(chunk.iter().copied());
-    }
+    data.passive(vec![0xa5; bytes]);
     let mut module = Encoder::new();
-    module.section(&DataCountSection { count: data.len() }).section(&data);
+    module.section(&DataCountSection { count: 1 }).section(&data);
     module.finish()
 }
 

@@ -122,22 +122,13 @@ pub fn proc_exit(rval: Exitcode) -> ! {
 fn iovecs(buffers: &mut [&mut [u8]]) -> Vec<Iovec> {
     buffers
         .iter_mut()
-        .map(|buffer| Iovec {
-            buf: buffer.as_mut_ptr(),
-            buf_len: buffer.len(),
-        })
+        .map(|buffer| Iovec { buf: buffer.as_mut_ptr(), buf_len: buffer.len() })
         .collect()
 }
 
 /// The ciovecs that make the host take `buffers` in order.
 fn ciovecs(buffers: &[&[u8]]) -> Vec<Ciovec> {
-    buffers
-        .iter()
-        .map(|buffer| Ciovec {
-            buf: buffer.as_ptr(),
-            buf_len: buffer.len(),
-        })
-        .collect()
+    buffers.iter().map(|buffer| Ciovec { buf: buffer.as_ptr(), buf_len: buffer.len() }).collect()
 }
 
 pub fn fd_read(fd: Fd, buffers: &mut [&mut [u8]]) -> Result<Size, Errno> {

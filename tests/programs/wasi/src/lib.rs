@@ -39,11 +39,7 @@ pub fn fails<T>(want: Errno, result: Result<T, Errno>) {
 #[track_caller]
 pub fn fails_either<T>(want: [Errno; 2], result: Result<T, Errno>) {
     match result {
-        Ok(_) => panic!(
-            "expected {} or {}, got success",
-            want[0].name(),
-            want[1].name()
-        ),
+        Ok(_) => panic!("expected {} or {}, got success", want[0].name(), want[1].name()),
         Err(got) => assert!(
             want.contains(&got),
             "expected {} or {}, got {}",

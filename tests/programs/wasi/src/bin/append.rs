@@ -4,15 +4,7 @@ use wasi_programs::*;
 
 fn main() {
     create("file", b"start ");
-    let fd = ok(path_open(
-        ROOT,
-        0,
-        "file",
-        0,
-        READ | WRITE,
-        0,
-        FDFLAGS_APPEND,
-    ));
+    let fd = ok(path_open(ROOT, 0, "file", 0, READ | WRITE, 0, FDFLAGS_APPEND));
     assert_eq!(ok(fd_tell(fd)), 0);
 
     assert_eq!(ok(fd_write(fd, &[b"one "])), 4);

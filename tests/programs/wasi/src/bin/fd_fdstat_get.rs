@@ -49,11 +49,7 @@ fn main() {
         assert_eq!(stat.fs_rights_inheriting, ALL & !missing);
     }
 
-    for fdflags in [
-        FDFLAGS_APPEND,
-        FDFLAGS_NONBLOCK,
-        FDFLAGS_APPEND | FDFLAGS_NONBLOCK,
-    ] {
+    for fdflags in [FDFLAGS_APPEND, FDFLAGS_NONBLOCK, FDFLAGS_APPEND | FDFLAGS_NONBLOCK] {
         let fd = ok(path_open(ROOT, 0, "file", 0, READ | WRITE, 0, fdflags));
         assert_eq!(ok(fd_fdstat_get(fd)).fs_flags, fdflags);
     }

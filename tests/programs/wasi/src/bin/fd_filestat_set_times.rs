@@ -12,12 +12,7 @@ fn times(fd: Fd) -> (Timestamp, Timestamp) {
 
 fn main() {
     let fd = create_open("file", b"");
-    ok(fd_filestat_set_times(
-        fd,
-        ATIM,
-        MTIM,
-        FSTFLAGS_ATIM | FSTFLAGS_MTIM,
-    ));
+    ok(fd_filestat_set_times(fd, ATIM, MTIM, FSTFLAGS_ATIM | FSTFLAGS_MTIM));
     assert_eq!(times(fd), (ATIM, MTIM));
 
     // A time whose flag is not set is left alone.
@@ -29,20 +24,12 @@ fn main() {
     assert_eq!(times(fd), (ATIM + 1, MTIM + 1));
 
     let now = ok(clock_time_get(CLOCKID_REALTIME, 0));
-    ok(fd_filestat_set_times(
-        fd,
-        0,
-        0,
-        FSTFLAGS_ATIM_NOW | FSTFLAGS_MTIM_NOW,
-    ));
+    ok(fd_filestat_set_times(fd, 0, 0, FSTFLAGS_ATIM_NOW | FSTFLAGS_MTIM_NOW));
     let (atim, mtim) = times(fd);
     assert!(atim >= now && mtim >= now, "{atim} or {mtim} before {now}");
 
     // Both a given time and the present.
-    for both in [
-        FSTFLAGS_ATIM | FSTFLAGS_ATIM_NOW,
-        FSTFLAGS_MTIM | FSTFLAGS_MTIM_NOW,
-    ] {
+    for both in [FSTFLAGS_ATIM | FSTFLAGS_ATIM_NOW, FSTFLAGS_MTIM | FSTFLAGS_MTIM_NOW] {
         fails(ERRNO_INVAL, fd_filestat_set_times(fd, 1, 1, both));
         // The flags are looked at before the descriptor.
         fails(ERRNO_INVAL, fd_filestat_set_times(NO_SUCH_FD, 1, 1, both));

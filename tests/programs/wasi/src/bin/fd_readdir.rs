@@ -21,10 +21,8 @@ fn main() {
 
     let mut rest: Vec<&Entry> = all[2..].iter().collect();
     rest.sort_by_key(|entry| &entry.name);
-    let kinds: Vec<(&str, Filetype)> = rest
-        .iter()
-        .map(|entry| (entry.name.as_str(), entry.filetype))
-        .collect();
+    let kinds: Vec<(&str, Filetype)> =
+        rest.iter().map(|entry| (entry.name.as_str(), entry.filetype)).collect();
     assert_eq!(
         kinds,
         [

@@ -28,10 +28,7 @@ fn main() {
     let all = read_directory(many, 1024 * 1024);
     let mut buffer = [0; DIRENT_SIZE + "entry-0000".len()];
     for pair in all[COUNT - 20..].windows(2) {
-        assert_eq!(
-            ok(fd_readdir(many, &mut buffer, pair[0].next)),
-            buffer.len()
-        );
+        assert_eq!(ok(fd_readdir(many, &mut buffer, pair[0].next)), buffer.len());
         assert_eq!(entries(&buffer), pair[1..]);
     }
 

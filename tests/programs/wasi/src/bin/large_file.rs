@@ -5,9 +5,7 @@ use wasi_programs::*;
 const FIVE_GIB: u64 = 5 << 30;
 
 fn main() {
-    let bytes: Vec<u8> = (0..3_000_000_u32)
-        .map(|i| (i * 7 + i / 251) as u8)
-        .collect();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| (i * 7 + i / 251) as u8).collect();
     let fd = create_open("file", b"");
     assert_eq!(ok(fd_write(fd, &[&bytes])), bytes.len());
     assert_eq!(ok(fd_filestat_get(fd)).size, bytes.len() as u64);

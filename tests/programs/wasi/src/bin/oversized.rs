@@ -30,10 +30,7 @@ fn main() {
         fails_raw(ERRNO_NOMEM, fd_write(fd, out, HUGE, out));
 
         let read = READ as i64;
-        fails_raw(
-            ERRNO_NOMEM,
-            path_open(root, 0, path, HUGE, 0, read, 0, 0, out),
-        );
+        fails_raw(ERRNO_NOMEM, path_open(root, 0, path, HUGE, 0, read, 0, 0, out));
         fails_raw(ERRNO_NOMEM, path_create_directory(root, path, HUGE));
         fails_raw(ERRNO_NOMEM, path_filestat_get(root, 0, path, HUGE, out));
         fails_raw(ERRNO_NOMEM, poll_oneoff(out, out, HUGE, out));

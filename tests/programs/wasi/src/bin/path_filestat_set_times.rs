@@ -40,35 +40,15 @@ fn main() {
     // Only what the flags name is set.
     ok(path_filestat_set_times(ROOT, 0, "file", 7, 7, 0));
     assert_eq!(times("file"), (3_000, 4_000));
-    ok(path_filestat_set_times(
-        ROOT,
-        0,
-        "file",
-        7,
-        7,
-        FSTFLAGS_MTIM,
-    ));
+    ok(path_filestat_set_times(ROOT, 0, "file", 7, 7, FSTFLAGS_MTIM));
     assert_eq!(times("file"), (3_000, 7));
     let now = ok(clock_time_get(CLOCKID_REALTIME, 0));
-    ok(path_filestat_set_times(
-        ROOT,
-        0,
-        "file",
-        7,
-        7,
-        FSTFLAGS_ATIM_NOW,
-    ));
+    ok(path_filestat_set_times(ROOT, 0, "file", 7, 7, FSTFLAGS_ATIM_NOW));
     assert!(times("file").0 >= now);
     assert_eq!(times("file").1, 7);
 
-    for both in [
-        FSTFLAGS_ATIM | FSTFLAGS_ATIM_NOW,
-        FSTFLAGS_MTIM | FSTFLAGS_MTIM_NOW,
-    ] {
-        fails(
-            ERRNO_INVAL,
-            path_filestat_set_times(ROOT, 0, "file", 1, 1, both),
-        );
+    for both in [FSTFLAGS_ATIM | FSTFLAGS_ATIM_NOW, FSTFLAGS_MTIM | FSTFLAGS_MTIM_NOW] {
+        fails(ERRNO_INVAL, path_filestat_set_times(ROOT, 0, "file", 1, 1, both));
     }
     ok(set(0, "dangling", 1, 1));
     fails(ERRNO_NOENT, set(FOLLOW, "dangling", 1, 1));

@@ -38,27 +38,15 @@ fn main() {
     fails(ERRNO_NAMETOOLONG, open(&too_long, 0, READ));
     fails(ERRNO_NAMETOOLONG, open(&too_long, OFLAGS_CREAT, WRITE));
     fails(ERRNO_NAMETOOLONG, path_filestat_get(ROOT, 0, &too_long));
-    fails(
-        ERRNO_NAMETOOLONG,
-        path_filestat_get(ROOT, FOLLOW, &too_long),
-    );
+    fails(ERRNO_NAMETOOLONG, path_filestat_get(ROOT, FOLLOW, &too_long));
     fails(ERRNO_NAMETOOLONG, path_create_directory(ROOT, &too_long));
     fails(ERRNO_NAMETOOLONG, path_symlink("x", ROOT, &too_long));
     fails(ERRNO_NAMETOOLONG, path_unlink_file(ROOT, &too_long));
     fails(ERRNO_NAMETOOLONG, path_remove_directory(ROOT, &too_long));
-    fails(
-        ERRNO_NAMETOOLONG,
-        path_readlink(ROOT, &too_long, &mut [0; 8]),
-    );
+    fails(ERRNO_NAMETOOLONG, path_readlink(ROOT, &too_long, &mut [0; 8]));
     create("file", b"");
-    fails(
-        ERRNO_NAMETOOLONG,
-        path_rename(ROOT, "file", ROOT, &too_long),
-    );
-    fails(
-        ERRNO_NAMETOOLONG,
-        path_link(ROOT, 0, "file", ROOT, &too_long),
-    );
+    fails(ERRNO_NAMETOOLONG, path_rename(ROOT, "file", ROOT, &too_long));
+    fails(ERRNO_NAMETOOLONG, path_link(ROOT, 0, "file", ROOT, &too_long));
     fails(ERRNO_NAMETOOLONG, open(&format!("{too_long}/x"), 0, READ));
 
     // A NUL would end the path on the host.

@@ -70,15 +70,9 @@ fn main() {
 
     // Syncing is not offered.
     for fdflags in [FDFLAGS_SYNC, FDFLAGS_DSYNC, FDFLAGS_RSYNC] {
-        fails(
-            ERRNO_NOTSUP,
-            path_open(ROOT, 0, "file", 0, READ, 0, fdflags),
-        );
+        fails(ERRNO_NOTSUP, path_open(ROOT, 0, "file", 0, READ, 0, fdflags));
         // Not even with a file to be created.
-        fails(
-            ERRNO_NOTSUP,
-            path_open(ROOT, 0, "new", CREAT, WRITE, 0, fdflags),
-        );
+        fails(ERRNO_NOTSUP, path_open(ROOT, 0, "new", CREAT, WRITE, 0, fdflags));
     }
     assert_absent("new");
 }

@@ -19,10 +19,7 @@ fn main() {
     for path in ["to-file", "to-directory/file", "a/up-and-down"] {
         assert_eq!(contents(path), b"found");
     }
-    assert_eq!(
-        names(open_directory("to-directory")),
-        ["file", "up-and-down"]
-    );
+    assert_eq!(names(open_directory("to-directory")), ["file", "up-and-down"]);
 
     // The last component is not followed when not asked to.
     fails(ERRNO_LOOP, open_nofollow("to-file", 0));

@@ -17,10 +17,7 @@ fn main() {
 
     // No removing what one stands in, nor the preopen itself.
     fails(ERRNO_INVAL, path_remove_directory(ROOT, "."));
-    fails(
-        ERRNO_INVAL,
-        path_remove_directory(open_directory("a/b"), "."),
-    );
+    fails(ERRNO_INVAL, path_remove_directory(open_directory("a/b"), "."));
     // wasmtime makes this `a/b/../.`, which is why it is not NOTEMPTY.
     fails(ERRNO_INVAL, path_remove_directory(ROOT, "a/b/.."));
 

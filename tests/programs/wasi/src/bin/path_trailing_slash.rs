@@ -19,15 +19,7 @@ fn main() {
     assert_eq!(filetype("to-directory/"), Ok(FILETYPE_SYMBOLIC_LINK));
     assert_eq!(filetype("file/"), Ok(FILETYPE_REGULAR_FILE));
     // Even without following: it is no longer the last component.
-    ok(path_open(
-        ROOT,
-        0,
-        "to-directory/",
-        OFLAGS_DIRECTORY,
-        READ,
-        0,
-        0,
-    ));
+    ok(path_open(ROOT, 0, "to-directory/", OFLAGS_DIRECTORY, READ, 0, 0));
 
     for path in ["file/", "to-file/", "file/.", "file/.."] {
         fails(ERRNO_NOTDIR, open(path, 0, READ));
@@ -58,8 +50,5 @@ fn main() {
     ok(path_remove_directory(ROOT, "c"));
 
     fails(ERRNO_ISDIR, path_unlink_file(ROOT, "a/"));
-    fails(
-        ERRNO_INVAL,
-        path_readlink(ROOT, "to-directory/", &mut [0; 8]),
-    );
+    fails(ERRNO_INVAL, path_readlink(ROOT, "to-directory/", &mut [0; 8]));
 }

@@ -23,18 +23,9 @@ fn main() {
         fails_raw(ERRNO_BADF, fd_fdstat_get(NO_SUCH_FD, OUTSIDE));
         fails_raw(ERRNO_BADF, fd_tell(NO_SUCH_FD, OUTSIDE));
         fails_raw(ERRNO_BADF, fd_prestat_get(NO_SUCH_FD, OUTSIDE));
-        fails_raw(
-            ERRNO_NOENT,
-            path_open(root, 0, missing, length, 0, 2, 0, 0, OUTSIDE),
-        );
-        fails_raw(
-            ERRNO_NOENT,
-            path_filestat_get(root, 0, missing, length, OUTSIDE),
-        );
-        fails_raw(
-            ERRNO_NOENT,
-            path_readlink(root, missing, length, OUTSIDE, 8, out),
-        );
+        fails_raw(ERRNO_NOENT, path_open(root, 0, missing, length, 0, 2, 0, 0, OUTSIDE));
+        fails_raw(ERRNO_NOENT, path_filestat_get(root, 0, missing, length, OUTSIDE));
+        fails_raw(ERRNO_NOENT, path_readlink(root, missing, length, OUTSIDE, 8, out));
 
         // The descriptor is looked at before a path is read, and the file is
         // opened before the buffer for its contents is.
@@ -43,10 +34,7 @@ fn main() {
 
         // Sockets get as far as their descriptor.
         fails_raw(ERRNO_NOTSOCK, sock_accept(fd, 0, OUTSIDE));
-        fails_raw(
-            ERRNO_NOTSOCK,
-            sock_recv(fd, OUTSIDE, 1, 0, OUTSIDE, OUTSIDE),
-        );
+        fails_raw(ERRNO_NOTSOCK, sock_recv(fd, OUTSIDE, 1, 0, OUTSIDE, OUTSIDE));
         fails_raw(ERRNO_NOTSOCK, sock_send(fd, OUTSIDE, 1, 0, OUTSIDE));
 
         // An empty buffer may be anywhere.

@@ -15,14 +15,7 @@ fn clock(
         userdata,
         u: SubscriptionU {
             tag: EVENTTYPE_CLOCK.raw(),
-            u: SubscriptionUU {
-                clock: SubscriptionClock {
-                    id,
-                    timeout,
-                    precision: 0,
-                    flags,
-                },
-            },
+            u: SubscriptionUU { clock: SubscriptionClock { id, timeout, precision: 0, flags } },
         },
     }
 }
@@ -78,12 +71,7 @@ fn main() {
     let (events, passed) = poll(&[
         clock(1, CLOCKID_MONOTONIC, hour, 0),
         clock(2, CLOCKID_REALTIME, 20 * MILLISECOND, 0),
-        clock(
-            3,
-            CLOCKID_MONOTONIC,
-            now(CLOCKID_MONOTONIC) + hour,
-            ABSOLUTE,
-        ),
+        clock(3, CLOCKID_MONOTONIC, now(CLOCKID_MONOTONIC) + hour, ABSOLUTE),
         clock(4, CLOCKID_REALTIME, now(CLOCKID_REALTIME) + hour, ABSOLUTE),
     ]);
     assert_eq!(events.len(), 1);

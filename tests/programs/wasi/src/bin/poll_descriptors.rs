@@ -11,10 +11,7 @@ fn subscription(userdata: Userdata, kind: Eventtype, file_descriptor: Fd) -> Sub
         SubscriptionUU { fd_write: on }
     };
     let tag = kind.raw();
-    Subscription {
-        userdata,
-        u: SubscriptionU { tag, u },
-    }
+    Subscription { userdata, u: SubscriptionU { tag, u } }
 }
 
 fn read(userdata: Userdata, fd: Fd) -> Subscription {
@@ -69,11 +66,7 @@ fn main() {
 
     // Several at once, in the order given. A file takes a moment to become
     // ready in wasmtime, so that the streams here may come without it.
-    let events = ok(poll(&[
-        write(1, FD_STDOUT),
-        read(2, file),
-        write(3, FD_STDERR),
-    ]));
+    let events = ok(poll(&[write(1, FD_STDOUT), read(2, file), write(3, FD_STDERR)]));
     let userdata: Vec<Userdata> = events.iter().map(|event| event.userdata).collect();
     assert!(userdata == [1, 3] || userdata == [1, 2, 3], "{userdata:?}");
 
@@ -83,10 +76,7 @@ fn main() {
     fails(ERRNO_BADF, poll(&[read(1, ROOT)]));
     fails(ERRNO_BADF, poll(&[write(1, ROOT)]));
     fails(ERRNO_BADF, poll(&[read(1, NO_SUCH_FD)]));
-    fails(
-        ERRNO_BADF,
-        poll(&[write(1, FD_STDOUT), read(2, NO_SUCH_FD)]),
-    );
+    fails(ERRNO_BADF, poll(&[write(1, FD_STDOUT), read(2, NO_SUCH_FD)]));
 
     // No subscription at all would be to sleep for ever.
     fails(ERRNO_INVAL, poll(&[]));

@@ -7,19 +7,8 @@ fn clock(tag: u8, clock: u32, flags: Subclockflags) -> Subscription {
     // SAFETY: The clock's number is a plain integer for the host to judge.
     let id = unsafe { std::mem::transmute::<u32, Clockid>(clock) };
     let (timeout, precision) = (0, 0);
-    let clock = SubscriptionClock {
-        id,
-        timeout,
-        precision,
-        flags,
-    };
-    Subscription {
-        userdata: 0,
-        u: SubscriptionU {
-            tag,
-            u: SubscriptionUU { clock },
-        },
-    }
+    let clock = SubscriptionClock { id, timeout, precision, flags };
+    Subscription { userdata: 0, u: SubscriptionU { tag, u: SubscriptionUU { clock } } }
 }
 
 fn poll(subscription: Subscription) -> Result<Size, Errno> {

@@ -39,15 +39,9 @@ fn main() {
         fails(ERRNO_PERM, path_link(ROOT, 0, path, ROOT, "x"));
         fails(ERRNO_PERM, path_link(ROOT, FOLLOW, path, ROOT, "x"));
         for flags in [0, FOLLOW] {
-            fails(
-                ERRNO_PERM,
-                path_filestat_set_times(ROOT, flags, path, 1, 1, FSTFLAGS_MTIM),
-            );
+            fails(ERRNO_PERM, path_filestat_set_times(ROOT, flags, path, 1, 1, FSTFLAGS_MTIM));
             // Not even for no change at all.
-            fails(
-                ERRNO_PERM,
-                path_filestat_set_times(ROOT, flags, path, 0, 0, 0),
-            );
+            fails(ERRNO_PERM, path_filestat_set_times(ROOT, flags, path, 0, 0, 0));
         }
     }
 
@@ -69,10 +63,7 @@ fn main() {
         fails(ERRNO_PERM, open_at(directory, "below", 0, WRITE));
         fails(ERRNO_PERM, path_unlink_file(directory, "below"));
         fails(ERRNO_PERM, path_rename(directory, "below", ROOT, "x"));
-        fails(
-            ERRNO_PERM,
-            fd_filestat_set_times(directory, 1, 1, FSTFLAGS_MTIM),
-        );
+        fails(ERRNO_PERM, fd_filestat_set_times(directory, 1, 1, FSTFLAGS_MTIM));
     }
 
     // The way out is as closed as ever.

@@ -11,11 +11,7 @@ fn main() {
             userdata: 7,
             u: SubscriptionU {
                 tag: kind.raw(),
-                u: SubscriptionUU {
-                    fd_read: SubscriptionFdReadwrite {
-                        file_descriptor: fd,
-                    },
-                },
+                u: SubscriptionUU { fd_read: SubscriptionFdReadwrite { file_descriptor: fd } },
             },
         };
         poll_oneoff(&[subscription], std::slice::from_mut(&mut event))

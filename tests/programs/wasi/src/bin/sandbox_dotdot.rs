@@ -60,10 +60,7 @@ fn assert_locked(path: &str) {
     fails(ERRNO_PERM, open(path, OFLAGS_CREAT, WRITE));
     fails(ERRNO_PERM, open(path, OFLAGS_TRUNC, WRITE));
     for flags in [0, FOLLOW] {
-        fails(
-            ERRNO_PERM,
-            path_filestat_set_times(ROOT, flags, path, 1, 1, FSTFLAGS_MTIM),
-        );
+        fails(ERRNO_PERM, path_filestat_set_times(ROOT, flags, path, 1, 1, FSTFLAGS_MTIM));
     }
     fails(ERRNO_PERM, path_create_directory(ROOT, path));
     fails(ERRNO_PERM, path_remove_directory(ROOT, path));

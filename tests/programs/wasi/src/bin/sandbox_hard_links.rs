@@ -8,11 +8,7 @@ fn main() {
     ok(path_symlink("../outside", ROOT, "to-outside"));
     ok(path_symlink("../outside/secret.txt", ROOT, "to-secret"));
 
-    for secret in [
-        "../outside/secret.txt",
-        "a/../../outside/secret.txt",
-        "to-outside/secret.txt",
-    ] {
+    for secret in ["../outside/secret.txt", "a/../../outside/secret.txt", "to-outside/secret.txt"] {
         fails(ERRNO_PERM, path_link(ROOT, 0, secret, ROOT, "stolen"));
         fails(ERRNO_INVAL, path_link(ROOT, FOLLOW, secret, ROOT, "stolen"));
     }
@@ -22,10 +18,7 @@ fn main() {
     assert_absent("stolen");
 
     // Following the link is refused, so what is linked is the link.
-    fails(
-        ERRNO_INVAL,
-        path_link(ROOT, FOLLOW, "to-secret", ROOT, "stolen"),
-    );
+    fails(ERRNO_INVAL, path_link(ROOT, FOLLOW, "to-secret", ROOT, "stolen"));
     ok(path_link(ROOT, 0, "to-secret", ROOT, "still-a-link"));
     assert_eq!(filetype("still-a-link"), Ok(FILETYPE_SYMBOLIC_LINK));
     fails(ERRNO_PERM, open("still-a-link", 0, READ));

@@ -44,10 +44,7 @@ fn main() {
         fails(ERRNO_LOOP, open(link, 0, READ));
         fails(ERRNO_LOOP, open(&format!("{link}/x"), 0, READ));
         fails(ERRNO_LOOP, path_unlink_file(ROOT, &format!("{link}/x")));
-        fails(
-            ERRNO_LOOP,
-            path_create_directory(ROOT, &format!("{link}/x")),
-        );
+        fails(ERRNO_LOOP, path_create_directory(ROOT, &format!("{link}/x")));
     }
     // A loop can be taken apart.
     ok(path_unlink_file(ROOT, "one"));

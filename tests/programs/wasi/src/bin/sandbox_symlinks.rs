@@ -81,10 +81,7 @@ fn assert_locked(path: &str) {
         fails(ERRNO_PERM, creation);
     }
     fails(ERRNO_PERM, path_filestat_get(ROOT, FOLLOW, path));
-    fails(
-        ERRNO_PERM,
-        path_filestat_set_times(ROOT, FOLLOW, path, 1, 1, FSTFLAGS_MTIM),
-    );
+    fails(ERRNO_PERM, path_filestat_set_times(ROOT, FOLLOW, path, 1, 1, FSTFLAGS_MTIM));
 }
 
 /// Asserts that nothing can be done to `path`, which is not a link itself.
@@ -92,10 +89,7 @@ fn assert_locked(path: &str) {
 fn assert_locked_below(path: &str) {
     fails(ERRNO_PERM, path_open(ROOT, 0, path, 0, READ, 0, 0));
     fails(ERRNO_PERM, path_readlink(ROOT, path, &mut [0; 64]));
-    fails(
-        ERRNO_PERM,
-        path_filestat_set_times(ROOT, 0, path, 1, 1, FSTFLAGS_MTIM),
-    );
+    fails(ERRNO_PERM, path_filestat_set_times(ROOT, 0, path, 1, 1, FSTFLAGS_MTIM));
     fails(ERRNO_PERM, path_remove_directory(ROOT, path));
     fails(ERRNO_PERM, path_unlink_file(ROOT, path));
     fails(ERRNO_PERM, path_symlink("file", ROOT, path));

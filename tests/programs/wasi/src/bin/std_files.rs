@@ -33,10 +33,7 @@ fn main() {
     let error = |result: std::io::Result<()>| result.unwrap_err().kind();
     assert_eq!(error(fs::remove_file("/missing")), ErrorKind::NotFound);
     assert_eq!(error(fs::create_dir("/deep")), ErrorKind::AlreadyExists);
-    assert_eq!(
-        error(fs::write("/../outside/planted", "no")),
-        ErrorKind::PermissionDenied
-    );
+    assert_eq!(error(fs::write("/../outside/planted", "no")), ErrorKind::PermissionDenied);
 
     // The library has no kind for this one on WASI yet, only the number.
     let not_empty = fs::remove_dir("/deep").unwrap_err();

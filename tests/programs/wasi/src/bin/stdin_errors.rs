@@ -26,8 +26,5 @@ fn main() {
     // The freed number goes to the next file.
     create("file", b"from a file");
     assert_eq!(ok(open("file", 0, READ)), FD_STDIN);
-    assert_eq!(
-        std::io::read_to_string(std::io::stdin()).unwrap(),
-        "from a file"
-    );
+    assert_eq!(std::io::read_to_string(std::io::stdin()).unwrap(), "from a file");
 }

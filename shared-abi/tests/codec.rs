@@ -1,0 +1,245 @@
+//! What crosses the mailbox: everything comes back as it was written, and bytes of any other
+//! kind are refused without a panic.
+
+use proptest::prelude::*;
+use wrt_abi::report::{BACKTRACE_MAX, Frame, NAME_MAX, TrapReport};
+use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue};
+use wrt_abi::wasi::{FUNCTIONS, FunctionId};
+use wrt_abi::wire::{Malformed, Reader, Writer};
+use wrt_abi::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind};
+
+const TYPES: [ValueType; 7] = [
+    ValueType::I32,
+    ValueType::I64,
+    ValueType::F32,
+    ValueType::F64,
+    ValueType::V128,
+    ValueType::FuncRef,
+    ValueType::ExternRef,
+];
+
+fn value() -> impl Strategy<Value = WireValue> {
+    prop_oneof![
+        any::<i32>().prop_map(WireValue::I32),
+        any::<i64>().prop_map(WireValue::I64),
+        any::<u32>().prop_map(WireValue::F32),
+        any::<u64>().prop_map(WireValue::F64),
+        any::<u128>().prop_map(WireValue::V128),
+        any::<Option<u32>>().prop_map(WireValue::FuncRef),
+        any::<Option<u64>>().prop_map(WireValue::ExternRef),
+    ]
+}
+
+/// A thing that can be written.
+#[derive(Clone, Debug)]
+enum Item {
+    U8(u8),
+    U32(u32),
+    U64(u64),
+    U128(u128),
+    Bytes(Vec<u8>),
+    Value(WireValue),
+}
+
+impl Item {
+    fn write(&self, to: &mut Writer<'_>) -> Result<(), Malformed> {
+        match self {
+            Self::U8(word) => to.u8(*word),
+            Self::U32(word) => to.u32(*word),
+            Self::U64(word) => to.u64(*word),
+            Self::U128(word) => to.u128(*word),
+            Self::Bytes(bytes) => to.bytes(bytes),
+            Self::Value(value) => value.write(to),
+        }
+    }
+
+    /// Reads a thing of the same kind and compares.
+    fn is_next(&self, from: &mut Reader<'_>) -> bool {
+        match self {
+            Self::U8(word) => from.u8() == Ok(*word),
+            Self::U32(word) => from.u32() == Ok(*word),
+            Self::U64(word) => from.u64() == Ok(*word),
+            Self::U128(word) => from.u128() == Ok(*word),
+            Self::Bytes(bytes) => from.bytes() == Ok(bytes),
+            Self::Value(value) => WireValue::read(from) == Ok(*value),
+        }
+    }
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    prop_oneof![
+        any::<u8>().prop_map(Item::U8),
+        any::<u32>().prop_map(Item::U32),
+        any::<u64>().prop_map(Item::U64),
+        any::<u128>().prop_map(Item::U128),
+        prop::collection::vec(any::<u8>(), 0..50).prop_map(Item::Bytes),
+        value().prop_map(Item::Value),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_is_read_back(items in prop::collection::vec(item(), 0..30)) {
+        let mut buffer = vec![0; 4096];
+        let mut writer = Writer::new(&mut buffer);
+        for item in &items {
+            prop_assert_eq!(item.write(&mut writer), Ok(()));
+        }
+        let len = writer.len();
+        prop_assert_eq!(writer.is_empty(), items.is_empty());
+        let mut reader = Reader::new(&buffer[..len]);
+        for item in &items {
+            prop_assert!(item.is_next(&mut reader), "{item:?}");
+        }
+        prop_assert_eq!(reader.remaining(), 0);
+        prop_assert_eq!(reader.u8(), Err(Malformed));
+    }
+
+    #[test]
+    fn a_full_buffer_refuses_and_is_not_overrun(items in prop::collection::vec(item(), 1..30), room in 0usize..200) {
+        let mut buffer = vec![0xee; 256];
+        let mut writer = Writer::new(&mut buffer[..room]);
+        for item in &items {
+            let before = writer.len();
+            match item.write(&mut writer) {
+                Ok(()) => prop_assert!(writer.len() > before),
+                // A thing of parts may have left its first ones; never beyond the room.
+                Err(Malformed) => prop_assert!(writer.len() >= before),
+            }
+            prop_assert!(writer.len() <= room);
+        }
+        prop_assert!(buffer[room..].iter().all(|byte| *byte == 0xee));
+    }
+
+    #[test]
+    fn cut_bytes_are_refused_where_they_end(items in prop::collection::vec(item(), 1..10), cut: prop::sample::Index) {
+        let mut buffer = vec![0; 1024];
+        let mut writer = Writer::new(&mut buffer);
+        for item in &items {
+            prop_assert_eq!(item.write(&mut writer), Ok(()));
+        }
+        let len = writer.len();
+        let mut reader = Reader::new(&buffer[..cut.index(len)]);
+        prop_assert!(!items.iter().all(|item| item.is_next(&mut reader)));
+    }
+
+    #[test]
+    fn text_is_cut_to_the_room_there_is(bytes: Vec<u8>, room in 0usize..300) {
+        let mut buffer = vec![0; room];
+        let mut writer = Writer::new(&mut buffer);
+        let written = writer.bytes_truncated(&bytes);
+        prop_assert_eq!(written.is_ok(), room >= 4);
+        if written.is_ok() {
+            let kept = bytes.len().min(room - 4);
+            prop_assert_eq!(Reader::new(&buffer).bytes(), Ok(&bytes[..kept]));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+        let mut reader = Reader::new(&bytes);
+        while let Ok(value) = WireValue::read(&mut reader) {
+            // Only the one form of a value is accepted: writing it gives the same bytes.
+            let mut again = [0; VALUE_SIZE];
+            prop_assert_eq!(value.write(&mut Writer::new(&mut again)), Ok(()));
+            let end = bytes.len() - reader.remaining();
+            prop_assert_eq!(&bytes[end - VALUE_SIZE..end], again);
+        }
+        let mut reader = Reader::new(&bytes);
+        while let Ok(part) = reader.bytes() {
+            prop_assert!(part.len() <= bytes.len());
+        }
+        if let Ok(report) = TrapReport::read(&bytes) {
+            prop_assert!(report.message.len() <= bytes.len());
+            prop_assert!(report.frames().count() <= BACKTRACE_MAX);
+        }
+    }
+
+    #[test]
+    fn any_value_of_a_known_type_is_judged(tag in 0u8..10, bits: u128, short: bool) {
+        // Few random bytes are a value: this makes all of them nearly one.
+        let bits = if short { bits >> 64 } else { bits };
+        let mut bytes = vec![tag];
+        bytes.extend(bits.to_le_bytes());
+        let value = WireValue::read(&mut Reader::new(&bytes));
+        match ValueType::try_from(tag) {
+            Ok(ty) => prop_assert!(value.is_ok_and(|value| value.ty() == ty) || bits > u32::MAX.into() || tag >= 6),
+            Err(Malformed) => prop_assert_eq!(value, Err(Malformed)),
+        }
+    }
+
+    #[test]
+    fn a_trap_report_comes_back(
+        message in prop::collection::vec(any::<u8>(), 0..2000),
+        depth: u32,
+        frames in prop::collection::vec((any::<u32>(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..400)), 0..50),
+    ) {
+        let mut buffer = vec![0; 64 << 10];
+        let mut writer = Writer::new(&mut buffer);
+        prop_assert_eq!(TrapReport::begin(&mut writer, &message, depth), Ok(()));
+        for (module, function, name) in &frames {
+            let frame = Frame { module: *module, function: *function, name };
+            prop_assert_eq!(frame.write(&mut writer), Ok(()));
+        }
+        let len = writer.len();
+        let report = TrapReport::read(&buffer[..len]).unwrap();
+        prop_assert_eq!(report.depth, depth);
+        prop_assert_eq!(report.message, &message[..message.len().min(4 * NAME_MAX)]);
+        let read: Vec<Frame<'_>> = report.frames().collect();
+        prop_assert_eq!(read.len(), frames.len().min(BACKTRACE_MAX));
+        for (read, (module, function, name)) in read.iter().zip(&frames) {
+            prop_assert_eq!((read.module, read.function), (*module, *function));
+            prop_assert_eq!(read.name, &name[..name.len().min(NAME_MAX)]);
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_members_are_refused(number: u64) {
+        fn check<T: TryFrom<u64> + Copy>(all: &[T], number: u64, as_number: fn(T) -> u32) {
+            let known = all.iter().any(|&member| u64::from(as_number(member)) == number);
+            let decoded = T::try_from(number).ok().map(as_number);
+            assert_eq!(decoded.is_some(), known, "{number:#x}");
+            assert!(decoded.is_none_or(|decoded| u64::from(decoded) == number));
+        }
+        // All of 64 bits, and the small ones where the members are.
+        for number in [number, number % 32, number << 32 | number % 16] {
+            check(Call::ALL, number, |member| member as u32);
+            check(Command::ALL, number, |member| member as u32);
+            check(Status::ALL, number, |member| member as u32);
+            check(Reply::ALL, number, |member| member as u32);
+            check(TrapKind::ALL, number, |member| member as u32);
+            check(LogLevel::ALL, number, |member| member as u32);
+            check(EngineKind::ALL, number, |member| member as u32);
+            let function = FunctionId::from_index(number);
+            assert_eq!(function.is_some(), number < FUNCTIONS.len() as u64);
+            assert!(function.is_none_or(|function| u64::from(function as u32) == number));
+        }
+    }
+}
+
+#[test]
+fn every_member_decodes_to_itself() {
+    for member in Call::ALL {
+        assert_eq!(Call::try_from(*member as u32), Ok(*member));
+    }
+    for member in TrapKind::ALL {
+        assert_eq!(TrapKind::try_from(*member as u32), Ok(*member));
+        assert!(!member.message().is_empty());
+    }
+    for ty in TYPES {
+        assert_eq!(ValueType::try_from(ty as u8), Ok(ty));
+    }
+    let error = Call::try_from(0u32).unwrap_err();
+    assert_eq!(error.to_string(), "Call has no number 0x0");
+}
+
+#[test]
+fn every_wasi_function_has_its_own_name_and_fits_a_request() {
+    let mut names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), FUNCTIONS.len());
+    let silent: Vec<&str> =
+        FUNCTIONS.iter().filter(|f| !f.returns_errno).map(|function| function.name).collect();
+    assert_eq!(silent, ["proc_exit"]);
+}
