@@ -5,6 +5,7 @@ use wrt_tests::matrix;
 use wrt_vm::{Error, Value};
 
 const PAGE: u64 = 64 << 10;
+const PAGE_BYTES: usize = 64 << 10;
 
 const MODULE: &str = r#"(module
     (memory (export "memory") 1)
@@ -44,9 +45,9 @@ fn a_memory_that_moves_is_found_again() {
         let memory = vm.memory(instance, "memory").unwrap();
         vm.write_memory(memory, 5, b"stays").unwrap();
         let mut pages = 1;
-        for more in [1, 14, 100, 1000] {
-            call(&mut vm, instance, "grow", &[Value::I32(more)]).unwrap();
-            pages += more as u64;
+        for more in [1u16, 14, 100, 1000] {
+            call(&mut vm, instance, "grow", &[Value::I32(more.into())]).unwrap();
+            pages += u64::from(more);
             assert_eq!(vm.memory_size(memory).unwrap(), pages * PAGE, "{setup}");
             let mut bytes = [0; 5];
             vm.read_memory(memory, 5, &mut bytes).unwrap();
@@ -67,7 +68,7 @@ fn ranges_that_are_not_in_the_memory_are_refused() {
         for (memory, at, len) in [
             (memory, PAGE, 1),
             (memory, PAGE - 1, 2),
-            (memory, 0, PAGE as usize + 1),
+            (memory, 0, PAGE_BYTES + 1),
             (memory, u64::MAX, 1),
             (memory, u64::MAX, 2),
             (memory, u64::MAX - 1, 1),
@@ -86,7 +87,7 @@ fn ranges_that_are_not_in_the_memory_are_refused() {
         // At the very end there is nothing, and that can be had.
         vm.read_memory(memory, PAGE, &mut []).unwrap();
         vm.write_memory(empty, 0, &[]).unwrap();
-        let mut whole = vec![0; PAGE as usize];
+        let mut whole = vec![0; PAGE_BYTES];
         vm.read_memory(memory, 0, &mut whole).unwrap();
         vm.write_memory(memory, 0, &whole).unwrap();
     }

@@ -148,7 +148,7 @@ fn as_many_values_as_one_call_can_take() {
         assert!(matches!(error, Error::Failed(_)), "{setup}: {error:?}");
         let error = call(&mut vm, instance, "out", &[]).unwrap_err();
         assert!(matches!(error, Error::Failed(_)), "{setup}: {error:?}");
-        assert_eq!(call(&mut vm, instance, "in", &[]).is_ok(), false, "{setup}");
+        instantiate(&mut vm, ECHO);
     }
 }
 
