@@ -22,10 +22,9 @@
 //! ```
 //! use wrt_abi::{Call, mailbox::Request};
 //!
-//! let mut request = Request::default();
-//! request.call = Call::Log as u32;
+//! let request = Request { call: Call::Log as u32, ..Request::default() };
 //! assert_eq!(Call::try_from(request.call), Ok(Call::Log));
-//! assert!(Call::try_from(0xdead_beef).is_err());
+//! assert!(Call::try_from(0xdead_beef_u32).is_err());
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
