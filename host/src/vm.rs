@@ -23,6 +23,9 @@ const ENGINE_MEMORY: u64 = 1 << 30;
 /// Bytes of the kernel's stack unless told otherwise.
 const STACK_DEFAULT: u64 = 256 << 10;
 
+/// Exports that a module can have: the engine's own limit.
+const EXPORTS_MAX: usize = 1_000_000;
+
 /// Settings of a micro-VM.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -323,7 +326,7 @@ impl MicroVm {
     ///
     /// # Errors
     ///
-    /// Only when the VM has ended.
+    /// [`Error::Failed`] when one has a name of 16 KiB or more.
     pub fn exports(&mut self, instance: Instance) -> Result<Vec<Export>, Error> {
         self.check(instance.of)?;
         let mut exports = Vec::new();
@@ -338,8 +341,15 @@ impl MicroVm {
                 let name = text::printable_line(reader.bytes().map_err(malformed)?);
                 exports.push(Export { kind, name });
             }
-            if listed == 0 || exports.len() as u64 >= total {
+            if exports.len() as u64 >= total {
                 return Ok(exports);
+            }
+            if listed == 0 {
+                return Err(Error::Failed("an export has a name too long to list".to_owned()));
+            }
+            // A guest that is not ours any more could go on for ever.
+            if exports.len() > EXPORTS_MAX {
+                return Err(malformed("more exports than a module can have"));
             }
         }
     }

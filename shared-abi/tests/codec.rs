@@ -34,7 +34,7 @@ fn value() -> impl Strategy<Value = WireValue> {
 fn nearly_a_value() -> impl Strategy<Value = u128> {
     let upper = prop_oneof![Just(0), Just(1), Just(2), any::<u64>()];
     let lower = prop_oneof![Just(0), any::<u32>().prop_map(u64::from), any::<u64>()];
-    (upper, lower).prop_map(|(upper, lower)| u128::from(upper) << 64 | u128::from(lower))
+    (upper, lower).prop_map(|(upper, lower)| (u128::from(upper) << 64) | u128::from(lower))
 }
 
 /// A thing that can be written.

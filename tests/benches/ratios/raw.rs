@@ -1,7 +1,7 @@
 //! The floor: a VM made by nothing but the ioctls that it takes.
 //!
-//! Its vCPU starts as ours does, in ring 3 of long mode, and executes `out` for ever. There
-//! are no descriptor tables: nothing may fault, and I/O privilege 3 stands in for the TSS.
+//! Its vCPU starts as ours does, in ring 3 of long mode, and executes `out` for ever, which a
+//! task state segment allows. There are no descriptor tables: nothing may fault.
 
 use kvm_bindings::{
     KVM_MAX_CPUID_ENTRIES, KVM_MEM_READONLY, kvm_regs, kvm_segment, kvm_userspace_memory_region,
@@ -11,15 +11,16 @@ use kvm_ioctls::{Kvm, VcpuExit, VcpuFd, VmFd};
 /// A memory slot: guest-physical address, length, whether the guest may write.
 pub(crate) type Slot = (u64, usize, bool);
 
-/// Three page tables and a page of code.
-pub(crate) const SMALLEST: [Slot; 1] = [(0, 4 * PAGE, true)];
+/// Three page tables, a task state segment and a page of code.
+pub(crate) const SMALLEST: [Slot; 1] = [(0, 5 * PAGE, true)];
 /// The slots of a fresh [`wrt_vm::MicroVm`], see host/src/machine/memory.rs: the core and the
 /// image, to some pages.
 pub(crate) const LIKE_OURS: [Slot; 2] =
-    [(0x0010_0000, 6656 << 10, true), (0x0800_0000, 1756 << 10, true)];
+    [(0x0010_0000, 6656 << 10, true), (0x0800_0000, 1756 << 10, false)];
 
 const PAGE: usize = 4096;
-const CODE_OFFSET: usize = 3 * PAGE;
+const TSS_OFFSET: usize = 3 * PAGE;
+const CODE_OFFSET: usize = 4 * PAGE;
 /// `out 0x10, al; jmp` back to it.
 const CODE: [u8; 4] = [0xe6, 0x10, 0xeb, 0xfc];
 
@@ -27,8 +28,8 @@ const CODE: [u8; 4] = [0xe6, 0x10, 0xeb, 0xfc];
 const CR0: u64 = 0x8001_0033;
 const CR4: u64 = 0x620;
 const EFER: u64 = 0x500;
-/// The reserved bit, and I/O privilege level 3.
-const RFLAGS: u64 = 0x3002;
+/// The reserved bit.
+const RFLAGS: u64 = 2;
 /// Present, writable, user, accessed, dirty; and large.
 const TABLE: u64 = 0x27;
 const LARGE: u64 = 0xe7;
@@ -102,6 +103,8 @@ impl RawVm {
         let code = if slots.len() == 1 { CODE_OFFSET } else { 0 };
         let last = slots.len() - 1;
         memory[last].write(code, &CODE);
+        // The I/O bitmap follows the segment's 104 bytes; zeros allow every port.
+        memory[0].write(TSS_OFFSET + 102, &104u16.to_le_bytes());
 
         let vcpu = vm.create_vcpu(0)?;
         vcpu.set_cpuid2(&system.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)?)?;
@@ -110,6 +113,14 @@ impl RawVm {
         sregs.cs = segment(0x23, 11, true);
         let data = segment(0x1b, 3, false);
         (sregs.ds, sregs.es, sregs.fs, sregs.gs, sregs.ss) = (data, data, data, data, data);
+        sregs.tr = kvm_segment {
+            base: tables + TSS_OFFSET as u64,
+            limit: 0xfff,
+            selector: 0x28,
+            type_: 11,
+            present: 1,
+            ..kvm_segment::default()
+        };
         vcpu.set_sregs(&sregs)?;
         let rip = slots[last].0 + code as u64;
         vcpu.set_regs(&kvm_regs { rip, rflags: RFLAGS, ..kvm_regs::default() })?;

@@ -49,6 +49,19 @@ fn more_exports_than_one_answer_holds_are_all_listed() {
 }
 
 #[test]
+fn a_list_of_exports_that_cannot_be_whole_is_an_error() {
+    for setup in matrix() {
+        let mut vm = setup.vm();
+        let long = "x".repeat(20_000);
+        let text = format!(r#"(module (func) (export "a" (func 0)) (export "{long}" (func 0)))"#);
+        let instance = instantiate(&mut vm, &text);
+        let error = vm.exports(instance).unwrap_err();
+        assert!(matches!(error, Error::Failed(_)), "{setup}: {error:?}");
+        call(&mut vm, instance, "a", &[]).unwrap();
+    }
+}
+
+#[test]
 fn two_modules_share_functions_memory_tables_and_globals() {
     let provider = r#"(module
         (memory (export "memory") 1)
