@@ -1,0 +1,11 @@
+//! Lints the guest kernel with the flags it is built with.
+//!
+//! An example, not a binary, so that `cargo run` at the root has one program to run.
+
+use anyhow::{Context as _, Result};
+use wrt_guest_builder::{Action, Arch, Builder};
+
+fn main() -> Result<()> {
+    let work = std::env::args_os().nth(1).context("usage: check WORK-FOLDER")?;
+    Builder::new(work).run(Arch::X86_64, Action::Clippy)
+}
