@@ -29,6 +29,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod compiler;
+pub mod cpu;
 pub mod layout;
 pub mod mailbox;
 mod numbers;

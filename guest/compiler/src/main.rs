@@ -1,0 +1,85 @@
+//! The ahead-of-time compiler: a module on standard input, an artefact on standard output.
+//!
+//! It is built for WASI and runs in a VM of its own, so that nobody but a VM ever looks at
+//! the bytes of an untrusted module. Built for the machine itself it compiles one trusted
+//! module: itself. [`wrt_abi::compiler`] says how it is called.
+
+use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
+use wasmtime::wasmparser::{BinaryReaderError, Validator};
+use wasmtime::{Engine, Result, bail, error::Context as _};
+use wrt_abi::compiler::{EXIT_FAILED, EXIT_INVALID_MODULE, Rejection};
+use wrt_abi::cpu::{Arch, CpuFeatures};
+
+/// Bytes to ask for in the first read.
+///
+/// Each read is an exit of the VM, and the size of the module is not known before its end.
+const FIRST_READ: usize = 1 << 20;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(invalid)) => {
+            let offset = u64::try_from(invalid.offset()).ok();
+            eprint!("{}", Rejection { offset, reason: invalid.message() });
+            EXIT_INVALID_MODULE.into()
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            EXIT_FAILED.into()
+        }
+    }
+}
+
+/// Compiles; the inner error is the module's.
+fn run() -> Result<Result<(), BinaryReaderError>> {
+    let mut args = std::env::args().skip(1);
+    let (Some(arch), Some(features), None) = (args.next(), args.next(), args.next()) else {
+        bail!("usage: wrt-compiler ARCH FEATURES <module >artefact");
+    };
+    let Some(arch) = Arch::from_name(&arch) else { bail!("unknown architecture {arch:?}") };
+    let features = match CpuFeatures::parse(&features) {
+        Ok(features) => features,
+        Err(error) => bail!("{error}"),
+    };
+    let config = wrt_engine_config::compiler(arch, features)?;
+    let engine = Engine::new(&config)?;
+
+    let module = read_input().context("cannot read the module")?;
+    let artifact = match engine.precompile_module(&module) {
+        Ok(artifact) => artifact,
+        // wasmtime's error does not say reliably whose fault it is: validation does.
+        Err(error) => {
+            let mut validator = Validator::new_with_features(engine.get_wasm_features());
+            return match validator.validate_all(&module) {
+                Err(invalid) => Ok(Err(invalid)),
+                Ok(_) => Err(error),
+            };
+        }
+    };
+    drop(module);
+    let mut output = io::stdout().lock();
+    output.write_all(&artifact).context("cannot write the artefact")?;
+    output.flush().context("cannot write the artefact")?;
+    Ok(Ok(()))
+}
+
+/// Reads standard input to its end, in reads that double in size.
+fn read_input() -> io::Result<Vec<u8>> {
+    let mut input = io::stdin().lock();
+    let mut bytes = Vec::new();
+    let mut len = 0;
+    loop {
+        if len == bytes.len() {
+            bytes.resize((2 * len).max(FIRST_READ), 0);
+        }
+        match input.read(&mut bytes[len..]) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(len);
+    Ok(bytes)
+}
