@@ -12,7 +12,8 @@ fn main() -> Result<()> {
     // One guest for all profiles and feature sets of the host: it is the same program, and
     // takes a minute to optimise.
     let shared = out.ancestors().nth(4).unwrap_or(&out).join("guest");
-    let builder = Builder::new(shared);
+    let host = std::env::var_os("CARGO_MANIFEST_DIR").context("CARGO_MANIFEST_DIR is not set")?;
+    let builder = Builder::new(PathBuf::from(host).join("../guest"), shared);
     for input in builder.inputs() {
         println!("cargo::rerun-if-changed={}", input.display());
     }

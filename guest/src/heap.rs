@@ -124,6 +124,13 @@ unsafe impl GlobalAlloc for Kernel {
     }
 }
 
+/// What the patched wasmi asks before it writes zeros over a memory that has grown: a block
+/// in a region grows by bytes that nobody has touched.
+#[unsafe(no_mangle)]
+extern "Rust" fn wrt_grows_zeroed(capacity: usize) -> bool {
+    capacity >= LARGE
+}
+
 /// Regions are aligned to [`GRANULE`]; nothing asks for more.
 fn is_large(layout: Layout) -> bool {
     layout.size() >= LARGE && layout.align() <= GRANULE as usize

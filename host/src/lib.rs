@@ -52,5 +52,5 @@ pub use vm::{
     Builder, CancelHandle, DEFAULT_MAX_MEMORY, Export, Function, FunctionType, Instance,
     LoadedModule, Memory, MicroVm,
 };
-pub use wrt_abi::TrapKind;
 pub use wrt_abi::value::{ValueType, WireValue as Value};
+pub use wrt_abi::{EngineKind, TrapKind};

@@ -14,7 +14,7 @@ use wrt_abi::mailbox::PAYLOAD_MAX;
 use wrt_abi::report::TrapReport;
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue as Value};
 use wrt_abi::wire::{Malformed, Reader, Writer};
-use wrt_abi::{Command, Reply, TrapKind};
+use wrt_abi::{Command, EngineKind, Reply, TrapKind};
 
 /// Bytes of linear memory that a program may have unless told otherwise.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
@@ -106,7 +106,8 @@ impl Builder {
             time = ?machine.usage().create,
             "made a VM"
         );
-        Ok(MicroVm { machine, settings: self, identity: Identity::new() })
+        let backend = hypervisor.name();
+        Ok(MicroVm { backend, machine, settings: self, identity: Identity::new() })
     }
 }
 
@@ -180,6 +181,7 @@ pub struct Export {
 /// A VM may move between threads but serves one call at a time; run one a thread for
 /// parallel work. Calls block, and must not be made inside an async runtime.
 pub struct MicroVm {
+    backend: &'static str,
     machine: Machine,
     settings: Builder,
     identity: Identity,
@@ -385,6 +387,16 @@ impl MicroVm {
     pub fn cancel_handle(&self) -> CancelHandle {
         let state = Arc::clone(self.machine.cancel_state());
         CancelHandle { call: state.current(), state }
+    }
+
+    /// Name of the hypervisor that runs it.
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// The engine in it.
+    pub fn engine(&self) -> EngineKind {
+        EngineKind::Interp
     }
 
     /// Times, memory, exits.

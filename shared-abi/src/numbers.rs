@@ -233,6 +233,21 @@ numbered! {
     }
 }
 
+impl EngineKind {
+    /// The name users select it by.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interp => "interp",
+        }
+    }
+}
+
+impl core::fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 impl TrapKind {
     /// The kind in words, as engines and the specification tests name it.
     pub const fn message(self) -> &'static str {

@@ -6,6 +6,7 @@
 pub mod programs;
 
 use std::fmt;
+use std::io::Write as _;
 use wrt_vm::hypervisor::available;
 use wrt_vm::{Backend, Builder, MicroVm};
 
@@ -49,10 +50,17 @@ pub fn matrix() -> Vec<Setup> {
     for found in available() {
         match found.problem {
             None => setups.push(Setup { backend: found.backend, engine: "wasmi" }),
-            Some(problem) => eprintln!("skipped: no {}: {problem}", device(found.backend)),
+            Some(problem) => skip(&format!("no {}: {problem}", device(found.backend))),
         }
     }
     setups
+}
+
+/// Says that something is skipped, and why, on the standard error of the process: what a test
+/// prints to its own is only shown when it fails.
+pub fn skip(why: &str) {
+    // Nobody is left to tell should this fail.
+    let _ = std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes());
 }
 
 /// What has to be there for a backend to work.

@@ -3,9 +3,11 @@
 //! An example, not a binary, so that `cargo run` at the root has one program to run.
 
 use anyhow::{Context as _, Result};
+use std::path::Path;
 use wrt_guest_builder::{Action, Arch, Builder};
 
 fn main() -> Result<()> {
     let work = std::env::args_os().nth(1).context("usage: check WORK-FOLDER")?;
-    Builder::new(work).run(Arch::X86_64, Action::Clippy)
+    let builder = std::env::var_os("CARGO_MANIFEST_DIR").context("run me by `cargo run`")?;
+    Builder::new(Path::new(&builder).join(".."), work).run(Arch::X86_64, Action::Clippy)
 }

@@ -87,9 +87,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder that keeps its patched sources and build outputs below `work`.
-    pub fn new(work: impl Into<PathBuf>) -> Self {
-        let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    /// A builder of the sources in the folder `guest` that keeps its patched copies and build
+    /// outputs below `work`.
+    ///
+    /// The caller names the sources, since checkouts that share a target folder share this
+    /// library too.
+    pub fn new(guest: impl Into<PathBuf>, work: impl Into<PathBuf>) -> Self {
+        let guest = guest.into();
         let guest = guest.canonicalize().unwrap_or(guest);
         Self { guest, work: work.into() }
     }

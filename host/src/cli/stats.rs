@@ -2,19 +2,20 @@
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
-use wrt_vm::{Bytes, MicroVm, Usage};
+use wrt_vm::{Bytes, EngineKind, MicroVm, Usage};
 
 /// Times of a run, and what its VM counted.
 pub(super) struct Timeline {
     mark: Instant,
     steps: Vec<(&'static str, Duration)>,
     usage: Option<Usage>,
+    setup: Option<(&'static str, EngineKind)>,
 }
 
 impl Timeline {
     /// The run begins.
     pub(super) fn start() -> Self {
-        Self { mark: Instant::now(), steps: Vec::new(), usage: None }
+        Self { mark: Instant::now(), steps: Vec::new(), usage: None, setup: None }
     }
 
     fn step(&mut self, name: &'static str) {
@@ -41,6 +42,7 @@ impl Timeline {
     pub(super) fn finished(&mut self, vm: &MicroVm) {
         self.step("run");
         self.usage = Some(vm.usage());
+        self.setup = Some((vm.backend(), vm.engine()));
     }
 
     /// Prints the table to standard error.
@@ -72,7 +74,9 @@ impl Timeline {
         if let Some(resident) = wrt_platform::memory::peak_resident() {
             table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
         }
-        table += "backend              kvm\nengine            interp\n";
+        if let Some((backend, engine)) = self.setup {
+            table += &format!("{:<14}{backend:>10}\n{:<14}{engine:>10}\n", "backend", "engine");
+        }
         let _ = std::io::stderr().write_all(table.as_bytes());
     }
 }

@@ -1,6 +1,6 @@
 //! Every error that a user can run into: what it says, and its exit code.
 
-use crate::support::{Wat, assert_fails, has_hypervisor, run, run_wat, wrt_vm};
+use crate::support::{Wat, assert_fails, has_hypervisor, run, run_wat, skip, wrt_vm};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -144,7 +144,7 @@ fn in_mount_namespace(script: &str) -> Option<std::process::Output> {
     match unshare.output() {
         Ok(output) if !output.stderr.starts_with(b"unshare") => Some(output),
         other => {
-            eprintln!("skipped: no mount namespace here ({other:?})");
+            skip(&format!("no mount namespace here ({other:?})"));
             None
         }
     }
@@ -174,7 +174,7 @@ fn something_else_in_the_place_of_kvm() {
         env!("CARGO_BIN_EXE_wrt-vm")
     );
     if !Path::new("/dev/kvm").exists() {
-        eprintln!("skipped: no /dev/kvm");
+        skip("no /dev/kvm");
     } else if let Some(output) = in_mount_namespace(&script) {
         assert_fails(&output, 1, &["/dev/kvm is not KVM"]);
     }
@@ -186,7 +186,7 @@ fn no_permission_for_kvm() {
     use std::os::unix::process::CommandExt as _;
     let closed = std::fs::metadata("/dev/kvm").is_ok_and(|kvm| kvm.permissions().mode() & 0o6 == 0);
     if !(rustix::process::geteuid().is_root() && closed) {
-        eprintln!("skipped: only root can become a user without permission for /dev/kvm");
+        skip("only root can become a user without permission for /dev/kvm");
         return;
     }
     // Where nobody may read and execute.

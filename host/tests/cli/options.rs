@@ -1,7 +1,7 @@
 //! Every option does what its help says.
 
 use crate::support::{
-    SHOW_WORLD, SPIN, assert_fails, has_hypervisor, run_wat, stderr, stdout, wrt_vm,
+    CAT, SHOW_WORLD, SPIN, Wat, assert_fails, has_hypervisor, run_wat, stderr, stdout, wrt_vm,
 };
 use std::process::Stdio;
 
@@ -20,7 +20,7 @@ fn argv0_and_environment() {
         return;
     }
     let mut command = wrt_vm();
-    let wat = crate::support::Wat::new(SHOW_WORLD);
+    let wat = Wat::new(SHOW_WORLD);
     command.env("INHERITED", "yes").env_remove("ABSENT").args(["run", "--argv0", "me"]);
     command.args(["--env", "A=1", "--env", "B=x=y", "--env", "INHERITED", "--env", "ABSENT"]);
     let output = command.arg(wat.path()).output().expect("the binary runs");
@@ -78,13 +78,7 @@ fn timeout_ends_a_sleep_and_a_read() {
             (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 1) (i32.const 512)))))"#;
     assert_fails(&run_wat(&["--timeout", "0.3"], sleep, &[]), 124, &["timed out after 300 ms"]);
 
-    let read = r#"(module
-        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-        (memory (export "memory") 1)
-        (data (i32.const 0) "\40\00\00\00\40\00\00\00")
-        (func (export "_start")
-            (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))))"#;
-    let wat = crate::support::Wat::new(read);
+    let wat = Wat::new(CAT);
     let mut command = wrt_vm();
     command.args(["run", "--timeout", "300ms"]).arg(wat.path());
     // A pipe that nobody writes to.

@@ -1,26 +1,10 @@
 //! Standard streams: nothing is lost, nothing hangs.
 
-use crate::support::{SHOW_WORLD, Wat, has_hypervisor, run_wat, start, stderr, stdout, wrt_vm};
+use crate::support::{
+    CAT, SHOW_WORLD, Wat, has_hypervisor, run_wat, start, stderr, stdout, wrt_vm,
+};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
-
-/// Writes each chunk that it reads, until the end of input.
-const CAT: &str = r#"(module
-    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-    (memory (export "memory") 2)
-    (func (export "_start")
-        (local $errno i32)
-        (loop $next
-            (i32.store (i32.const 0) (i32.const 1024))
-            (i32.store (i32.const 4) (i32.const 65536))
-            (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
-            (i32.store (i32.const 4) (i32.load (i32.const 8)))
-            (if (i32.load (i32.const 8)) (then
-                (local.set $errno (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))
-                (if (local.get $errno) (then (call $exit (local.get $errno))))
-                (br $next))))))"#;
 
 #[test]
 fn a_conversation_line_by_line() {

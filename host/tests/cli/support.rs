@@ -1,5 +1,6 @@
 //! Running the binary.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use wrt_vm::hypervisor::available;
@@ -8,9 +9,16 @@ use wrt_vm::hypervisor::available;
 pub(crate) fn has_hypervisor() -> bool {
     let works = available().iter().any(|entry| entry.problem.is_none());
     if !works {
-        eprintln!("skipped: no /dev/kvm");
+        skip("no /dev/kvm");
     }
     works
+}
+
+/// Says that something is skipped, and why, on the standard error of the process: what a test
+/// prints to its own is only shown when it fails.
+pub(crate) fn skip(why: &str) {
+    // Nobody is left to tell should this fail.
+    let _ = std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes());
 }
 
 /// The command, with nothing to read.
@@ -114,3 +122,21 @@ pub(crate) const SPIN: &str = r#"(module
   (func (export "_start")
     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 64)))
     (loop $for_ever (br $for_ever))))"#;
+
+/// A program that writes each chunk that it reads, until the end of its input.
+pub(crate) const CAT: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 2)
+    (func (export "_start")
+        (local $errno i32)
+        (loop $next
+            (i32.store (i32.const 0) (i32.const 1024))
+            (i32.store (i32.const 4) (i32.const 65536))
+            (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+            (i32.store (i32.const 4) (i32.load (i32.const 8)))
+            (if (i32.load (i32.const 8)) (then
+                (local.set $errno (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))
+                (if (local.get $errno) (then (call $exit (local.get $errno))))
+                (br $next))))))"#;
