@@ -1,8 +1,8 @@
-//! Builds the guest image that the library embeds.
+//! Builds the guest images that the library embeds.
 
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
-use wrt_guest_builder::{Arch, Builder};
+use wrt_guest_builder::{Arch, Builder, Kernel};
 
 fn main() -> Result<()> {
     let name = std::env::var("CARGO_CFG_TARGET_ARCH")?;
@@ -17,7 +17,11 @@ fn main() -> Result<()> {
     for input in builder.inputs() {
         println!("cargo::rerun-if-changed={}", input.display());
     }
-    let image = builder.build(arch)?;
-    println!("cargo::rustc-env=WRT_GUEST_IMAGE={}", image.display());
+    for (variable, kernel) in
+        [("WRT_INTERP_IMAGE", Kernel::Interp), ("WRT_NATIVE_IMAGE", Kernel::Native)]
+    {
+        let image = builder.build(arch, kernel)?;
+        println!("cargo::rustc-env={variable}={}", image.display());
+    }
     Ok(())
 }

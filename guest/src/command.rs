@@ -1,6 +1,6 @@
 //! The loop that serves the host's commands.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Load};
 use crate::hostcall::{self, Answer, Order};
 use wrt_abi::{Command, Reply};
 
@@ -10,7 +10,11 @@ pub fn serve(mut engine: impl Engine, first: Order) -> ! {
     loop {
         let Order { command, words, payload_len, mut payload } = order;
         let answer = match command {
-            Some(Command::Load) => engine.load(words[0], words[1], words[2], &mut payload),
+            Some(Command::Load) => {
+                let [address, len, memory_limit, cpu_features, ..] = words;
+                let load = Load { address, len, memory_limit, cpu_features };
+                engine.load(load, &mut payload)
+            }
             Some(Command::Instantiate) => engine.instantiate(words[0], &mut payload),
             Some(Command::FindFunction) => {
                 engine.find_function(words[0], payload_len, &mut payload)

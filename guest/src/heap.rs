@@ -62,7 +62,7 @@ impl Regions {
         if size <= usable.load(Ordering::Relaxed) {
             return true;
         }
-        let granted = hostcall::region_commit(block.addr(), size);
+        let granted = hostcall::region_commit(block.addr(), size, usize::MAX);
         granted.inspect(|&bytes| usable.store(bytes, Ordering::Relaxed)).is_some()
     }
 }
@@ -126,6 +126,7 @@ unsafe impl GlobalAlloc for Kernel {
 
 /// What the patched wasmi asks before it writes zeros over a memory that has grown: a block
 /// in a region grows by bytes that nobody has touched.
+#[cfg(feature = "interp")]
 #[unsafe(no_mangle)]
 extern "Rust" fn wrt_grows_zeroed(capacity: usize) -> bool {
     capacity >= LARGE
@@ -156,7 +157,7 @@ unsafe impl Source for GrowingHeap {
         if wanted > HEAP_MAX as usize {
             return Err(());
         }
-        let usable = hostcall::region_commit(base.addr(), wanted).ok_or(())?;
+        let usable = hostcall::region_commit(base.addr(), wanted, usize::MAX).ok_or(())?;
         let end = base.wrapping_add(usable.min(HEAP_MAX as usize));
         // SAFETY: `base..end` is mapped read-write and, beyond `old`, unused so far.
         let end = unsafe {

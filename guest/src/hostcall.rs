@@ -125,15 +125,23 @@ pub fn region_reserve(len: usize) -> Option<usize> {
     granted(&response)
 }
 
-/// [`Call::RegionCommit`]: bytes that are usable now.
-pub fn region_commit(base: usize, len: usize) -> Option<usize> {
-    let response = exchange(Call::RegionCommit, words([base as u64, len as u64]), 0);
-    granted(&response).filter(|&usable| usable >= len)
+/// [`Call::RegionCommit`]: bytes that are usable now, from `least` to `most`.
+pub fn region_commit(base: usize, least: usize, most: usize) -> Option<usize> {
+    let args = words([base as u64, least as u64, most as u64]);
+    let response = exchange(Call::RegionCommit, args, 0);
+    granted(&response).filter(|&usable| usable >= least)
 }
 
 /// [`Call::RegionRelease`].
 pub fn region_release(base: usize) {
     exchange(Call::RegionRelease, words([base as u64]), 0);
+}
+
+/// [`Call::CodePublish`]: whether the range can be executed now.
+#[cfg(feature = "native")]
+pub fn code_publish(base: usize, len: usize) -> bool {
+    let response = exchange(Call::CodePublish, words([base as u64, len as u64]), 0);
+    granted(&response).is_some()
 }
 
 fn granted(response: &Response) -> Option<usize> {

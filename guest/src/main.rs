@@ -15,14 +15,16 @@ extern crate alloc;
 mod arch;
 mod command;
 mod engine;
+#[cfg(feature = "native")]
+mod fault;
 mod heap;
 mod hostcall;
 mod panic;
 
-use engine::{Engine as _, interp::Interp};
+use engine::{Chosen, Engine as _};
 
 /// First Rust code to run; the architecture's entry calls it on the runtime's stack.
 extern "C" fn runtime_main() -> ! {
-    let first = hostcall::ready(Interp::KIND);
-    command::serve(Interp::new(), first)
+    let first = hostcall::ready(Chosen::KIND);
+    command::serve(Chosen::new(), first)
 }

@@ -22,10 +22,12 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 }
 
 /// Named by precompiled `core` and `alloc`; never called, since panics abort.
+#[cfg(not(target_os = "none"))]
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
 /// As above.
+#[cfg(not(target_os = "none"))]
 #[unsafe(no_mangle)]
 extern "C" fn _Unwind_Resume() -> ! {
     panic!("unwinding in a kernel that does not unwind")

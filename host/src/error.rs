@@ -37,6 +37,10 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Compiled code that this engine cannot run: made by another version, or for another
+    /// processor, or damaged.
+    #[error("cannot run this compiled module: {0}\n  compile it again")]
+    UnusableArtifact(String),
     /// An import that nothing provides, or with another type.
     #[error("cannot link import `{module}` `{name}`: {reason}")]
     Unlinkable {

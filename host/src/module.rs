@@ -11,6 +11,8 @@ use wrt_platform::memory::SharedBytes;
 
 /// How every WebAssembly binary begins.
 const MAGIC: &[u8; 4] = b"\0asm";
+/// How compiled code begins: it is in an ELF file.
+const ARTIFACT_MAGIC: &[u8; 4] = b"\x7fELF";
 /// Largest module; the engine takes no larger ones.
 const MAX: u64 = 1 << 30;
 const _: () = assert!(MAX < REGION_MAX);
@@ -86,7 +88,7 @@ impl Module {
         if head.is_empty() {
             return Err(Error::NotWasm("it is empty".to_owned()));
         }
-        if !head.starts_with(MAGIC) {
+        if !head.starts_with(MAGIC) && !head.starts_with(ARTIFACT_MAGIC) {
             let begin: Vec<String> =
                 head.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
             return Err(Error::NotWasm(format!(
@@ -101,6 +103,11 @@ impl Module {
             ));
         }
         Ok(Self { bytes: Arc::new(bytes) })
+    }
+
+    /// Whether it is compiled code, for the native engine.
+    pub(crate) fn is_artifact(&self) -> bool {
+        self.bytes.as_slice().starts_with(ARTIFACT_MAGIC)
     }
 
     /// Its length in bytes.

@@ -4,12 +4,12 @@ use crate::error::{Error, Frame, Interruption, Trap};
 use crate::hypercall::wasi::{Wasi, WasiConfig};
 use crate::hypercall::{Services, text};
 use crate::hypervisor::{Backend, Gva, Hypervisor};
-use crate::machine::{Answer, CancelState, Machine, MachineConfig, Usage};
+use crate::machine::{Answer, CancelState, Content, Machine, MachineConfig, Usage};
 use crate::module::Module;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use wrt_abi::layout::{GRANULE, STACK_MAX};
+use wrt_abi::layout::{GRANULE, STACK_MAX, WASM_STACK};
 use wrt_abi::mailbox::PAYLOAD_MAX;
 use wrt_abi::report::TrapReport;
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue as Value};
@@ -23,6 +23,9 @@ const ENGINE_MEMORY: u64 = 1 << 30;
 /// Bytes of the kernel's stack unless told otherwise.
 const STACK_DEFAULT: u64 = 256 << 10;
 
+/// Largest stack of the kernel's own.
+const KERNEL_STACK_MAX: u64 = STACK_MAX - WASM_STACK;
+
 /// Exports that a module can have: the engine's own limit.
 const EXPORTS_MAX: usize = 1_000_000;
 
@@ -30,6 +33,7 @@ const EXPORTS_MAX: usize = 1_000_000;
 #[derive(Clone, Debug)]
 pub struct Builder {
     backend: Backend,
+    engine: EngineKind,
     max_memory: u64,
     stack_size: u64,
     wasi: WasiConfig,
@@ -39,6 +43,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             backend: Backend::Auto,
+            engine: EngineKind::Interp,
             max_memory: DEFAULT_MAX_MEMORY,
             stack_size: STACK_DEFAULT,
             wasi: WasiConfig::new(),
@@ -50,6 +55,12 @@ impl Builder {
     /// Chooses the hypervisor.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = backend;
+        self
+    }
+
+    /// Chooses the engine: the interpreter unless set.
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        self.engine = engine;
         self
     }
 
@@ -90,13 +101,19 @@ impl Builder {
     ///
     /// As [`Self::build`].
     pub fn build_on(self, hypervisor: &dyn Hypervisor) -> Result<MicroVm, Error> {
-        if !(GRANULE..=STACK_MAX).contains(&self.stack_size) {
+        if !(GRANULE..=KERNEL_STACK_MAX).contains(&self.stack_size) {
             return Err(Error::Failed(format!(
-                "the kernel stack must have between {GRANULE} and {STACK_MAX} bytes"
+                "the kernel stack must have between {GRANULE} and {KERNEL_STACK_MAX} bytes"
             )));
         }
+        let stack_size = match self.engine {
+            EngineKind::Interp => self.stack_size,
+            // Compiled code shares the kernel's stack.
+            EngineKind::Native => self.stack_size + WASM_STACK,
+        };
         let config = MachineConfig {
-            stack_size: self.stack_size,
+            engine: self.engine,
+            stack_size,
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
         let services = Services::new(Wasi::new(&self.wasi)?);
@@ -193,17 +210,31 @@ impl MicroVm {
         Builder::default()
     }
 
-    /// Compiles and validates a module, inside the VM.
+    /// Takes a module into the VM, where it is validated; or, with the native engine, code that
+    /// was compiled.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidModule`]; [`Error::Ended`] when the engine runs out of memory.
+    /// [`Error::InvalidModule`]; [`Error::UnusableArtifact`]; [`Error::Ended`] when the engine runs out of memory.
     pub fn load(&mut self, module: &Module) -> Result<LoadedModule, Error> {
-        let address = self.machine.share(&module.bytes)?;
-        let words = [address, module.len() as u64, self.settings.max_memory];
+        let content = match (self.settings.engine, module.is_artifact()) {
+            (EngineKind::Interp, false) => Content::Data,
+            (EngineKind::Native, true) => Content::Code,
+            (EngineKind::Interp, true) => {
+                return Err(Error::Failed("the interpreter cannot run compiled code".to_owned()));
+            }
+            (EngineKind::Native, false) => {
+                return Err(Error::Failed("the native engine runs compiled code only".to_owned()));
+            }
+        };
+        let address = self.machine.share(&module.bytes, content)?;
+        let features = self.machine.cpu_features().bits();
+        let words = [address, module.len() as u64, self.settings.max_memory, features];
         let answer = self.command(Command::Load, &words, &[]);
-        // The engine has copied what it needs.
-        self.machine.unshare(address)?;
+        // The interpreter has copied what it needs; code is run where it is.
+        if content == Content::Data || answer.is_err() {
+            self.machine.unshare(address)?;
+        }
         let answer = answer?;
         tracing::info!(bytes = module.len(), "loaded a module");
         Ok(LoadedModule { number: answer.words[0], of: self.identity })
@@ -396,7 +427,7 @@ impl MicroVm {
 
     /// The engine in it.
     pub fn engine(&self) -> EngineKind {
-        EngineKind::Interp
+        self.settings.engine
     }
 
     /// Times, memory, exits.
@@ -476,6 +507,7 @@ fn refusal(reply: Reply, answer: &Answer) -> Error {
         Reply::LimitExceeded => Error::MemoryLimit { wanted: a, allowed: b },
         Reply::NoSuchExport => Error::NoSuchExport(text::printable_line(payload)),
         Reply::TypeMismatch => Error::TypeMismatch(text::printable_line(payload)),
+        Reply::UnusableArtifact => Error::UnusableArtifact(text::printable_line(payload)),
         Reply::Ok | Reply::Failed => Error::Failed(text::printable_line(payload)),
     }
 }

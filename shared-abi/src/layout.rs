@@ -12,8 +12,8 @@
 //! 0000_01c0_0000  MAILBOX  rw-
 //! 0000_01e0_0000  STACK    rw-, grows down from STACK_TOP, guard below
 //! 0000_4000_0000  HEAP     rw-, grows up
-//! 0008_0000_0000  REGION 0 rw- or r--, one reservation each: a linear memory, a module,
-//! 000c_0000_0000  REGION 1 ... any allocation too large for the heap
+//! 0008_0000_0000  REGION 0 one reservation each: a linear memory or any allocation too
+//! 000c_0000_0000  REGION 1 large for the heap (rw-), a module (r--), compiled code (r--, r-x)
 //! ```
 //!
 //! Page tables are not in this map: no guest-virtual address leads to them.
@@ -35,7 +35,10 @@ pub const MAILBOX_BASE: u64 = 0x01c0_0000;
 /// One past the highest byte of the runtime's stack.
 pub const STACK_TOP: u64 = 0x0200_0000;
 /// Largest stack that a host may give.
-pub const STACK_MAX: u64 = 0x0010_0000;
+pub const STACK_MAX: u64 = 0x0020_0000;
+/// Bytes of the stack that compiled Wasm code may use, where an engine runs it there. The
+/// rest is the runtime's.
+pub const WASM_STACK: u64 = 0x0010_0000;
 
 /// First byte of the runtime's heap.
 pub const HEAP_BASE: u64 = 0x4000_0000;

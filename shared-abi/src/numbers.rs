@@ -81,12 +81,13 @@ numbered! {
         OutOfMemory = 4,
         /// Reserves a region and commits its first bytes, zeroed.
         ///
-        /// *Arguments:* bytes to commit. *Returns:* guest-virtual address.
-        /// *Faults:* `Refused` when a limit is reached.
+        /// *Arguments:* bytes to commit; none is a reservation only. *Returns:* guest-virtual
+        /// address. *Faults:* `Refused` when a limit is reached.
         RegionReserve = 5,
         /// Makes the first bytes of a region (or of the heap) usable; new ones are zero.
         ///
-        /// *Arguments:* guest-virtual address of the region, total bytes wanted.
+        /// *Arguments:* guest-virtual address of the region, total bytes wanted, total bytes
+        /// that may be given to save later calls (equal where what follows must fault).
         /// *Returns:* total bytes now usable, at least the wanted ones.
         /// *Faults:* `Refused` when a limit is reached; `Invalid` for an unknown region.
         RegionCommit = 6,
@@ -105,14 +106,25 @@ numbered! {
         ///
         /// *Arguments:* a [`LogLevel`]. *Payload:* text in UTF-8.
         Log = 9,
+        /// Makes a part of a compiled artefact, which the guest can never write, executable.
+        ///
+        /// *Arguments:* guest-virtual address and length, both multiples of 4 KiB.
+        /// *Faults:* `Invalid` unless the range is in an artefact that a
+        /// [`Command::Load`] brought.
+        CodePublish = 10,
     }
 }
 
 numbered! {
     /// Host to guest: what the runtime shall do next.
     Command {
-        /// Compile and validate a module. *Arguments:* address and length of its bytes, the
-        /// module's size limits. *Reply:* module number.
+        /// Take a module. *Arguments:* address and length of its bytes, bytes that all linear
+        /// memories may take, [CPU features](crate::cpu::CpuFeatures) of this machine.
+        /// *Reply:* module number.
+        ///
+        /// The interpreter is given a WebAssembly binary, which it validates; the bytes are
+        /// gone with the reply. The native engine is given a compiled artefact, which stays
+        /// until the VM ends.
         Load = 1,
         /// Instantiate. *Arguments:* module number. *Reply:* instance number.
         Instantiate = 2,
@@ -180,6 +192,9 @@ numbered! {
         TypeMismatch = 7,
         /// Anything else that is an error of this command alone. *Payload:* the reason.
         Failed = 8,
+        /// The artefact is not one that this engine can run: made by another version, for
+        /// another processor, or damaged. *Payload:* the reason.
+        UnusableArtifact = 9,
     }
 }
 
@@ -208,6 +223,16 @@ numbered! {
         OutOfMemory = 10,
         /// A host function refused; the report has its message.
         Host = 11,
+        /// A null reference was used.
+        NullReference = 12,
+        /// An array access outside its bounds.
+        ArrayOutOfBounds = 13,
+        /// An array too large to be had.
+        AllocationTooLarge = 14,
+        /// A reference is of another type than the cast asks for.
+        CastFailure = 15,
+        /// An exception that nothing caught.
+        UncaughtException = 16,
     }
 }
 
@@ -228,8 +253,10 @@ numbered! {
 numbered! {
     /// Which engine an image holds.
     EngineKind {
-        /// wasmi.
+        /// wasmi, an interpreter.
         Interp = 1,
+        /// wasmtime's runtime, for code that was compiled ahead of time.
+        Native = 2,
     }
 }
 
@@ -238,6 +265,7 @@ impl EngineKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Interp => "interp",
+            Self::Native => "native",
         }
     }
 }
@@ -263,6 +291,11 @@ impl TrapKind {
             Self::BadSignature => "indirect call type mismatch",
             Self::OutOfMemory => "out of memory",
             Self::Host => "error in a host function",
+            Self::NullReference => "null reference",
+            Self::ArrayOutOfBounds => "out of bounds array access",
+            Self::AllocationTooLarge => "allocation size too large",
+            Self::CastFailure => "cast failure",
+            Self::UncaughtException => "uncaught exception",
         }
     }
 }

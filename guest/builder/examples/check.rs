@@ -1,13 +1,14 @@
-//! Lints the guest kernel with the flags it is built with.
+//! Lints the guest kernels with the flags they are built with.
 //!
 //! An example, not a binary, so that `cargo run` at the root has one program to run.
 
 use anyhow::{Context as _, Result};
 use std::path::Path;
-use wrt_guest_builder::{Action, Arch, Builder};
+use wrt_guest_builder::{Action, Arch, Builder, Kernel};
 
 fn main() -> Result<()> {
     let work = std::env::args_os().nth(1).context("usage: check WORK-FOLDER")?;
     let builder = std::env::var_os("CARGO_MANIFEST_DIR").context("run me by `cargo run`")?;
-    Builder::new(Path::new(&builder).join(".."), work).run(Arch::X86_64, Action::Clippy)
+    let builder = Builder::new(Path::new(&builder).join(".."), work);
+    Kernel::ALL.iter().try_for_each(|&kernel| builder.run(Arch::X86_64, kernel, Action::Clippy))
 }

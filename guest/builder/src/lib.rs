@@ -5,9 +5,11 @@
 //! once more in `guest/`. Two things make this more than a call:
 //!
 //! * wasmi is used with the changes in `guest/patches` ([`patched`] explains how);
-//! * on x86-64 the image is linked for the host's own Linux triple, without its C library:
-//!   `x86_64-unknown-none` has soft floats, with which an interpreter is slow and wasmi's
-//!   dispatch grows the stack at every instruction.
+//! * on x86-64 the interpreter's kernel is linked for the host's own Linux triple, without its
+//!   C library: `x86_64-unknown-none` has soft floats, with which an interpreter is slow and
+//!   wasmi's dispatch grows the stack at every instruction. The native engine's kernel is
+//!   built for that triple, because wasmtime wants `std` on every other; compiled code has
+//!   its floats in registers all the same.
 
 mod patched;
 
@@ -37,36 +39,61 @@ impl Arch {
         }
     }
 
-    /// The triple that the guest is compiled for.
-    fn triple(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64-unknown-linux-gnu",
+    /// The triple that a kernel is compiled for.
+    fn triple(self, kernel: Kernel) -> &'static str {
+        match (self, kernel) {
+            (Self::X86_64, Kernel::Interp) => "x86_64-unknown-linux-gnu",
+            (Self::X86_64, Kernel::Native) => "x86_64-unknown-none",
         }
     }
 
-    fn rustflags(self, guest: &Path) -> Vec<String> {
+    fn rustflags(self, kernel: Kernel, guest: &Path) -> Vec<String> {
         let script = guest.join("src/arch").join(self.name()).join("link.ld");
-        let link_arg = |arg: &str| format!("-Clink-arg={arg}");
-        let mut flags = vec![
-            "-Crelocation-model=static".to_owned(),
-            link_arg("-nostdlib"),
-            link_arg(&format!("-T{}", script.display())),
-            link_arg("-Wl,--build-id=none"),
-            link_arg("-Wl,--gc-sections"),
-        ];
-        match self {
-            Self::X86_64 => flags.extend([
+        let mut flags = vec!["-Crelocation-model=static".to_owned()];
+        let mut link_arg = |arg: &str| flags.push(format!("-Clink-arg={arg}"));
+        link_arg(&format!("-T{}", script.display()));
+        match (self, kernel) {
+            // Linked by the C compiler.
+            (Self::X86_64, Kernel::Interp) => {
+                for arg in ["-nostdlib", "-nostartfiles", "-static", "-no-pie"] {
+                    link_arg(arg);
+                }
+                link_arg("-Wl,--build-id=none,--gc-sections");
+                link_arg("-Wl,-z,max-page-size=4096,-z,noexecstack");
                 // SSE4.2 and POPCNT: every x86-64 machine with EPT or NPT has them, and
                 // `hypervisor::kvm` refuses one that does not.
-                "-Ctarget-cpu=x86-64-v2".to_owned(),
-                link_arg("-nostartfiles"),
-                link_arg("-static"),
-                link_arg("-no-pie"),
-                link_arg("-Wl,-z,max-page-size=4096"),
-                link_arg("-Wl,-z,noexecstack"),
-            ]),
+                flags.push("-Ctarget-cpu=x86-64-v2".to_owned());
+            }
+            // Linked by rustc's own linker.
+            (Self::X86_64, Kernel::Native) => {
+                for arg in ["--build-id=none", "--gc-sections", "-z", "max-page-size=4096"] {
+                    link_arg(arg);
+                }
+            }
         }
         flags
+    }
+}
+
+/// Which guest kernel: each holds one engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// With the interpreter.
+    Interp,
+    /// With the runtime for code that was compiled ahead of time.
+    Native,
+}
+
+impl Kernel {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Interp, Self::Native];
+
+    /// The guest's cargo feature.
+    fn feature(self) -> &'static str {
+        match self {
+            Self::Interp => "interp",
+            Self::Native => "native",
+        }
     }
 }
 
@@ -101,28 +128,36 @@ impl Builder {
     /// Folders whose contents decide what is built.
     pub fn inputs(&self) -> Vec<PathBuf> {
         let guest = &self.guest;
-        ["src", "patches", "Cargo.toml", "Cargo.lock", "builder/src", "../shared-abi/src"]
-            .map(|path| guest.join(path))
-            .to_vec()
+        [
+            "src",
+            "engine-config",
+            "patches",
+            "Cargo.toml",
+            "Cargo.lock",
+            "builder/src",
+            "../shared-abi/src",
+        ]
+        .map(|path| guest.join(path))
+        .to_vec()
     }
 
-    /// Builds the image for `arch` and returns the path of its ELF file.
+    /// Builds a kernel's image for `arch` and returns the path of its ELF file.
     ///
     /// # Errors
     ///
     /// When cargo fails (its own output says why) or a patch does not apply.
-    pub fn build(&self, arch: Arch) -> Result<PathBuf> {
-        self.run(arch, Action::Build)?;
-        let name = "wrt-guest";
-        Ok(self.work.join("target").join(arch.triple()).join("release").join(name))
+    pub fn build(&self, arch: Arch, kernel: Kernel) -> Result<PathBuf> {
+        self.run(arch, kernel, Action::Build)?;
+        let target = self.work.join("target").join(arch.triple(kernel));
+        Ok(target.join("release/wrt-guest"))
     }
 
-    /// Runs cargo on the guest for `arch`.
+    /// Runs cargo on a kernel for `arch`.
     ///
     /// # Errors
     ///
     /// As [`Self::build`].
-    pub fn run(&self, arch: Arch, action: Action) -> Result<()> {
+    pub fn run(&self, arch: Arch, kernel: Kernel, action: Action) -> Result<()> {
         let sources = patched::prepare(&self.guest, &self.work.join("patched"))?;
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.guest);
@@ -146,10 +181,11 @@ impl Builder {
                 Action::Build => &["build"][..],
                 Action::Clippy => &["clippy"][..],
             })
-            .args(["--release", "--locked", "--target", arch.triple()])
+            .args(["--package", "wrt-guest", "--features", kernel.feature()])
+            .args(["--release", "--locked", "--target", arch.triple(kernel)])
             .arg("--target-dir")
             .arg(self.work.join("target"))
-            .env("CARGO_ENCODED_RUSTFLAGS", arch.rustflags(&self.guest).join("\u{1f}"));
+            .env("CARGO_ENCODED_RUSTFLAGS", arch.rustflags(kernel, &self.guest).join("\u{1f}"));
         for (name, path) in sources {
             cargo.arg("--config");
             cargo.arg(format!("patch.crates-io.{name}.path={path:?}"));

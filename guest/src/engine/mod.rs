@@ -1,9 +1,64 @@
-//! Wasm engines behind one face.
+//! Wasm engines behind one face. An image holds one of them.
 
-pub mod interp;
+mod answers;
+#[cfg(feature = "interp")]
+mod interp;
+mod limits;
+#[cfg(feature = "native")]
+mod native;
+
+#[cfg(all(feature = "interp", not(feature = "native")))]
+pub use interp::Interp as Chosen;
+#[cfg(all(feature = "native", not(feature = "interp")))]
+pub use native::{Native as Chosen, on_fault};
+#[cfg(all(feature = "interp", feature = "native"))]
+compile_error!("an image holds one engine: `interp` or `native`");
+#[cfg(not(any(feature = "interp", feature = "native")))]
+compile_error!("an image needs an engine: `interp` or `native`");
 
 use crate::hostcall::{Answer, Payload};
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
 use wrt_abi::EngineKind;
+
+/// What [`Engine::load`] is to take.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Guest-virtual address of the module's or the artefact's first byte.
+    pub address: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Bytes that all linear memories together may take.
+    pub memory_limit: u64,
+    /// What compiled code may use of this processor: `wrt_abi::cpu::CpuFeatures`.
+    #[cfg_attr(feature = "interp", expect(dead_code, reason = "an interpreter makes no code"))]
+    pub cpu_features: u64,
+}
+
+impl Load {
+    /// The bytes, if they are in the address space.
+    ///
+    /// # Safety
+    ///
+    /// The host has mapped them, and leaves them for `'a`.
+    unsafe fn bytes<'a>(&self) -> Option<&'a [u8]> {
+        let (address, len) = (usize::try_from(self.address).ok()?, usize::try_from(self.len).ok()?);
+        // SAFETY: the caller's promise. Were they missing, the fault would end this VM and
+        // nothing else.
+        Some(unsafe {
+            core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(address), len)
+        })
+    }
+}
+
+/// Numbers are `u32` on the wire; tables are far shorter, since each entry took an exit.
+fn number_of<T>(table: &[T]) -> u32 {
+    u32::try_from(table.len()).unwrap_or(u32::MAX)
+}
+
+fn name_in(payload: &mut Payload, len: usize) -> Option<String> {
+    Some(core::str::from_utf8(payload.bytes().get(..len)?).ok()?.to_owned())
+}
 
 /// What an engine does, one function a [`wrt_abi::Command`]; numbers are those that earlier
 /// answers gave out. A wrong number or name is an answer like any other. The payload is, on
@@ -12,9 +67,8 @@ pub trait Engine {
     /// Which engine this is.
     const KIND: EngineKind;
 
-    /// Compiles and validates the module whose bytes are at `address`, with at most
-    /// `memory_limit` bytes for all linear memories together.
-    fn load(&mut self, address: u64, len: u64, memory_limit: u64, payload: &mut Payload) -> Answer;
+    /// Takes a module, validating it where it was not compiled before.
+    fn load(&mut self, load: Load, payload: &mut Payload) -> Answer;
     /// Instantiates a module and runs its start function.
     fn instantiate(&mut self, module: u64, payload: &mut Payload) -> Answer;
     /// Finds an exported function.

@@ -1,4 +1,4 @@
-//! `RegionReserve`, `RegionCommit`, `RegionRelease`: guest memory on request.
+//! `RegionReserve`, `RegionCommit`, `RegionRelease`, `CodePublish`: guest memory on request.
 
 use super::{Context, Outcome};
 use crate::error::Error;
@@ -10,8 +10,17 @@ pub(super) fn reserve(len: u64, context: Context<'_>) -> Result<Outcome, Error> 
     respond(context.memory.reserve(context.vm, len).map(|gva| gva.0))
 }
 
-pub(super) fn commit(gva: u64, len: u64, context: Context<'_>) -> Result<Outcome, Error> {
-    respond(context.memory.commit(context.vm, Gva(gva), len))
+pub(super) fn commit(
+    gva: u64,
+    least: u64,
+    most: u64,
+    context: Context<'_>,
+) -> Result<Outcome, Error> {
+    respond(context.memory.commit(context.vm, Gva(gva), least, most))
+}
+
+pub(super) fn publish(gva: u64, len: u64, context: Context<'_>) -> Result<Outcome, Error> {
+    respond(context.memory.publish(context.vm, Gva(gva), len).map(|()| 0))
 }
 
 pub(super) fn release(gva: u64, context: Context<'_>) -> Result<Outcome, Error> {

@@ -75,7 +75,11 @@ pub(crate) fn dispatch(
 ) -> Result<Outcome, Error> {
     match call {
         Call::RegionReserve => memory::reserve(request.args[0], context),
-        Call::RegionCommit => memory::commit(request.args[0], request.args[1], context),
+        Call::RegionCommit => {
+            let [region, least, most, ..] = request.args;
+            memory::commit(region, least, most, context)
+        }
+        Call::CodePublish => memory::publish(request.args[0], request.args[1], context),
         Call::RegionRelease => memory::release(request.args[0], context),
         Call::Wasi => wasi::serve(&request.args, context),
         Call::Log => Ok(context.services.log.line(request.args[0], payload)),

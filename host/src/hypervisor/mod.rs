@@ -16,6 +16,7 @@ use crate::machine::arch::BootState;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use thiserror::Error;
+use wrt_abi::cpu::CpuFeatures;
 
 /// A way to make VMs.
 pub trait Hypervisor: Send + Sync {
@@ -76,6 +77,9 @@ pub trait Vm: Send {
 
 /// A virtual processor.
 pub trait Vcpu: Send {
+    /// What compiled code may use of it.
+    fn features(&self) -> CpuFeatures;
+
     /// Puts every register into the state of a fresh boot; nothing of an earlier run stays.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The guest kernel's image: an ELF file embedded in this library.
+//! The guest kernels' images: ELF files embedded in this library, one an engine.
 //!
 //! Segments that the guest may not write are mapped straight from the embedded bytes, so
 //! that all VMs of all processes share them; only the data segment is copied.
@@ -8,6 +8,7 @@ use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
 use goblin::elf64::header::{EM_X86_64, Header};
 use goblin::elf64::program_header::ProgramHeader;
 use thiserror::Error;
+use wrt_abi::EngineKind;
 use wrt_abi::layout::{IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
 
 /// Page alignment of the file's segments.
@@ -17,7 +18,8 @@ const PAGE: u64 = 4096;
 #[repr(C, align(4096))]
 struct PageAligned<B: ?Sized>(B);
 
-static IMAGE: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_GUEST_IMAGE")));
+static INTERP: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_INTERP_IMAGE")));
+static NATIVE: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_NATIVE_IMAGE")));
 
 /// A part of the image in guest memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +50,12 @@ pub(crate) struct Image<'a> {
 #[error("malformed guest image: {0}")]
 pub(crate) struct MalformedImage(&'static str);
 
-/// The embedded image's bytes.
-pub(crate) fn embedded() -> &'static [u8] {
-    &IMAGE.0
+/// Bytes of the embedded image that holds an engine.
+pub(crate) fn embedded(engine: EngineKind) -> &'static [u8] {
+    match engine {
+        EngineKind::Interp => &INTERP.0,
+        EngineKind::Native => &NATIVE.0,
+    }
 }
 
 impl<'a> Image<'a> {
@@ -128,8 +133,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_embedded_image_has_a_stub_code_and_data() {
-        let image = Image::parse(embedded()).unwrap();
+    fn the_embedded_images_have_a_stub_code_and_data() {
+        EngineKind::ALL.iter().for_each(|&engine| has_a_stub_code_and_data(engine));
+    }
+
+    fn has_a_stub_code_and_data(engine: EngineKind) {
+        let image = Image::parse(embedded(engine)).unwrap();
         let stub = &image.segments[0];
         assert!(stub.privileged && stub.access == Access::READ | Access::EXECUTE);
         assert_eq!(stub.gva, Gva(IMAGE_BASE));
@@ -141,7 +150,8 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_images_never_panic(at in 0usize..400, byte: u8, len in 0usize..5000) {
-            let mut file = embedded()[..len.min(embedded().len())].to_vec();
+            let embedded = embedded(EngineKind::Interp);
+            let mut file = embedded[..len.min(embedded.len())].to_vec();
             if let Some(place) = file.get_mut(at) {
                 *place = byte;
             }

@@ -89,6 +89,16 @@ struct Region {
     reservation: Option<Reservation>,
     /// Kept alive while the guest reads it.
     shared: Option<Arc<SharedBytes>>,
+    content: Content,
+}
+
+/// What the guest may do with a region besides reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Write it, if it is its own.
+    Data,
+    /// Have parts of it made executable: a compiled artefact.
+    Code,
 }
 
 /// A stretch of guest-physical addresses with a mapping of its own.
@@ -166,6 +176,16 @@ fn is_data(segment: &Segment<'_>) -> bool {
 
 const READ_WRITE: Access = Access::READ.union(Access::WRITE);
 
+impl Content {
+    /// What stage 2 allows for shared bytes of this kind; the guest's own tables allow less.
+    fn access(self) -> Access {
+        match self {
+            Self::Data => Access::READ,
+            Self::Code => Access::READ | Access::EXECUTE,
+        }
+    }
+}
+
 impl GuestMemory {
     /// Builds the memory of a guest that is about to boot.
     ///
@@ -201,6 +221,7 @@ impl GuestMemory {
             chunk_base: CORE_GPA.0 + parts.heap as u64,
             reservation: None,
             shared: None,
+            content: Content::Data,
         };
         let tables = PageTables::new(CORE_GPA, TABLES);
         let boot = BootState {
@@ -396,12 +417,12 @@ impl GuestMemory {
         mapped.map_err(|_| MemoryRefused::Limit)
     }
 
-    /// Makes a region with `len` usable zeroed bytes; returns its address.
+    /// Makes a region whose first `len` bytes are usable and zero; returns its address.
     pub(crate) fn reserve(&mut self, vm: &mut dyn Vm, len: u64) -> Result<Gva, MemoryRefused> {
         if len > REGION_MAX {
             return Err(MemoryRefused::Limit);
         }
-        let len = len.max(1).next_multiple_of(GRANULE);
+        let len = len.next_multiple_of(GRANULE);
         self.check_limit(len)?;
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
         match Reservation::new(REGION_MAX as usize) {
@@ -432,6 +453,7 @@ impl GuestMemory {
             chunk_base: 0,
             reservation: Some(reservation),
             shared: None,
+            content: Content::Data,
         };
         let grown = self.grow(vm, &mut region, len);
         self.regions.insert(number, region);
@@ -442,15 +464,17 @@ impl GuestMemory {
         Ok(gva)
     }
 
-    /// Makes the first `len` bytes of the heap or a region usable; returns how many are.
+    /// Makes the first `least` bytes of the heap or a region usable, or some more, but not
+    /// more than `most` (rounded to pages); returns how many are.
     pub(crate) fn commit(
         &mut self,
         vm: &mut dyn Vm,
         gva: Gva,
-        len: u64,
+        least: u64,
+        most: u64,
     ) -> Result<u64, MemoryRefused> {
         if gva == Gva(HEAP_BASE) {
-            self.grow_heap(vm, len)?;
+            self.grow_heap(vm, least)?;
             return Ok(self.heap.mapped);
         }
         let number = region_number(gva).ok_or(MemoryRefused::Unknown)?;
@@ -462,7 +486,7 @@ impl GuestMemory {
             }
             None => return Err(MemoryRefused::Unknown),
         };
-        let grown = self.grow_with_slack(vm, &mut region, len);
+        let grown = self.grow_with_slack(vm, &mut region, least, most);
         let usable = region.mapped;
         self.regions.insert(number, region);
         grown.map(|()| usable)
@@ -484,6 +508,7 @@ impl GuestMemory {
         &mut self,
         vm: &mut dyn Vm,
         bytes: Arc<SharedBytes>,
+        content: Content,
     ) -> Result<Gva, MemoryRefused> {
         let (host, len) = bytes.pages();
         let len = len as u64;
@@ -497,7 +522,7 @@ impl GuestMemory {
             return Err(MemoryRefused::Limit);
         };
         let gpa = chunk.gpa;
-        let mapping = Mapping { gpa, host, len, access: Access::READ };
+        let mapping = Mapping { gpa, host, len, access: content.access() };
         // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
         // writes them.
         if let Err(error) = unsafe { vm.map(mapping) } {
@@ -515,6 +540,7 @@ impl GuestMemory {
             chunk_base: gpa.0,
             reservation: None,
             shared: Some(bytes),
+            content,
         };
         self.regions.insert(number, region);
         if let Err(error) = self.map_pages(gva, gpa, len, Access::READ, true) {
@@ -533,16 +559,58 @@ impl GuestMemory {
         }
     }
 
-    fn remove_region(&mut self, vm: &mut dyn Vm, number: u64) -> Result<(), MemoryRefused> {
-        let Some(mut region) = self.regions.remove(&number) else { return Ok(()) };
+    /// Makes a part of an artefact executable. Nobody can write it, in the guest's tables or
+    /// at stage 2.
+    ///
+    /// The mapping is taken away and made anew, so that no translation that forbids execution
+    /// stays with the processor.
+    pub(crate) fn publish(
+        &mut self,
+        vm: &mut dyn Vm,
+        start: Gva,
+        len: u64,
+    ) -> Result<(), MemoryRefused> {
+        let number = region_number(start).ok_or(MemoryRefused::Unknown)?;
+        let region = self.regions.get(&number).ok_or(MemoryRefused::Unknown)?;
+        let page = TABLE_SIZE as u64;
+        let offset = start.0.checked_sub(region.gva.0).ok_or(MemoryRefused::Unknown)?;
+        let end = offset.checked_add(len).ok_or(MemoryRefused::Unknown)?;
+        let aligned = offset.is_multiple_of(page) && len.is_multiple_of(page);
+        let [chunk] = region.chunks[..] else { return Err(MemoryRefused::Unknown) };
+        if region.content != Content::Code || !aligned || end > region.mapped {
+            return Err(MemoryRefused::Unknown);
+        }
+        let (gva, host) = (region.gva, region.host);
+        self.unmap_pages(gva, chunk.len);
+        vm.unmap(chunk.gpa)?;
+        let access = Content::Code.access();
+        let mapping = Mapping { gpa: chunk.gpa, host, len: chunk.len, access };
+        // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
+        // writes them.
+        unsafe { vm.map(mapping) }?;
+        for (from, to, access) in
+            [(0, offset, Access::READ), (offset, end, access), (end, chunk.len, Access::READ)]
+        {
+            let (gva, gpa) = (Gva(gva.0 + from), Gpa(chunk.gpa.0 + from));
+            self.map_pages(gva, gpa, to - from, access, true)?;
+        }
+        Ok(())
+    }
+
+    fn unmap_pages(&mut self, gva: Gva, len: u64) {
         // SAFETY: as in `map_pages`.
         let pool = unsafe {
             std::slice::from_raw_parts_mut(self.core.base().cast::<u64>().as_ptr(), TABLES_SIZE / 8)
         };
+        self.tables.unmap(pool, gva, len);
+    }
+
+    fn remove_region(&mut self, vm: &mut dyn Vm, number: u64) -> Result<(), MemoryRefused> {
+        let Some(mut region) = self.regions.remove(&number) else { return Ok(()) };
         // Tables first, then the slots: removing a slot also drops every translation that
         // the processor keeps.
         let mapped = std::mem::take(&mut region.mapped);
-        self.tables.unmap(pool, region.gva, mapped);
+        self.unmap_pages(region.gva, mapped);
         if region.shared.is_none() {
             self.mapped -= mapped;
         }
@@ -563,7 +631,7 @@ impl GuestMemory {
         let placeholder =
             Region { chunks: Vec::new(), reservation: None, shared: None, ..self.heap };
         let mut heap = std::mem::replace(&mut self.heap, placeholder);
-        let grown = self.grow_with_slack(vm, &mut heap, len);
+        let grown = self.grow_with_slack(vm, &mut heap, len, HEAP_MAX);
         self.heap = heap;
         grown
     }
@@ -574,18 +642,20 @@ impl GuestMemory {
         &mut self,
         vm: &mut dyn Vm,
         region: &mut Region,
-        len: u64,
+        least: u64,
+        most: u64,
     ) -> Result<(), MemoryRefused> {
-        if len > region.max {
+        if least > region.max {
             return Err(MemoryRefused::Limit);
         }
-        let exact = len.next_multiple_of(GRANULE);
+        let exact = least.next_multiple_of(GRANULE);
+        let most = most.min(region.max).max(exact);
         if exact <= region.mapped {
             return Ok(());
         }
         let slack = if region.mapped == 0 { 0 } else { (exact / 4).min(SLACK_MAX) };
         let step = if exact >= LARGE_PAGES_FROM { LARGE_PAGE } else { GRANULE };
-        let generous = (exact + slack).next_multiple_of(step).min(region.max);
+        let generous = (exact + slack).next_multiple_of(step).min(most) / GRANULE * GRANULE;
         match self.check_limit(generous - region.mapped) {
             Ok(()) => self.grow(vm, region, generous),
             Err(_) => {

@@ -78,10 +78,10 @@ fn limits_hold_to_the_byte() {
     let all = f.memory.reserve(&mut f.vm, free).unwrap();
     assert_eq!(f.memory.usage().0, LIMIT);
     assert!(matches!(f.memory.reserve(&mut f.vm, 1), Err(MemoryRefused::Limit)));
-    let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + 1);
+    let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + 1, u64::MAX);
     assert!(matches!(heap, Err(MemoryRefused::Limit)));
     f.memory.release(&mut f.vm, all).unwrap();
-    f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + free).unwrap();
+    f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + free, u64::MAX).unwrap();
     f.check();
 }
 
@@ -95,7 +95,7 @@ fn sizes_beyond_all_bounds_are_refused() {
     let region = f.memory.reserve(&mut f.vm, 1).unwrap();
     for (gva, max) in [(region, REGION_MAX), (Gva(HEAP_BASE), HEAP_MAX)] {
         for len in [max + 1, u64::MAX] {
-            let committed = f.memory.commit(&mut f.vm, gva, len);
+            let committed = f.memory.commit(&mut f.vm, gva, len, u64::MAX);
             assert!(matches!(committed, Err(MemoryRefused::Limit)), "{len:#x}: {committed:?}");
         }
     }
@@ -113,9 +113,9 @@ fn memory_that_is_given_back_can_be_had_again_for_ever() {
     let bytes = Fixture::shared(5000);
     for round in 0..5000u64 {
         let kept = f.memory.reserve(&mut f.vm, (round % 7) * 300_000).unwrap();
-        let module = f.memory.share(&mut f.vm, Arc::clone(&bytes)).unwrap();
+        let module = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Data).unwrap();
         let other = f.memory.reserve(&mut f.vm, 300_000).unwrap();
-        f.memory.commit(&mut f.vm, other, (1 + round % 20) * MIB).unwrap();
+        f.memory.commit(&mut f.vm, other, (1 + round % 20) * MIB, u64::MAX).unwrap();
         f.memory.unshare(&mut f.vm, module).unwrap();
         f.memory.release(&mut f.vm, kept).unwrap();
         f.memory.release(&mut f.vm, other).unwrap();
@@ -155,14 +155,14 @@ fn a_hypervisor_that_refuses_a_mapping_leaves_all_as_it_was() {
     for _ in 0..2000 {
         f.vm.refuse_maps = true;
         assert!(f.memory.reserve(&mut f.vm, MIB).is_err());
-        assert!(f.memory.share(&mut f.vm, Arc::clone(&bytes)).is_err());
-        assert!(f.memory.commit(&mut f.vm, region, 50 * MIB).is_err());
+        assert!(f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Data).is_err());
+        assert!(f.memory.commit(&mut f.vm, region, 50 * MIB, u64::MAX).is_err());
         f.vm.refuse_maps = false;
         assert_eq!((f.memory.usage().0, f.vm.mappings.len()), (before, mappings));
     }
     f.memory.reserve(&mut f.vm, MIB).unwrap();
-    f.memory.share(&mut f.vm, bytes).unwrap();
-    f.memory.commit(&mut f.vm, region, 50 * MIB).unwrap();
+    f.memory.share(&mut f.vm, bytes, Content::Data).unwrap();
+    f.memory.commit(&mut f.vm, region, 50 * MIB, u64::MAX).unwrap();
     f.check();
 }
 
@@ -190,17 +190,22 @@ fn a_reset_leaves_nothing_of_what_was_there() {
         let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
         f.memory.slice(region, MIB).unwrap().fill(round);
         f.share(100_000);
-        f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB).unwrap();
+        f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB, u64::MAX).unwrap();
         f.memory.slice(Gva(HEAP_BASE), 4 * MIB).unwrap().fill(round);
         f.fill_core(round);
 
-        f.memory.reset(&mut f.vm, &image::Image::parse(image::embedded()).unwrap()).unwrap();
+        f.memory
+            .reset(
+                &mut f.vm,
+                &image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap(),
+            )
+            .unwrap();
         f.check();
         assert_eq!(f.vm.mappings.len(), 2);
         assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));
         assert_eq!(f.memory.boot_state(), &boot);
         assert!(f.core_bytes() == fresh, "the core's bytes are those of a fresh guest");
-        let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB).unwrap();
+        let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB, u64::MAX).unwrap();
         let heap = f.memory.slice(Gva(HEAP_BASE), heap).unwrap();
         assert!(heap.iter().all(|byte| *byte == 0), "grown heap is zero");
         let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
@@ -215,7 +220,7 @@ fn shared_bytes_can_be_read_by_the_guest_and_by_nobody_changed() {
         to.fill(9);
         Ok::<_, std::io::Error>(())
     });
-    let gva = f.memory.share(&mut f.vm, Arc::new(bytes.unwrap())).unwrap();
+    let gva = f.memory.share(&mut f.vm, Arc::new(bytes.unwrap()), Content::Data).unwrap();
     let leaf = f.translate(gva.0).unwrap();
     assert!(!leaf.writable && !leaf.executable && leaf.user);
     let mapping = f.vm.mapping_at(leaf.gpa).unwrap();
@@ -224,7 +229,7 @@ fn shared_bytes_can_be_read_by_the_guest_and_by_nobody_changed() {
     // A guest cannot have the host write to it, give it back, or grow it.
     assert!(f.memory.slice(gva, 1).is_err());
     assert!(matches!(f.memory.release(&mut f.vm, gva), Err(MemoryRefused::Unknown)));
-    assert!(matches!(f.memory.commit(&mut f.vm, gva, 1), Err(MemoryRefused::Unknown)));
+    assert!(matches!(f.memory.commit(&mut f.vm, gva, 1, u64::MAX), Err(MemoryRefused::Unknown)));
     f.memory.unshare(&mut f.vm, gva).unwrap();
     assert!(f.translate(gva.0).is_none());
     f.check();

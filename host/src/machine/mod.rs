@@ -14,6 +14,6 @@ mod run;
 mod watchdog;
 
 pub(crate) use cancel::CancelState;
-pub(crate) use memory::{GuestMemory, MemoryRefused};
+pub(crate) use memory::{Content, GuestMemory, MemoryRefused};
 pub(crate) use run::{Answer, Machine, MachineConfig};
 pub use run::{Exits, Usage};

@@ -3,21 +3,24 @@
 use super::cancel::CancelState;
 use super::image::{self, Image};
 use super::mailbox::Mailbox;
-use super::memory::{GuestMemory, MemoryRefused};
+use super::memory::{Content, GuestMemory, MemoryRefused};
 use super::{arch, watchdog};
 use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::{self, Outcome, Services};
 use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use wrt_abi::cpu::CpuFeatures;
 use wrt_abi::layout::{GRANULE, STACK_TOP};
 use wrt_abi::mailbox::{RESPONSE_VALUES, Request, Response};
-use wrt_abi::{ABI_VERSION, Call, Command, Reply};
+use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, Reply};
 use wrt_platform::memory::SharedBytes;
 
 /// How a guest is to be built.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MachineConfig {
+    /// The engine in it.
+    pub(crate) engine: EngineKind,
     /// Bytes of the runtime's stack.
     pub(crate) stack_size: u64,
     /// Bytes that the guest's heap and regions may take.
@@ -108,9 +111,9 @@ impl Machine {
         services: Services,
     ) -> Result<Self, Error> {
         let started = Instant::now();
-        let image =
-            Image::parse(image::embedded()).map_err(|error| VmEnd::Protocol(error.to_string()))?;
-        wrt_platform::memory::populate_read(image::embedded());
+        let file = image::embedded(config.engine);
+        let image = Image::parse(file).map_err(|error| VmEnd::Protocol(error.to_string()))?;
+        wrt_platform::memory::populate_read(file);
         let mut vm = hypervisor.create_vm()?;
         let stack_size =
             usize::try_from(config.stack_size.next_multiple_of(GRANULE)).unwrap_or(usize::MAX);
@@ -166,9 +169,20 @@ impl Machine {
         &mut self.memory
     }
 
-    /// Lets the guest read `bytes`; returns their address there.
-    pub(crate) fn share(&mut self, bytes: &Arc<SharedBytes>) -> Result<u64, Error> {
-        let gva = self.memory.share(self.vm.as_mut(), Arc::clone(bytes)).map_err(setup_error)?;
+    /// What compiled code may use of the vCPU.
+    pub(crate) fn cpu_features(&self) -> CpuFeatures {
+        self.vcpu.features()
+    }
+
+    /// Lets the guest read `bytes`, or publish parts of them as code; returns their address
+    /// there.
+    pub(crate) fn share(
+        &mut self,
+        bytes: &Arc<SharedBytes>,
+        content: Content,
+    ) -> Result<u64, Error> {
+        let vm = self.vm.as_mut();
+        let gva = self.memory.share(vm, Arc::clone(bytes), content).map_err(setup_error)?;
         Ok(gva.0)
     }
 
@@ -308,7 +322,9 @@ impl Machine {
         *match call {
             Call::Ready | Call::Done => &mut exits.commands,
             Call::Wasi => &mut exits.wasi,
-            Call::RegionReserve | Call::RegionCommit | Call::RegionRelease => &mut exits.memory,
+            Call::RegionReserve | Call::RegionCommit | Call::RegionRelease | Call::CodePublish => {
+                &mut exits.memory
+            }
             Call::Log => &mut exits.log,
             Call::Panic | Call::OutOfMemory => &mut exits.other,
         } += 1;
@@ -321,7 +337,7 @@ impl Machine {
                 let exception = arch::describe_exception(&self.memory.copy_system());
                 let bottom = STACK_TOP - self.memory.stack_size();
                 // The guard below the stack, as far down as one frame may reach.
-                let guard = bottom - wrt_abi::layout::STACK_MAX / 2..bottom;
+                let guard = bottom - (512 << 10)..bottom;
                 match exception.address {
                     Some(address) if guard.contains(&address) => VmEnd::StackOverflow { exception },
                     _ => VmEnd::Exception(exception),

@@ -2,6 +2,8 @@
 
 mod memory;
 
+#[cfg(feature = "native")]
+use crate::fault::{Cause, Fault};
 use crate::runtime_main;
 use core::arch::{asm, global_asm};
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};
@@ -10,6 +12,7 @@ global_asm!(
     include_str!("stub.S"),
     fault_port = const X86_FAULT_PORT,
     vector_stride = const wrt_abi::layout::X86_VECTOR_STRIDE,
+    deliver = const cfg!(feature = "native") as u8,
     options(att_syntax),
 );
 
@@ -18,6 +21,24 @@ global_asm!(
     runtime_main = sym runtime_main,
     options(att_syntax),
 );
+
+#[cfg(feature = "native")]
+global_asm!(
+    include_str!("fault.S"),
+    on_fault = sym on_fault,
+    options(att_syntax),
+);
+
+/// Called by `fault.S` with what the stub was told.
+#[cfg(feature = "native")]
+extern "C" fn on_fault(vector: u64, ip: usize, fp: usize, address: usize, sp: usize) -> ! {
+    let cause = match vector {
+        0 => Cause::Division,
+        6 => Cause::Instruction,
+        _ => Cause::Access { address },
+    };
+    crate::fault::on_fault(&Fault { cause, ip, fp, sp })
+}
 
 /// Delivers the mailbox to the host; returns when the host has answered.
 #[inline]

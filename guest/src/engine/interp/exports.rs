@@ -1,10 +1,8 @@
 //! An instance's exports, listed and described.
 
-use super::answers;
 use crate::hostcall::{Answer, Payload};
-use alloc::format;
 use alloc::string::String;
-use wasmi::{Extern, ExternType, Instance, Store};
+use wasmi::{ExternType, Instance, Store};
 use wrt_abi::Reply;
 use wrt_abi::wire::Writer;
 
@@ -16,22 +14,6 @@ pub fn kind(ty: &ExternType) -> &'static str {
         ExternType::Table(_) => "table",
         ExternType::Memory(_) => "memory",
     }
-}
-
-/// [`Reply::NoSuchExport`], saying what the name stands for instead, if for anything.
-pub fn not_a(payload: &mut Payload, wanted: &str, name: &str, found: Option<&Extern>) -> Answer {
-    let found = match found {
-        Some(Extern::Func(_)) => "a function",
-        Some(Extern::Global(_)) => "a global",
-        Some(Extern::Table(_)) => "a table",
-        Some(Extern::Memory(_)) => "a memory",
-        None => "",
-    };
-    let reason = match found {
-        "" => format!("the module exports no {wanted} named `{name}`"),
-        found => format!("the export `{name}` is {found}, not a {wanted}"),
-    };
-    answers::with_text(payload, Reply::NoSuchExport, [0; 3], &reason)
 }
 
 /// Exports from index `first` on, as many as fit: a kind's word and a name each.

@@ -3,20 +3,20 @@
 //! One wasmi store for the VM's life; modules, instances, functions and memories are kept in
 //! tables whose indices the host uses as numbers.
 
-mod answers;
 mod backtrace;
+mod errors;
 mod exports;
 mod limits;
 mod values;
 mod wasi;
 
-use crate::engine::Engine as EngineFace;
+use crate::engine::limits::Limits;
+use crate::engine::{Engine as EngineFace, Load, answers, name_in, number_of};
 use crate::hostcall::{Answer, Payload};
 use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use limits::Limits;
 use wasmi::{
     CompilationMode, Config, Engine, Extern, Func, Instance, Linker, Memory, Module, Store,
 };
@@ -83,28 +83,15 @@ impl Interp {
     }
 }
 
-/// Numbers are `u32` on the wire; tables are far shorter, since each entry took an exit.
-fn number_of<T>(table: &[T]) -> u32 {
-    u32::try_from(table.len()).unwrap_or(u32::MAX)
-}
-
-fn name_in(payload: &mut Payload, len: usize) -> Option<String> {
-    Some(core::str::from_utf8(payload.bytes().get(..len)?).ok()?.to_owned())
-}
-
 impl EngineFace for Interp {
     const KIND: EngineKind = EngineKind::Interp;
 
-    fn load(&mut self, address: u64, len: u64, memory_limit: u64, payload: &mut Payload) -> Answer {
-        self.store.data_mut().set_limit(memory_limit);
-        let (Ok(address), Ok(len)) = (usize::try_from(address), usize::try_from(len)) else {
+    fn load(&mut self, load: Load, payload: &mut Payload) -> Answer {
+        self.store.data_mut().set_limit(load.memory_limit);
+        // SAFETY: they are mapped until this command is answered, and wasmi copies what it
+        // keeps.
+        let Some(bytes) = (unsafe { load.bytes() }) else {
             return answers::failed(payload, "a module beyond the address space");
-        };
-        // SAFETY: the host maps `len` bytes at `address`, read-only, until this command is
-        // answered, and wasmi copies what it keeps. Were they missing, the fault would end
-        // this VM and nothing else.
-        let bytes = unsafe {
-            core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(address), len)
         };
         match Module::new(&self.engine, bytes) {
             Ok(module) => {
@@ -112,7 +99,7 @@ impl EngineFace for Interp {
                 self.modules.push(module);
                 Answer::ok(number.into())
             }
-            Err(error) => answers::invalid_module(payload, &error),
+            Err(error) => errors::invalid_module(payload, &error),
         }
     }
 
@@ -139,7 +126,8 @@ impl EngineFace for Interp {
         };
         let Some(func) = instance_handle.get_func(&self.store, &name) else {
             let other = instance_handle.get_export(&self.store, &name);
-            return exports::not_a(payload, "function", &name, other.as_ref());
+            let found = other.map(|item| exports::kind(&item.ty(&self.store)));
+            return answers::not_a(payload, "function", &name, found);
         };
         let key = (instance as u32, name);
         let number = *self.known_functions.entry(key).or_insert_with(|| {
@@ -186,7 +174,8 @@ impl EngineFace for Interp {
         };
         let Some(memory) = instance_handle.get_memory(&self.store, &name) else {
             let other = instance_handle.get_export(&self.store, &name);
-            return exports::not_a(payload, "memory", &name, other.as_ref());
+            let found = other.map(|item| exports::kind(&item.ty(&self.store)));
+            return answers::not_a(payload, "memory", &name, found);
         };
         let key = (instance as u32, name);
         let number = *self.known_memories.entry(key).or_insert_with(|| {
@@ -210,7 +199,8 @@ impl EngineFace for Interp {
         };
         let Some(global) = instance.get_global(&self.store, &name) else {
             let other = instance.get_export(&self.store, &name);
-            return exports::not_a(payload, "global", &name, other.as_ref());
+            let found = other.map(|item| exports::kind(&item.ty(&self.store)));
+            return answers::not_a(payload, "global", &name, found);
         };
         let value = global.get(&self.store);
         self.write_values(&[value], payload)
@@ -263,14 +253,14 @@ impl Interp {
         if let Some(code) = error.i32_exit_status() {
             return Answer::new(Reply::Exit, [u64::from(code.cast_unsigned()), 0, 0]);
         }
-        if let Some(answer) = answers::unlinkable(payload, error) {
+        if let Some(answer) = errors::unlinkable(payload, error) {
             return answer;
         }
-        if answers::is_memory_refusal(error) {
+        if errors::is_memory_refusal(error) {
             let (wanted, allowed) = self.store.data().refusal();
             return Answer::new(Reply::LimitExceeded, [wanted, allowed, 0]);
         }
-        match answers::trap_kind(error) {
+        match errors::trap_kind(error) {
             Some(kind) => backtrace::report(payload, kind, error, &self.store, &self.modules),
             None => answers::failed(payload, &alloc::format!("{error}")),
         }

@@ -1,7 +1,7 @@
 //! WASI preview 1: every function is one hypercall over the caller's memory.
 
-use super::limits::Limits;
 use super::values::wasmi_type;
+use crate::engine::limits::Limits;
 use crate::hostcall::{self, WasiOutcome};
 use alloc::vec::Vec;
 use wasmi::{Caller, Error, Extern, FuncType, Linker, Module, Val, ValType};

@@ -8,6 +8,7 @@ use kvm_ioctls::{VcpuFd, VmFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
+use wrt_abi::cpu::CpuFeatures;
 
 pub(super) struct KvmVcpu {
     fd: VcpuFd,
@@ -32,6 +33,10 @@ impl KvmVcpu {
 }
 
 impl Vcpu for KvmVcpu {
+    fn features(&self) -> CpuFeatures {
+        arch::code_features()
+    }
+
     fn set_boot_state(&mut self, state: &BootState) -> Result<(), HypervisorError> {
         self.boot.apply(&self.fd, state)
     }

@@ -95,7 +95,7 @@ impl Fixture {
 
     pub(super) fn with_limit(limit: u64) -> Self {
         let mut vm = Notes::default();
-        let image = image::Image::parse(image::embedded()).unwrap();
+        let image = image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap();
         let memory = GuestMemory::new(&mut vm, &image, STACK, limit).unwrap();
         Self { vm, memory }
     }
@@ -105,7 +105,7 @@ impl Fixture {
     }
 
     pub(super) fn share(&mut self, len: u64) -> Gva {
-        self.memory.share(&mut self.vm, Self::shared(len as usize)).unwrap()
+        self.memory.share(&mut self.vm, Self::shared(len as usize), Content::Data).unwrap()
     }
 
     /// Walks the guest's page tables as its processor would: Intel SDM 3A, 5.5.
@@ -139,7 +139,12 @@ impl Fixture {
             (parts.system, SYSTEM_SIZE),
             (parts.stack, parts.stack_size),
             (parts.mailbox, MAILBOX_SIZE),
-            (parts.data, data_size(&image::Image::parse(image::embedded()).unwrap())),
+            (
+                parts.data,
+                data_size(
+                    &image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap(),
+                ),
+            ),
             (parts.heap, HEAP_INITIAL as usize),
         ]
         .into_iter()

@@ -88,7 +88,7 @@ impl Model {
             }
             Step::CommitHeap(len) => {
                 let before = f.memory.heap.mapped;
-                match f.memory.commit(&mut f.vm, Gva(HEAP_BASE), len) {
+                match f.memory.commit(&mut f.vm, Gva(HEAP_BASE), len, u64::MAX) {
                     Ok(usable) => assert!(usable >= len && usable >= before),
                     Err(_) => assert_eq!(f.memory.heap.mapped, before),
                 }
@@ -112,7 +112,8 @@ impl Model {
             }
             Step::Wild(gva, len) => self.wild(f, Gva(gva), len),
             Step::Reset => {
-                let image = image::Image::parse(image::embedded()).unwrap();
+                let image =
+                    image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap();
                 f.memory.reset(&mut f.vm, &image).unwrap();
                 for known in self.regions.drain(..) {
                     assert!(f.translate(known.gva.0).is_none());
@@ -144,7 +145,7 @@ impl Model {
     fn commit(&mut self, f: &mut Fixture, index: usize, len: u64) {
         let before = f.memory.usage().0;
         let Known { gva, usable: old, shared, .. } = self.regions[index];
-        match f.memory.commit(&mut f.vm, gva, len) {
+        match f.memory.commit(&mut f.vm, gva, len, u64::MAX) {
             Ok(usable) => {
                 assert!(!shared && usable >= len && usable >= old);
                 assert_eq!(f.memory.usage().0 - before, usable - old);
@@ -188,7 +189,10 @@ impl Model {
         if self.regions.iter().any(|known| known.gva == gva) || gva.0 == HEAP_BASE {
             return;
         }
-        assert!(f.memory.commit(&mut f.vm, gva, len).is_err(), "{gva} was never given out");
+        assert!(
+            f.memory.commit(&mut f.vm, gva, len, u64::MAX).is_err(),
+            "{gva} was never given out"
+        );
         assert!(f.memory.release(&mut f.vm, gva).is_err());
         let within = |start: u64, usable: u64| {
             let end = gva.0.checked_add(len);

@@ -7,6 +7,7 @@
 use super::failed;
 use crate::hypervisor::HypervisorError;
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2};
+use wrt_abi::cpu::CpuFeatures;
 
 /// Leaf 1, ECX: SSE3, SSSE3, CX16, SSE4.1, SSE4.2, POPCNT.
 const LEAF1_ECX: u32 = 1 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 23;
@@ -65,6 +66,25 @@ pub(super) fn masked(system: &kvm_ioctls::Kvm) -> Result<(CpuId, Features), Hype
     let table = CpuId::from_entries(&entries)
         .map_err(|_| HypervisorError::Unsupported("more CPUID leaves than KVM takes"))?;
     Ok((table, features))
+}
+
+/// What compiled code may use.
+///
+/// The baseline, which [`masked`] insists on, and what more the processor has of instructions
+/// on general registers: no control register and no CPUID bit turns these off. The state of
+/// AVX is not the guest's.
+pub(in super::super) fn code_features() -> CpuFeatures {
+    let mut features = CpuFeatures::X86_64_V2;
+    for (has, feature) in [
+        (is_x86_feature_detected!("bmi1"), CpuFeatures::BMI1),
+        (is_x86_feature_detected!("bmi2"), CpuFeatures::BMI2),
+        (is_x86_feature_detected!("lzcnt"), CpuFeatures::LZCNT),
+    ] {
+        if has {
+            features = features.union(feature);
+        }
+    }
+    features
 }
 
 /// The entry as the guest may see it, or `None` for a leaf that it does not see.

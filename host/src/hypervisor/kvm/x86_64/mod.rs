@@ -4,6 +4,7 @@ mod cpuid;
 mod exit;
 mod state;
 
+pub(super) use cpuid::code_features;
 pub(super) use exit::{decode as decode_exit, raw as raw_exit};
 pub(super) use state::{BootRegisters, prepare_vcpu};
 

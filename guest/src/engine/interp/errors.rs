@@ -1,25 +1,12 @@
 //! wasmi's errors as answers to the host.
 
+use crate::engine::answers::{self, with_text};
 use crate::hostcall::{Answer, Payload};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use wasmi::errors::{ErrorKind, InstantiationError, LinkerError, MemoryError, TableError};
 use wasmi::{Error, TrapCode};
-use wrt_abi::wire::Writer;
 use wrt_abi::{Reply, TrapKind};
-
-/// [`Reply::Failed`] with a reason.
-pub fn failed(payload: &mut Payload, reason: &str) -> Answer {
-    with_text(payload, Reply::Failed, [0; 3], reason)
-}
-
-/// An answer whose payload is plain text, cut to what fits.
-pub fn with_text(payload: &mut Payload, reply: Reply, words: [u64; 3], text: &str) -> Answer {
-    let buffer = payload.bytes();
-    let payload_len = text.len().min(buffer.len());
-    buffer[..payload_len].copy_from_slice(&text.as_bytes()[..payload_len]);
-    Answer { reply, words, payload_len }
-}
 
 /// [`Reply::InvalidModule`], with the offset where the validator knows it.
 pub fn invalid_module(payload: &mut Payload, error: &Error) -> Answer {
@@ -52,13 +39,7 @@ pub fn unlinkable(payload: &mut Payload, error: &Error) -> Option<Answer> {
         },
         _ => return None,
     };
-    let mut writer = Writer::new(payload.bytes());
-    // Each part is cut to what still fits.
-    let _ = writer.bytes_truncated(name.module().as_bytes());
-    let _ = writer.bytes_truncated(name.name().as_bytes());
-    let _ = writer.bytes_truncated(reason.as_bytes());
-    let payload_len = writer.len();
-    Some(Answer { reply: Reply::Unlinkable, words: [0; 3], payload_len })
+    Some(answers::unlinkable(payload, name.module(), name.name(), &reason))
 }
 
 /// Whether instantiation failed because a memory was refused.

@@ -1,0 +1,14 @@
+# Where the stub sends the runtime after an exception, and the stack for it: the one that was
+# in use may be what is wrong.
+    .section .text.fault, "ax", @progbits
+    .globl fault_entry
+fault_entry:
+    xor %ebp, %ebp
+    call {on_fault}
+    ud2
+
+    .section .bss.fault_stack, "aw", @nobits
+    .balign 16
+    .skip 65536
+    .globl fault_stack_top
+fault_stack_top:
