@@ -24,6 +24,7 @@ const _: () = assert!(MAX < REGION_MAX);
 #[derive(Clone)]
 pub struct Module {
     pub(crate) bytes: Arc<SharedBytes>,
+    compiled: bool,
 }
 
 impl Module {
@@ -34,11 +35,20 @@ impl Module {
     /// [`Error::NotWasm`] unless they begin like a WebAssembly binary; [`Error::Memory`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         check(bytes.len() as u64)?;
-        let shared = SharedBytes::new(bytes.len(), |to| {
-            to.copy_from_slice(bytes);
-            Ok::<_, io::Error>(())
-        });
-        Self::checked(shared.map_err(Error::Memory)?)
+        Self::checked(shared(bytes)?)
+    }
+
+    /// A module that was compiled, for the native engine. Only a guest looks inside.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnusableArtifact`] unless the bytes begin like an artefact; [`Error::Memory`].
+    pub fn from_compiled(bytes: &[u8]) -> Result<Self, Error> {
+        check(bytes.len() as u64)?;
+        if !bytes.starts_with(ARTIFACT_MAGIC) {
+            return Err(Error::UnusableArtifact("it does not begin like one".to_owned()));
+        }
+        Ok(Self { bytes: Arc::new(shared(bytes)?), compiled: true })
     }
 
     /// A module from a file.
@@ -88,7 +98,7 @@ impl Module {
         if head.is_empty() {
             return Err(Error::NotWasm("it is empty".to_owned()));
         }
-        if !head.starts_with(MAGIC) && !head.starts_with(ARTIFACT_MAGIC) {
+        if !head.starts_with(MAGIC) {
             let begin: Vec<String> =
                 head.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
             return Err(Error::NotWasm(format!(
@@ -102,12 +112,12 @@ impl Module {
                 "it is a component; wrt-vm runs core modules (build for wasm32-wasip1)".to_owned(),
             ));
         }
-        Ok(Self { bytes: Arc::new(bytes) })
+        Ok(Self { bytes: Arc::new(bytes), compiled: false })
     }
 
     /// Whether it is compiled code, for the native engine.
     pub(crate) fn is_artifact(&self) -> bool {
-        self.bytes.as_slice().starts_with(ARTIFACT_MAGIC)
+        self.compiled
     }
 
     /// Its length in bytes.
@@ -119,6 +129,14 @@ impl Module {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+fn shared(bytes: &[u8]) -> Result<SharedBytes, Error> {
+    SharedBytes::new(bytes.len(), |to| {
+        to.copy_from_slice(bytes);
+        Ok::<_, io::Error>(())
+    })
+    .map_err(Error::Memory)
 }
 
 fn check(len: u64) -> Result<(), Error> {
