@@ -234,3 +234,36 @@ fn shared_bytes_can_be_read_by_the_guest_and_by_nobody_changed() {
     assert!(f.translate(gva.0).is_none());
     f.check();
 }
+
+#[test]
+fn only_the_published_part_of_an_artefact_can_be_executed() {
+    let mut f = Fixture::new();
+    let page = TABLE_SIZE as u64;
+    let bytes = Fixture::shared(10 * TABLE_SIZE);
+    let code = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Code).unwrap();
+    let module = f.memory.share(&mut f.vm, bytes, Content::Data).unwrap();
+    let executable = |f: &Fixture| -> Vec<u64> {
+        let at = |n: &u64| f.translate(code.0 + n * page).unwrap();
+        (0..10).filter(|n| at(n).executable).collect()
+    };
+    assert_eq!(executable(&f), []);
+
+    let text = Gva(code.0 + 3 * page);
+    f.memory.publish(&mut f.vm, text, 4 * page).unwrap();
+    assert_eq!(executable(&f), [3, 4, 5, 6]);
+    f.check();
+
+    for (start, len) in [
+        (text, 100),
+        (Gva(text.0 + 1), page),
+        (text, 1 << 30),
+        (text, u64::MAX - page + 1),
+        (module, page),
+        (Gva(HEAP_BASE), page),
+        (Gva(0), page),
+    ] {
+        let refused = f.memory.publish(&mut f.vm, start, len);
+        assert!(matches!(refused, Err(MemoryRefused::Unknown)), "{start} {len:#x}");
+    }
+    assert_eq!(executable(&f), [3, 4, 5, 6]);
+}

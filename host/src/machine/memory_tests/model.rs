@@ -130,13 +130,15 @@ impl Model {
                 assert!(usable >= len && usable - len <= GRANULE, "{len} asked, {usable} got");
                 let apart = |known: &Known| known.gva.0.abs_diff(gva.0) >= REGION_STRIDE;
                 assert!(self.regions.iter().all(apart), "{gva} is near another region");
-                let ends = [f.memory.slice(gva, usable).unwrap()[0], last(f, gva, usable)];
-                assert_eq!(ends, [0, 0], "new memory is zero");
+                if usable > 0 {
+                    let ends = [f.memory.slice(gva, usable).unwrap()[0], last(f, gva, usable)];
+                    assert_eq!(ends, [0, 0], "new memory is zero");
+                }
                 self.regions.push(Known { gva, usable, shared: false, mark: 0 });
                 self.mark(f, self.regions.len() - 1);
             }
             Err(_) => {
-                let whole = len.max(1).next_multiple_of(GRANULE);
+                let whole = len.next_multiple_of(GRANULE);
                 assert!(before + whole > LIMIT, "{len} refused with {before} in use");
             }
         }
@@ -145,9 +147,13 @@ impl Model {
     fn commit(&mut self, f: &mut Fixture, index: usize, len: u64) {
         let before = f.memory.usage().0;
         let Known { gva, usable: old, shared, .. } = self.regions[index];
-        match f.memory.commit(&mut f.vm, gva, len, u64::MAX) {
+        // Half of the requests want what follows to fault.
+        let most = if len.is_multiple_of(2) { len } else { u64::MAX };
+        match f.memory.commit(&mut f.vm, gva, len, most) {
             Ok(usable) => {
                 assert!(!shared && usable >= len && usable >= old);
+                assert!(usable <= old.max(most.checked_next_multiple_of(GRANULE).unwrap_or(most)));
+                assert!(f.translate(gva.0 + usable).is_none(), "what follows faults");
                 assert_eq!(f.memory.usage().0 - before, usable - old);
                 if usable > old {
                     let first_new = f.memory.slice(Gva(gva.0 + old), 1).unwrap()[0];
@@ -208,14 +214,15 @@ impl Model {
         self.marks = self.marks.wrapping_add(1).max(1);
         let Known { gva, usable, .. } = self.regions[index];
         let bytes = f.memory.slice(gva, usable).unwrap();
-        bytes[0] = self.marks;
-        bytes[usable as usize - 1] = self.marks;
+        if let [first, .., last] = bytes {
+            (*first, *last) = (self.marks, self.marks);
+        }
         self.regions[index].mark = self.marks;
     }
 
     /// All marks are where they were left, as the guest would see them.
     fn check_marks(&self, f: &Fixture) {
-        for known in self.regions.iter().filter(|known| !known.shared) {
+        for known in self.regions.iter().filter(|known| known.usable > 0) {
             for at in [0, known.usable - 1] {
                 let gpa = f.translate(known.gva.0 + at).unwrap().gpa;
                 let seen = host_bytes(f.vm.mapping_at(gpa).unwrap(), gpa, 1);
