@@ -1,6 +1,7 @@
-//! Builds the guest images that the library embeds.
+//! Builds what the library embeds: the guest kernels' images, and the compiler.
 
 use anyhow::{Context as _, Result};
+use std::fs::File;
 use std::path::PathBuf;
 use wrt_guest_builder::{Arch, Builder, Kernel};
 
@@ -23,5 +24,9 @@ fn main() -> Result<()> {
         let image = builder.build(arch, kernel)?;
         println!("cargo::rustc-env={variable}={}", image.display());
     }
+    let compiler = builder.build_compiler(arch)?;
+    println!("cargo::rustc-env=WRT_COMPILER={}", compiler.display());
+    let id = blake3::Hasher::new().update_reader(File::open(&compiler)?)?.finalize();
+    println!("cargo::rustc-env=WRT_COMPILER_ID={id}");
     Ok(())
 }

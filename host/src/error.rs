@@ -2,6 +2,7 @@
 
 use crate::hypervisor::{Exit, Gpa, HypervisorError};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
 use wrt_abi::TrapKind;
@@ -41,6 +42,17 @@ pub enum Error {
     /// processor, or damaged.
     #[error("cannot run this compiled module: {0}\n  compile it again")]
     UnusableArtifact(String),
+    /// The compiler gave up on the module: it crashed, or reached one of its limits.
+    #[error("cannot compile this module: {0}\n  run it on the interpreter")]
+    CannotCompile(String),
+    /// The code cache cannot be used.
+    #[error("cannot use the code cache {}: {reason}", dir.display())]
+    Cache {
+        /// Its directory.
+        dir: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// An import that nothing provides, or with another type.
     #[error("cannot link import `{module}` `{name}`: {reason}")]
     Unlinkable {

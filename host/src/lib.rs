@@ -30,11 +30,15 @@
 //!
 //! * [`hypervisor`]: the backends, and the one place where an exit is decoded.
 //! * `machine`: guest RAM, page tables, boot, the run loop. Nobody else touches page tables.
+//! * `compiler`: modules to machine code, in a VM as well; `cache` keeps the code.
 //! * `hypercall`: what a guest may ask for, one file a service.
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("wrt-vm needs a 64-bit host: guest addresses are kept in usize");
 
+mod artifact;
+mod cache;
+mod compiler;
 mod error;
 mod hypercall;
 pub mod hypervisor;
@@ -43,6 +47,9 @@ pub mod machine;
 mod module;
 mod vm;
 
+pub use artifact::Target;
+pub use cache::{Cache, DEFAULT_CACHE_SIZE, Entry};
+pub use compiler::Compiler;
 pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
 pub use hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
 pub use hypervisor::Backend;
@@ -52,5 +59,6 @@ pub use vm::{
     Builder, CancelHandle, DEFAULT_MAX_MEMORY, Export, Function, FunctionType, Instance,
     LoadedModule, Memory, MicroVm,
 };
+pub use wrt_abi::cpu::{Arch, CpuFeatures};
 pub use wrt_abi::value::{ValueType, WireValue as Value};
 pub use wrt_abi::{EngineKind, TrapKind};

@@ -1,9 +1,10 @@
 //! A module's bytes, on their way to a guest.
 
+use crate::artifact::{self, Header, Target};
 use crate::error::Error;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 use wrt_abi::layout::REGION_MAX;
@@ -11,63 +12,71 @@ use wrt_platform::memory::SharedBytes;
 
 /// How every WebAssembly binary begins.
 const MAGIC: &[u8; 4] = b"\0asm";
-/// How compiled code begins: it is in an ELF file.
-const ARTIFACT_MAGIC: &[u8; 4] = b"\x7fELF";
 /// Largest module; the engine takes no larger ones.
-const MAX: u64 = 1 << 30;
-const _: () = assert!(MAX < REGION_MAX);
+pub(crate) const MODULE_MAX: u64 = 1 << 30;
+/// Largest compiled module: code has several times the size of what it was made of.
+const COMPILED_MAX: u64 = 4 << 30;
+const _: () = assert!(MODULE_MAX < REGION_MAX && COMPILED_MAX < REGION_MAX);
 
-/// A WebAssembly module as bytes. The host looks at the first four of them, and leaves the
-/// rest to a guest.
+/// A WebAssembly module as bytes, or the code that it was [compiled](crate::Compiler) to. The
+/// host looks at how they begin, and leaves the rest to a guest.
 ///
 /// Cloning is cheap, and any number of VMs share one copy.
 #[derive(Clone)]
 pub struct Module {
-    pub(crate) bytes: Arc<SharedBytes>,
-    compiled: bool,
+    bytes: Arc<SharedBytes>,
+    compiled: Option<Header>,
 }
 
 impl Module {
-    /// A module from bytes.
+    /// A module from the bytes of a `.wasm` or `.cwasm` file.
     ///
     /// # Errors
     ///
-    /// [`Error::NotWasm`] unless they begin like a WebAssembly binary; [`Error::Memory`].
+    /// [`Error::NotWasm`] unless they begin like one of the two, [`Error::UnusableArtifact`]
+    /// for damaged code, [`Error::Memory`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        check(bytes.len() as u64)?;
-        Self::checked(shared(bytes)?)
-    }
-
-    /// A module that was compiled, for the native engine. Only a guest looks inside.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnusableArtifact`] unless the bytes begin like an artefact; [`Error::Memory`].
-    pub fn from_compiled(bytes: &[u8]) -> Result<Self, Error> {
-        check(bytes.len() as u64)?;
-        if !bytes.starts_with(ARTIFACT_MAGIC) {
-            return Err(Error::UnusableArtifact("it does not begin like one".to_owned()));
+        if !is_compiled(bytes) {
+            check_wasm(bytes, bytes.len() as u64)?;
+            return Ok(Self { bytes: shared(bytes)?, compiled: None });
         }
-        Ok(Self { bytes: Arc::new(shared(bytes)?), compiled: true })
+        let header = Header::read(bytes)?;
+        let code = bytes.get(artifact::CODE_OFFSET as usize..).unwrap_or_default();
+        check_len(&header, code.len() as u64)?;
+        header.check(code)?;
+        Ok(Self { bytes: shared(code)?, compiled: Some(header) })
     }
 
-    /// A module from a file.
+    /// A module from a `.wasm` or `.cwasm` file.
     ///
     /// # Errors
     ///
     /// [`Error::Read`]; else as [`Self::from_bytes`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let read_error = |source| Error::Read { name: path.display().to_string(), source };
-        let mut file = File::open(path).map_err(read_error)?;
-        let metadata = file.metadata().map_err(read_error)?;
+        let failed = |source| Error::Read { name: path.display().to_string(), source };
+        let mut file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Self::from_reader(&mut file, &path.display().to_string());
         }
-        check(metadata.len())?;
-        let len = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-        let shared = SharedBytes::new(len, |to| file.read_exact(to));
-        Self::checked(shared.map_err(read_error)?)
+        let mut head = Vec::new();
+        (&mut file).take(artifact::HEADER_SIZE as u64).read_to_end(&mut head).map_err(failed)?;
+        let (header, start, len) = if is_compiled(&head) {
+            let header = Header::read(&head)?;
+            check_len(&header, metadata.len().saturating_sub(artifact::CODE_OFFSET))?;
+            (Some(header), artifact::CODE_OFFSET, header.len)
+        } else {
+            check_wasm(&head, metadata.len())?;
+            (None, 0, metadata.len())
+        };
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let bytes = SharedBytes::new(len, |to| file.read_exact(to)).map_err(failed)?;
+        if let Some(header) = header {
+            header.check(bytes.as_slice())?;
+        }
+        Ok(Self { bytes: Arc::new(bytes), compiled: header })
     }
 
     /// A module from a stream, which is read to its end. `name` is for messages.
@@ -78,7 +87,7 @@ impl Module {
     pub fn from_reader(reader: &mut dyn Read, name: &str) -> Result<Self, Error> {
         let mut bytes = Vec::new();
         reader
-            .take(MAX + 1)
+            .take(COMPILED_MAX + 1)
             .read_to_end(&mut bytes)
             .map_err(|source| Error::Read { name: name.to_owned(), source })?;
         Self::from_bytes(&bytes)
@@ -93,36 +102,56 @@ impl Module {
         Self::from_bytes(&wat::parse_str(text).map_err(|error| Error::NotWasm(error.to_string()))?)
     }
 
-    fn checked(bytes: SharedBytes) -> Result<Self, Error> {
-        let head = bytes.as_slice();
-        if head.is_empty() {
-            return Err(Error::NotWasm("it is empty".to_owned()));
-        }
-        if !head.starts_with(MAGIC) {
-            let begin: Vec<String> =
-                head.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-            return Err(Error::NotWasm(format!(
-                "it begins with {} instead of 00 61 73 6d",
-                begin.join(" ")
-            )));
-        }
-        // Everything after is the guest's to judge; but a component is worth its own word.
-        if head.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
-            return Err(Error::NotWasm(
-                "it is a component; wrt-vm runs core modules (build for wasm32-wasip1)".to_owned(),
-            ));
-        }
-        Ok(Self { bytes: Arc::new(bytes), compiled: false })
+    /// A compiled module from what is in its file after the header: from a compiler of your
+    /// own, say, or somebody who wants in. Only a guest looks inside.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnusableArtifact`] when there are none or too many bytes, [`Error::Memory`].
+    pub fn from_code(code: &[u8], target: Target) -> Result<Self, Error> {
+        let header = Header::unchecked(target, code.len() as u64);
+        check_len(&header, header.len)?;
+        Ok(Self { bytes: shared(code)?, compiled: Some(header) })
     }
 
-    /// Whether it is compiled code, for the native engine.
-    pub(crate) fn is_artifact(&self) -> bool {
-        self.compiled
+    /// Code that is in memory, and was checked or made here.
+    pub(crate) fn compiled(bytes: SharedBytes, header: Header) -> Self {
+        Self { bytes: Arc::new(bytes), compiled: Some(header) }
     }
 
-    /// Its length in bytes.
+    /// Where its code runs, if it is compiled.
+    pub fn target(&self) -> Option<Target> {
+        self.compiled.map(|header| header.target)
+    }
+
+    pub(crate) fn header(&self) -> Option<&Header> {
+        self.compiled.as_ref()
+    }
+
+    pub(crate) fn bytes(&self) -> &Arc<SharedBytes> {
+        &self.bytes
+    }
+
+    /// Its bytes: of WebAssembly, or of code without the header of its file.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+
+    /// Writes it as the contents of a file that [`Self::from_file`] reads.
+    ///
+    /// # Errors
+    ///
+    /// What `to` returns.
+    pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        match &self.compiled {
+            Some(header) => header.write(self.as_slice(), to),
+            None => to.write_all(self.as_slice()),
+        }
+    }
+
+    /// Its length in bytes, without the header of a compiled module's file.
     pub fn len(&self) -> usize {
-        self.bytes.as_slice().len()
+        self.as_slice().len()
     }
 
     /// Whether it has no bytes; never true.
@@ -131,26 +160,67 @@ impl Module {
     }
 }
 
-fn shared(bytes: &[u8]) -> Result<SharedBytes, Error> {
-    SharedBytes::new(bytes.len(), |to| {
-        to.copy_from_slice(bytes);
-        Ok::<_, io::Error>(())
-    })
-    .map_err(Error::Memory)
+impl AsRef<[u8]> for Module {
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
 }
 
-fn check(len: u64) -> Result<(), Error> {
-    if len > MAX {
-        return Err(Error::NotWasm(format!(
-            "it has {} bytes, and {MAX} is the most that any engine takes",
-            len
+fn is_compiled(head: &[u8]) -> bool {
+    head.starts_with(artifact::MAGIC)
+}
+
+fn shared(bytes: &[u8]) -> Result<Arc<SharedBytes>, Error> {
+    let shared = SharedBytes::new(bytes.len(), |to| {
+        to.copy_from_slice(bytes);
+        Ok::<_, io::Error>(())
+    });
+    Ok(Arc::new(shared.map_err(Error::Memory)?))
+}
+
+/// Whether a file holds as much code as its header says.
+fn check_len(header: &Header, len: u64) -> Result<(), Error> {
+    if header.len == 0 || header.len > COMPILED_MAX {
+        return Err(Error::UnusableArtifact("its header is damaged".to_owned()));
+    }
+    if header.len != len {
+        return Err(Error::UnusableArtifact(format!(
+            "it holds {len} bytes of code where {} were written",
+            header.len
         )));
+    }
+    Ok(())
+}
+
+/// Whether a file of `len` bytes begins like a core module.
+fn check_wasm(head: &[u8], len: u64) -> Result<(), Error> {
+    if len > MODULE_MAX {
+        return Err(Error::NotWasm(format!(
+            "it has {len} bytes, and {MODULE_MAX} is the most that any engine takes"
+        )));
+    }
+    if head.is_empty() {
+        return Err(Error::NotWasm("it is empty".to_owned()));
+    }
+    if !head.starts_with(MAGIC) {
+        let begin: Vec<String> = head.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        return Err(Error::NotWasm(format!(
+            "it begins with {} instead of 00 61 73 6d",
+            begin.join(" ")
+        )));
+    }
+    // Everything after is the guest's to judge; but a component is worth its own word.
+    if head.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
+        return Err(Error::NotWasm(
+            "it is a component; wrt-vm runs core modules (build for wasm32-wasip1)".to_owned(),
+        ));
     }
     Ok(())
 }
 
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Module({} bytes)", self.len())
+        let kind = if self.compiled.is_some() { "compiled, " } else { "" };
+        write!(f, "Module({kind}{} bytes)", self.len())
     }
 }

@@ -1,5 +1,8 @@
 //! The library's face: a micro-VM and what is in it.
 
+use crate::artifact::Target;
+use crate::cache::Cache;
+use crate::compiler::Compiler;
 use crate::error::{Error, Frame, Interruption, Trap};
 use crate::hypercall::wasi::{Wasi, WasiConfig};
 use crate::hypercall::{Services, text};
@@ -37,6 +40,7 @@ pub struct Builder {
     max_memory: u64,
     stack_size: u64,
     wasi: WasiConfig,
+    cache: Option<Cache>,
 }
 
 impl Default for Builder {
@@ -47,6 +51,7 @@ impl Default for Builder {
             max_memory: DEFAULT_MAX_MEMORY,
             stack_size: STACK_DEFAULT,
             wasi: WasiConfig::new(),
+            cache: None,
         }
     }
 }
@@ -81,6 +86,13 @@ impl Builder {
     /// The WASI world of the programs in this VM.
     pub fn wasi(mut self, wasi: WasiConfig) -> Self {
         self.wasi = wasi;
+        self
+    }
+
+    /// Keeps what is compiled for this VM, and takes what was compiled before. Without a
+    /// cache, each load compiles.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -123,8 +135,14 @@ impl Builder {
             time = ?machine.usage().create,
             "made a VM"
         );
-        let backend = hypervisor.name();
-        Ok(MicroVm { backend, machine, settings: self, identity: Identity::new() })
+        Ok(MicroVm {
+            backend: hypervisor.name(),
+            target: Target::of(hypervisor),
+            machine,
+            compiler: None,
+            settings: self,
+            identity: Identity::new(),
+        })
     }
 }
 
@@ -199,7 +217,10 @@ pub struct Export {
 /// parallel work. Calls block, and must not be made inside an async runtime.
 pub struct MicroVm {
     backend: &'static str,
+    target: Target,
     machine: Machine,
+    /// Made when it is needed first.
+    compiler: Option<Box<Compiler>>,
     settings: Builder,
     identity: Identity,
 }
@@ -210,25 +231,56 @@ impl MicroVm {
         Builder::default()
     }
 
-    /// Takes a module into the VM, where it is validated; or, with the native engine, code that
-    /// was compiled.
+    /// Takes a module into the VM, where it is validated. The native engine runs compiled
+    /// modules; others it has [compiled](Compiler), in a VM that this one keeps for it.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidModule`]; [`Error::UnusableArtifact`]; [`Error::Ended`] when the engine runs out of memory.
+    /// [`Error::InvalidModule`], [`Error::CannotCompile`]; [`Error::UnusableArtifact`] for
+    /// compiled code that does not run here; [`Error::Ended`] when the engine runs out of
+    /// memory.
     pub fn load(&mut self, module: &Module) -> Result<LoadedModule, Error> {
-        let content = match (self.settings.engine, module.is_artifact()) {
-            (EngineKind::Interp, false) => Content::Data,
-            (EngineKind::Native, true) => Content::Code,
-            (EngineKind::Interp, true) => {
-                return Err(Error::Failed("the interpreter cannot run compiled code".to_owned()));
+        match (self.settings.engine, module.target()) {
+            (EngineKind::Interp, None) => self.load_bytes(module, Content::Data),
+            (EngineKind::Interp, Some(_)) => {
+                Err(Error::Failed("the interpreter cannot run compiled code".to_owned()))
             }
-            (EngineKind::Native, false) => {
-                return Err(Error::Failed("the native engine runs compiled code only".to_owned()));
+            (EngineKind::Native, Some(target)) => {
+                target.check_on(self.target)?;
+                self.load_bytes(module, Content::Code)
             }
+            (EngineKind::Native, None) => {
+                let compiled = self.compile(module)?;
+                self.load_bytes(&compiled, Content::Code)
+            }
+        }
+    }
+
+    /// The code of a module, from the cache or from the compiler.
+    fn compile(&mut self, module: &Module) -> Result<Module, Error> {
+        let known = self.settings.cache.as_ref().and_then(|cache| cache.find(module, self.target));
+        if let Some(compiled) = known {
+            return Ok(compiled);
+        }
+        let compiler = match &mut self.compiler {
+            Some(compiler) => compiler,
+            none => none.insert(Box::new(Compiler::new(self.settings.backend.open()?.as_ref())?)),
         };
-        let address = self.machine.share(&module.bytes, content)?;
-        let features = self.machine.cpu_features().bits();
+        let target = self.target;
+        let compiled =
+            self.machine.on_host(|call| compiler.compile_for(module, target, Some(call)))?;
+        if let Some(cache) = &self.settings.cache
+            && let Err(error) = cache.store(&compiled)
+        {
+            // The program runs all the same.
+            tracing::warn!("cannot keep compiled code: {error}");
+        }
+        Ok(compiled)
+    }
+
+    fn load_bytes(&mut self, module: &Module, content: Content) -> Result<LoadedModule, Error> {
+        let address = self.machine.share(module.bytes(), content)?;
+        let features = self.target.features.bits();
         let words = [address, module.len() as u64, self.settings.max_memory, features];
         let answer = self.command(Command::Load, &words, &[]);
         // The interpreter has copied what it needs; code is run where it is.
@@ -433,6 +485,10 @@ impl MicroVm {
     /// Times, memory, exits.
     pub fn usage(&self) -> Usage {
         self.machine.usage()
+    }
+
+    pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
+        self.machine.cancel_state()
     }
 
     fn check(&self, of: Identity) -> Result<(), Error> {

@@ -1,16 +1,23 @@
 //! How the compiler, a WASI program, is called.
 //!
 //! ```text
-//! wrt-compiler ARCH FEATURES <module >artefact
+//! wrt-compiler ARCH FEATURES [--no-address-map] <module >artefact
 //! ```
 //!
-//! *Arguments:* an [architecture](crate::cpu::Arch)'s name and a list of
-//! [features](crate::cpu::CpuFeatures), which the architecture's baseline must be part of.
-//! *Standard input:* a WebAssembly binary. *Standard output:* the artefact, and nothing
-//! unless the exit code is 0.
+//! *Arguments:* an [architecture](crate::cpu::Arch)'s name, a list of
+//! [features](crate::cpu::CpuFeatures), which the architecture's baseline must be part of,
+//! and perhaps [`NO_ADDRESS_MAP`]. *Standard input:* a WebAssembly binary. *Standard
+//! output:* the artefact, and nothing unless the exit code is 0.
 //!
 //! The compiler runs in a VM of its own, on a module that nobody has looked at: the host
 //! believes nothing that it says, and hands its output to another VM only.
+
+/// The program's name: its first argument.
+pub const NAME: &str = "wrt-compiler";
+
+/// Argument: leave out what leads from machine code to offsets in the module, a seventh of an
+/// artefact. Only backtraces use it.
+pub const NO_ADDRESS_MAP: &str = "--no-address-map";
 
 /// Exit code: the module is malformed or invalid. Standard error is a [`Rejection`].
 pub const EXIT_INVALID_MODULE: u8 = 1;

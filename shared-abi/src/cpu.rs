@@ -181,6 +181,11 @@ impl CpuFeatures {
         Self(self.0 & other.0)
     }
 
+    /// Those of this set that are not in `other`.
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether all of `other` are in this set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

@@ -8,21 +8,21 @@ pub mod programs;
 use std::fmt;
 use std::io::Write as _;
 use wrt_vm::hypervisor::available;
-use wrt_vm::{Backend, Builder, MicroVm};
+use wrt_vm::{Backend, Builder, Cache, EngineKind, MicroVm};
 
 /// One backend with one engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     /// The hypervisor.
     pub backend: Backend,
-    /// The engine's name.
-    pub engine: &'static str,
+    /// The engine.
+    pub engine: EngineKind,
 }
 
 impl Setup {
     /// Settings of a micro-VM of this setup.
     pub fn builder(self) -> Builder {
-        MicroVm::builder().backend(self.backend)
+        MicroVm::builder().backend(self.backend).engine(self.engine).cache(cache())
     }
 
     /// A micro-VM of this setup.
@@ -41,6 +41,16 @@ impl fmt::Display for Setup {
     }
 }
 
+const ENGINES: [EngineKind; 2] = [EngineKind::Interp, EngineKind::Native];
+
+/// What was compiled for earlier tests, in the target folder: a module is compiled once.
+fn cache() -> Cache {
+    let program = std::env::current_exe().expect("a test knows its program");
+    // target/PROFILE/deps/PROGRAM
+    let target = program.ancestors().nth(2).expect("a test is in a target folder");
+    Cache::open(target.join("code-cache")).expect("a code cache in the target folder")
+}
+
 /// Every setup that can make a VM on this machine.
 ///
 /// Says which ones are left out and why, so that a run without a hypervisor does not look
@@ -49,7 +59,7 @@ pub fn matrix() -> Vec<Setup> {
     let mut setups = Vec::new();
     for found in available() {
         match found.problem {
-            None => setups.push(Setup { backend: found.backend, engine: "wasmi" }),
+            None => setups.extend(ENGINES.map(|engine| Setup { backend: found.backend, engine })),
             Some(problem) => skip(&format!("no {}: {problem}", device(found.backend))),
         }
     }

@@ -1,14 +1,13 @@
-//! Lints the guest kernels with the flags they are built with.
+//! Lints what runs in a VM with the flags it is built with.
 //!
 //! An example, not a binary, so that `cargo run` at the root has one program to run.
 
 use anyhow::{Context as _, Result};
 use std::path::Path;
-use wrt_guest_builder::{Action, Arch, Builder, Kernel};
+use wrt_guest_builder::{Arch, Builder};
 
 fn main() -> Result<()> {
     let work = std::env::args_os().nth(1).context("usage: check WORK-FOLDER")?;
     let builder = std::env::var_os("CARGO_MANIFEST_DIR").context("run me by `cargo run`")?;
-    let builder = Builder::new(Path::new(&builder).join(".."), work);
-    Kernel::ALL.iter().try_for_each(|&kernel| builder.run(Arch::X86_64, kernel, Action::Clippy))
+    Builder::new(Path::new(&builder).join(".."), work).lint(Arch::X86_64)
 }

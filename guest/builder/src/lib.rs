@@ -1,16 +1,19 @@
-//! Builds the guest kernel's images.
+//! Builds what runs in a VM: the guest kernel's images and the compiler.
 //!
-//! The guest is a freestanding program for another target than the host, so cargo cannot
-//! build both in one go: `host`'s build script calls [`Builder::build`], which runs cargo
-//! once more in `guest/`. Two things make this more than a call:
+//! These are programs for other targets than the host, so cargo cannot build all in one go:
+//! `host`'s build script calls a [`Builder`], which runs cargo once more in `guest/`. Some
+//! things make this more than a call:
 //!
 //! * wasmi is used with the changes in `guest/patches` ([`patched`] explains how);
 //! * on x86-64 the interpreter's kernel is linked for the host's own Linux triple, without its
 //!   C library: `x86_64-unknown-none` has soft floats, with which an interpreter is slow and
 //!   wasmi's dispatch grows the stack at every instruction. The native engine's kernel is
 //!   built for that triple, because wasmtime wants `std` on every other; compiled code has
-//!   its floats in registers all the same.
+//!   its floats in registers all the same;
+//! * the compiler is compiled twice ([`compiler`] explains how): by rustc to WebAssembly, and
+//!   that by itself to the artefact which the native engine runs.
 
+mod compiler;
 mod patched;
 
 use anyhow::{Context as _, Result, ensure};
@@ -36,6 +39,13 @@ impl Arch {
     fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
+        }
+    }
+
+    /// What others call it.
+    fn abi(self) -> wrt_abi::cpu::Arch {
+        match self {
+            Self::X86_64 => wrt_abi::cpu::Arch::X86_64,
         }
     }
 
@@ -99,7 +109,7 @@ impl Kernel {
 
 /// What to run on the guest's sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+enum Action {
     /// Compile and link.
     Build,
     /// Lint, warnings denied.
@@ -125,11 +135,12 @@ impl Builder {
         Self { guest, work: work.into() }
     }
 
-    /// Folders whose contents decide what is built.
+    /// Files and folders whose contents decide what is built.
     pub fn inputs(&self) -> Vec<PathBuf> {
         let guest = &self.guest;
         [
             "src",
+            "compiler",
             "engine-config",
             "patches",
             "Cargo.toml",
@@ -147,17 +158,42 @@ impl Builder {
     ///
     /// When cargo fails (its own output says why) or a patch does not apply.
     pub fn build(&self, arch: Arch, kernel: Kernel) -> Result<PathBuf> {
-        self.run(arch, kernel, Action::Build)?;
-        let target = self.work.join("target").join(arch.triple(kernel));
-        Ok(target.join("release/wrt-guest"))
+        self.run_on_kernel(arch, kernel, Action::Build)?;
+        Ok(self.target().join(arch.triple(kernel)).join("release/wrt-guest"))
     }
 
-    /// Runs cargo on a kernel for `arch`.
+    /// Lints everything for `arch` with the flags that it is built with.
     ///
     /// # Errors
     ///
-    /// As [`Self::build`].
-    pub fn run(&self, arch: Arch, kernel: Kernel, action: Action) -> Result<()> {
+    /// When there are warnings, and as [`Self::build`].
+    pub fn lint(&self, arch: Arch) -> Result<()> {
+        for kernel in Kernel::ALL {
+            self.run_on_kernel(arch, kernel, Action::Clippy)?;
+        }
+        self.lint_compiler()
+    }
+
+    fn run_on_kernel(&self, arch: Arch, kernel: Kernel, action: Action) -> Result<()> {
+        let flags = arch.rustflags(kernel, &self.guest);
+        self.cargo(action, &flags, |cargo| {
+            cargo.args(["--package", "wrt-guest", "--features", kernel.feature()]);
+            cargo.args(["--release", "--target", arch.triple(kernel)]);
+        })
+    }
+
+    /// Where cargo puts what it builds.
+    fn target(&self) -> PathBuf {
+        self.work.join("target")
+    }
+
+    /// Runs cargo with the arguments that `arguments` adds.
+    fn cargo(
+        &self,
+        action: Action,
+        rustflags: &[String],
+        arguments: impl FnOnce(&mut Command),
+    ) -> Result<()> {
         let sources = patched::prepare(&self.guest, &self.work.join("patched"))?;
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.guest);
@@ -177,24 +213,24 @@ impl Builder {
             cargo.env_remove(name);
         }
         cargo
-            .args(match action {
-                Action::Build => &["build"][..],
-                Action::Clippy => &["clippy"][..],
+            .arg(match action {
+                Action::Build => "build",
+                Action::Clippy => "clippy",
             })
-            .args(["--package", "wrt-guest", "--features", kernel.feature()])
-            .args(["--release", "--locked", "--target", arch.triple(kernel)])
+            .arg("--locked")
             .arg("--target-dir")
-            .arg(self.work.join("target"))
-            .env("CARGO_ENCODED_RUSTFLAGS", arch.rustflags(kernel, &self.guest).join("\u{1f}"));
+            .arg(self.target())
+            .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"));
         for (name, path) in sources {
             cargo.arg("--config");
             cargo.arg(format!("patch.crates-io.{name}.path={path:?}"));
         }
+        arguments(&mut cargo);
         if action == Action::Clippy {
             cargo.args(["--", "-D", "warnings"]);
         }
         let status = cargo.status().context("cannot run cargo on the guest")?;
-        ensure!(status.success(), "cargo failed on the guest kernel ({status})");
+        ensure!(status.success(), "cargo failed on the guest ({status})");
         Ok(())
     }
 }

@@ -10,8 +10,10 @@ use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 use wasmtime::wasmparser::{BinaryReaderError, Validator};
 use wasmtime::{Engine, Result, bail, error::Context as _};
-use wrt_abi::compiler::{EXIT_FAILED, EXIT_INVALID_MODULE, Rejection};
+use wrt_abi::compiler::{EXIT_FAILED, EXIT_INVALID_MODULE, NO_ADDRESS_MAP, Rejection};
 use wrt_abi::cpu::{Arch, CpuFeatures};
+
+const USAGE: &str = "usage: wrt-compiler ARCH FEATURES [--no-address-map] <module >artefact";
 
 /// Bytes to ask for in the first read.
 ///
@@ -49,15 +51,19 @@ fn main() -> ExitCode {
 /// Compiles; the inner error is the module's.
 fn run() -> Result<Result<(), BinaryReaderError>> {
     let mut args = std::env::args().skip(1);
-    let (Some(arch), Some(features), None) = (args.next(), args.next(), args.next()) else {
-        bail!("usage: wrt-compiler ARCH FEATURES <module >artefact");
+    let (Some(arch), Some(features)) = (args.next(), args.next()) else { bail!("{USAGE}") };
+    let address_map = match (args.next().as_deref(), args.next()) {
+        (None, None) => true,
+        (Some(NO_ADDRESS_MAP), None) => false,
+        _ => bail!("{USAGE}"),
     };
     let Some(arch) = Arch::from_name(&arch) else { bail!("unknown architecture {arch:?}") };
     let features = match CpuFeatures::parse(&features) {
         Ok(features) => features,
         Err(error) => bail!("{error}"),
     };
-    let config = wrt_engine_config::compiler(arch, features)?;
+    let mut config = wrt_engine_config::compiler(arch, features)?;
+    config.generate_address_map(address_map);
     let engine = Engine::new(&config)?;
 
     let module = read_input().context("cannot read the module")?;

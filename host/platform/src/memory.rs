@@ -5,6 +5,10 @@
 //! not a neighbour's memory. Committed bytes read as zero and take no physical memory until
 //! they are touched.
 
+mod shared;
+
+pub use shared::{PAGE_MAX, PageAligned, SharedBytes};
+
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
 };
@@ -180,43 +184,6 @@ pub fn peak_resident() -> Option<u64> {
     // Linux counts in KiB, macOS in bytes (getrusage(2) of each).
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     u64::try_from(usage.ru_maxrss).ok()?.checked_mul(unit)
-}
-
-/// Read-only bytes on pages of their own, shared by whoever maps them.
-#[derive(Debug)]
-pub struct SharedBytes {
-    pages: Reservation,
-    len: usize,
-}
-
-impl SharedBytes {
-    /// Makes room for `len` bytes, lets `fill` write them, and seals them.
-    ///
-    /// # Errors
-    ///
-    /// When there is no memory, or what `fill` returns.
-    pub fn new<E: From<io::Error>>(
-        len: usize,
-        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<Self, E> {
-        let pages = Reservation::new(len.max(1))?;
-        pages.protect(0, pages.len(), Protection::ReadWrite)?;
-        // SAFETY: `len` committed bytes of a reservation that nothing else knows of yet.
-        fill(unsafe { std::slice::from_raw_parts_mut(pages.base().as_ptr(), len) })?;
-        pages.protect(0, pages.len(), Protection::Read)?;
-        Ok(Self { pages, len })
-    }
-
-    /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `len` readable bytes that nothing writes since `new` sealed them.
-        unsafe { std::slice::from_raw_parts(self.pages.base().as_ptr(), self.len) }
-    }
-
-    /// The pages that hold the bytes, padded with zeros to a whole page.
-    pub fn pages(&self) -> (NonNull<u8>, usize) {
-        (self.pages.base(), self.pages.len())
-    }
 }
 
 #[cfg(test)]

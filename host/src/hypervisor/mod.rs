@@ -23,6 +23,9 @@ pub trait Hypervisor: Send + Sync {
     /// The name users select it by.
     fn name(&self) -> &'static str;
 
+    /// What compiled code may use of a vCPU.
+    fn code_features(&self) -> CpuFeatures;
+
     /// Makes a VM without memory or vCPU.
     ///
     /// # Errors
@@ -77,9 +80,6 @@ pub trait Vm: Send {
 
 /// A virtual processor.
 pub trait Vcpu: Send {
-    /// What compiled code may use of it.
-    fn features(&self) -> CpuFeatures;
-
     /// Puts every register into the state of a fresh boot; nothing of an earlier run stays.
     ///
     /// # Errors

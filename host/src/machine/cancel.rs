@@ -1,9 +1,9 @@
 //! Ending a call from another thread.
 //!
 //! A request to cancel names the call it means, which may be the next one. It takes effect
-//! on that very call only, decided under one lock, so that it can neither be lost nor hit the next call. The
-//! vCPU is kicked for code that runs in the guest; a host call that waits is woken through
-//! `waiting`.
+//! on that very call only, decided under one lock, so that it can neither be lost nor hit the
+//! next call. The vCPU is kicked for code that runs in the guest; a host call that waits is
+//! woken through `waiting`.
 
 use crate::error::Interruption;
 use crate::hypervisor::Kicker;
@@ -24,11 +24,19 @@ struct Calls {
     interruption: Option<Interruption>,
     /// A request for the call after `latest`, which has not begun.
     early: Option<Interruption>,
+    /// The call of another machine that the running one waits for.
+    handed_on: Option<(Arc<CancelState>, u64)>,
 }
 
 impl CancelState {
     pub(crate) fn new(kicker: Arc<dyn Kicker>) -> Arc<Self> {
-        let calls = Calls { latest: 0, running: false, interruption: None, early: None };
+        let calls = Calls {
+            latest: 0,
+            running: false,
+            interruption: None,
+            early: None,
+            handed_on: None,
+        };
         Arc::new(Self { calls: Mutex::new(calls), waiting: Notify::new(), kicker })
     }
 
@@ -64,8 +72,19 @@ impl CancelState {
             // Under the lock: the call cannot end, and the next begin, in between.
             self.kicker.kick();
             self.waiting.notify_waiters();
+            if let Some((other, call)) = &calls.handed_on {
+                other.cancel(*call, why);
+            }
         }
         hit
+    }
+
+    /// Has whatever ends the running call end the next call of another machine as well.
+    /// Returns why the running call shall end, if it shall already.
+    pub(crate) fn hand_on(&self, to: &Arc<Self>) -> Option<Interruption> {
+        let mut calls = self.lock();
+        calls.handed_on = Some((Arc::clone(to), to.current()));
+        calls.interruption
     }
 
     /// Why the running call shall end, if it shall.
@@ -95,7 +114,9 @@ pub(crate) struct CallGuard {
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
-        self.state.lock().running = false;
+        let mut calls = self.state.lock();
+        calls.running = false;
+        calls.handed_on = None;
     }
 }
 
@@ -134,6 +155,24 @@ mod tests {
         drop(first);
         let _second = state.begin();
         assert_eq!(state.interruption(), None);
+    }
+
+    #[test]
+    fn a_call_that_is_handed_on_ends_with_its_origin() {
+        let new = || CancelState::new(Arc::new(Count::default()));
+        let (origin, other) = (new(), new());
+        let call = origin.current();
+        let guard = origin.begin();
+        assert_eq!(origin.hand_on(&other), None);
+        assert!(origin.cancel(call, Interruption::Cancelled));
+        let early = other.begin();
+        assert_eq!(other.interruption(), Some(Interruption::Cancelled));
+        drop((early, guard));
+        // The next call of the origin has nothing to do with the other machine.
+        let _guard = origin.begin();
+        origin.cancel(origin.current(), Interruption::Cancelled);
+        let _next = other.begin();
+        assert_eq!(other.interruption(), None);
     }
 
     #[test]

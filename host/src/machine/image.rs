@@ -10,13 +10,10 @@ use goblin::elf64::program_header::ProgramHeader;
 use thiserror::Error;
 use wrt_abi::EngineKind;
 use wrt_abi::layout::{IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
+use wrt_platform::memory::PageAligned;
 
 /// Page alignment of the file's segments.
 const PAGE: u64 = 4096;
-
-/// Bytes aligned to a page, so that they can be mapped.
-#[repr(C, align(4096))]
-struct PageAligned<B: ?Sized>(B);
 
 static INTERP: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_INTERP_IMAGE")));
 static NATIVE: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_NATIVE_IMAGE")));

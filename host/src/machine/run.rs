@@ -1,16 +1,16 @@
 //! The run loop: commands in, hypercalls served, answers out.
 
-use super::cancel::CancelState;
+use super::cancel::{CallGuard, CancelState};
 use super::image::{self, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
-use super::{arch, watchdog};
+use super::watchdog::{self, Alarm};
+use super::arch;
 use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::{self, Outcome, Services};
 use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wrt_abi::cpu::CpuFeatures;
 use wrt_abi::layout::{GRANULE, STACK_TOP};
 use wrt_abi::mailbox::{RESPONSE_VALUES, Request, Response};
 use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, Reply};
@@ -169,11 +169,6 @@ impl Machine {
         &mut self.memory
     }
 
-    /// What compiled code may use of the vCPU.
-    pub(crate) fn cpu_features(&self) -> CpuFeatures {
-        self.vcpu.features()
-    }
-
     /// Lets the guest read `bytes`, or publish parts of them as code; returns their address
     /// there.
     pub(crate) fn share(
@@ -206,17 +201,7 @@ impl Machine {
         if self.state == State::Ended {
             return Err(VmEnd::Earlier.into());
         }
-        let call = self.cancel.begin();
-        let _alarm = match self.deadline {
-            Some(deadline) if deadline <= Instant::now() => {
-                return Err(Error::Interrupted(Interruption::TimedOut));
-            }
-            Some(deadline) => Some(watchdog::arm(deadline, &self.cancel)),
-            None => None,
-        };
-        if let Some(why) = self.cancel.interruption() {
-            return Err(Error::Interrupted(why));
-        }
+        let call = self.begin()?;
         let result = self.execute(command, words, payload);
         if result.is_err() {
             self.state = State::Ended;
@@ -226,6 +211,35 @@ impl Machine {
         drop(call);
         self.vcpu.clear_kick();
         result
+    }
+
+    /// Runs `work` on the host as a call of this machine: what ends calls ends it too, if it
+    /// hands the rest of it on ([`CancelState::hand_on`]) or asks.
+    pub(crate) fn on_host<T>(
+        &mut self,
+        work: impl FnOnce(&CancelState) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let call = self.begin()?;
+        let result = work(&self.cancel);
+        drop(call);
+        self.vcpu.clear_kick();
+        result
+    }
+
+    /// Begins a call, unless it is to end already.
+    fn begin(&self) -> Result<(Option<Alarm>, CallGuard), Error> {
+        let call = self.cancel.begin();
+        let alarm = match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => {
+                return Err(Error::Interrupted(Interruption::TimedOut));
+            }
+            Some(deadline) => Some(watchdog::arm(deadline, &self.cancel)),
+            None => None,
+        };
+        match self.cancel.interruption() {
+            Some(why) => Err(Error::Interrupted(why)),
+            None => Ok((alarm, call)),
+        }
     }
 
     fn execute(

@@ -1,6 +1,8 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 
 use crate::error::Error;
+use crate::module::Module;
+use bytes::Bytes;
 use std::path::PathBuf;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
@@ -35,6 +37,8 @@ pub enum Stdin {
     Inherit,
     /// These bytes.
     Bytes(Vec<u8>),
+    /// A module's bytes.
+    Module(Module),
 }
 
 /// Where a program's standard output or error goes.
@@ -62,8 +66,8 @@ impl OutputBuffer {
     }
 
     /// What was written so far.
-    pub fn contents(&self) -> Vec<u8> {
-        self.pipe.contents().to_vec()
+    pub fn contents(&self) -> Bytes {
+        self.pipe.contents()
     }
 }
 
@@ -135,6 +139,9 @@ impl WasiConfig {
             Stdin::Empty => &mut builder,
             Stdin::Inherit => builder.inherit_stdin(),
             Stdin::Bytes(bytes) => builder.stdin(MemoryInputPipe::new(bytes.clone())),
+            Stdin::Module(module) => {
+                builder.stdin(MemoryInputPipe::new(Bytes::from_owner(module.clone())))
+            }
         };
         match &self.stdout {
             Output::Discard => &mut builder,

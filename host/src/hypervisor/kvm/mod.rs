@@ -17,6 +17,7 @@ use kvm_ioctls::{Cap, VmFd};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use wrt_abi::cpu::CpuFeatures;
 
 const DEVICE: &str = "/dev/kvm";
 
@@ -101,6 +102,10 @@ fn failed(action: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> HypervisorE
 impl Hypervisor for Kvm {
     fn name(&self) -> &'static str {
         "kvm"
+    }
+
+    fn code_features(&self) -> CpuFeatures {
+        arch::code_features()
     }
 
     fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError> {

@@ -8,7 +8,6 @@ use kvm_ioctls::{VcpuFd, VmFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
-use wrt_abi::cpu::CpuFeatures;
 
 pub(super) struct KvmVcpu {
     fd: VcpuFd,
@@ -33,10 +32,6 @@ impl KvmVcpu {
 }
 
 impl Vcpu for KvmVcpu {
-    fn features(&self) -> CpuFeatures {
-        arch::code_features()
-    }
-
     fn set_boot_state(&mut self, state: &BootState) -> Result<(), HypervisorError> {
         self.boot.apply(&self.fd, state)
     }

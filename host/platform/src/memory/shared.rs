@@ -1,0 +1,174 @@
+//! Bytes that nobody writes any more, on pages of their own: a guest may map them.
+
+use super::{Protection, Reservation, page_size};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use std::fs::File;
+use std::io;
+use std::ptr::NonNull;
+
+/// The largest page of any system that this runs on, in bytes: Apple silicon's.
+pub const PAGE_MAX: usize = 16 << 10;
+
+/// Bytes that begin a page, and have the rest of their last page to themselves.
+#[derive(Debug)]
+#[repr(C, align(16384))]
+pub struct PageAligned<B: ?Sized>(pub B);
+
+const _: () = assert!(align_of::<PageAligned<u8>>() == PAGE_MAX);
+
+/// Read-only bytes on pages of their own, shared by whoever maps them.
+#[derive(Debug)]
+pub struct SharedBytes {
+    pages: Pages,
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Pages {
+    /// Memory of this process.
+    Own(Reservation),
+    /// A file's: all processes that map it share its pages.
+    File(Mapping),
+    /// Part of the program.
+    Static(&'static PageAligned<[u8]>),
+}
+
+impl SharedBytes {
+    /// Makes room for `len` bytes, lets `fill` write them, and seals them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory, or what `fill` returns.
+    pub fn new<E: From<io::Error>>(
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let pages = Reservation::new(len.max(1))?;
+        pages.protect(0, pages.len(), Protection::ReadWrite)?;
+        // SAFETY: `len` committed bytes of a reservation that nothing else knows of yet.
+        fill(unsafe { std::slice::from_raw_parts_mut(pages.base().as_ptr(), len) })?;
+        pages.protect(0, pages.len(), Protection::Read)?;
+        Ok(Self { pages: Pages::Own(pages), len })
+    }
+
+    /// Bytes that are part of the program.
+    pub fn from_static(bytes: &'static PageAligned<[u8]>) -> Self {
+        Self { pages: Pages::Static(bytes), len: bytes.0.len() }
+    }
+
+    /// Maps `len` bytes of a file from `offset` on, which is a multiple of [`PAGE_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` when the offset is none or `len` is 0, `UnexpectedEof` when the file is
+    /// shorter; else what the system says.
+    ///
+    /// # Safety
+    ///
+    /// Nobody changes the file, or makes it shorter, for as long as the value lives: its bytes
+    /// would change under a shared reference, or reading them would end the process.
+    pub unsafe fn map_file(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+        if !offset.is_multiple_of(PAGE_MAX as u64) || len == 0 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        match offset.checked_add(len as u64) {
+            Some(end) if end <= file.metadata()?.len() => {}
+            _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+        let whole = len.next_multiple_of(page_size());
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let base = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                whole,
+                ProtFlags::READ,
+                MapFlags::SHARED,
+                file,
+                offset,
+            )
+        }?;
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { pages: Pages::File(Mapping { base, len: whole }), len })
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        let (base, _) = self.pages();
+        // SAFETY: `len` readable bytes that nothing writes: their pages are sealed, the
+        // program's, or a file's that its opener promised to be left alone.
+        unsafe { std::slice::from_raw_parts(base.as_ptr(), self.len) }
+    }
+
+    /// The pages that hold the bytes, padded to a whole page with bytes of no meaning.
+    pub fn pages(&self) -> (NonNull<u8>, usize) {
+        match &self.pages {
+            Pages::Own(pages) => (pages.base(), pages.len()),
+            Pages::File(mapping) => (mapping.base, mapping.len),
+            // The type's size is a multiple of its alignment.
+            Pages::Static(bytes) => (NonNull::from(&bytes.0).cast(), size_of_val(*bytes)),
+        }
+    }
+}
+
+/// A mapping of a file.
+#[derive(Debug)]
+struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to this value alone, and is only read.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `map_file` and is unused from here on.
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    static EMBEDDED: &PageAligned<[u8]> = &PageAligned([7; 5000]);
+
+    #[test]
+    fn every_source_begins_a_page_and_fills_its_last() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[1; PAGE_MAX]).unwrap();
+        file.write_all(&[7; 5000]).unwrap();
+        // SAFETY: the file is this test's alone.
+        let mapped = unsafe { SharedBytes::map_file(&file, PAGE_MAX as u64, 5000) }.unwrap();
+        let own = SharedBytes::new(5000, |to| {
+            to.fill(7);
+            Ok::<_, io::Error>(())
+        });
+        for bytes in [mapped, own.unwrap(), SharedBytes::from_static(EMBEDDED)] {
+            assert_eq!(bytes.as_slice(), [7; 5000]);
+            let (base, len) = bytes.pages();
+            assert!(base.addr().get().is_multiple_of(page_size()));
+            assert!(len >= 5000 && len.is_multiple_of(page_size()));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_too_short_is_not_mapped() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[7; 5000]).unwrap();
+        for (offset, len, kind) in [
+            (0, 5001, io::ErrorKind::UnexpectedEof),
+            (PAGE_MAX as u64, 1, io::ErrorKind::UnexpectedEof),
+            (1 << 62, 1, io::ErrorKind::UnexpectedEof),
+            (4096, 1, io::ErrorKind::InvalidInput),
+            (0, 0, io::ErrorKind::InvalidInput),
+        ] {
+            // SAFETY: the file is this test's alone.
+            let error = unsafe { SharedBytes::map_file(&file, offset, len) }.unwrap_err();
+            assert_eq!(error.kind(), kind, "{offset}, {len}");
+        }
+    }
+}

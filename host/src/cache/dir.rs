@@ -1,0 +1,127 @@
+//! A directory that is this user's alone, and files in it that are whole or not there.
+
+use super::Entry;
+use crate::error::Error;
+use rustix::fs::{Mode, OFlags};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// What the names of unfinished files begin with.
+const UNFINISHED: &str = ".unfinished-";
+/// Nobody takes longer to finish a file: its writer is gone.
+pub(super) const UNFINISHED_FOR: Duration = Duration::from_secs(3600);
+
+#[derive(Clone, Debug)]
+pub(super) struct Dir {
+    path: PathBuf,
+}
+
+impl Dir {
+    pub(super) fn open(path: PathBuf) -> Result<Self, Error> {
+        let refused = |reason: String| Error::Cache { dir: path.clone(), reason };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| refused(error.to_string()))?;
+        let metadata = fs::metadata(&path).map_err(|error| refused(error.to_string()))?;
+        if !metadata.is_dir() {
+            return Err(refused("it is no directory".to_owned()));
+        }
+        trusted(&metadata).map_err(refused)?;
+        Ok(Self { path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a file, if there is one; says why it cannot be trusted, if it cannot.
+    pub(super) fn open_file(&self, name: &str) -> Result<Option<File>, String> {
+        // Not a link to elsewhere; and should it be a pipe, do not wait for its other end.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::open(self.path.join(name), flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let metadata = file.metadata().map_err(|error| error.to_string())?;
+        if !metadata.is_file() {
+            return Err("it is no regular file".to_owned());
+        }
+        trusted(&metadata)?;
+        Ok(Some(file))
+    }
+
+    /// Writes a file whole, or not at all.
+    pub(super) fn write(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // Removed when it is dropped unfinished.
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(&self.path)?;
+        fill(file.as_file_mut())?;
+        file.as_file().set_permissions(Permissions::from_mode(0o400))?;
+        file.persist(self.path.join(name)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Removes what has this name. Another process may have been faster.
+    pub(super) fn remove(&self, name: &str) {
+        let path = self.path.join(name);
+        let removed = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path),
+            _ => fs::remove_file(&path),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot remove {}: {error}", path.display());
+            }
+            _ => {}
+        }
+    }
+
+    /// Every file in the directory.
+    pub(super) fn files(&self) -> io::Result<Vec<Entry>> {
+        let mut files = Vec::new();
+        for item in fs::read_dir(&self.path)? {
+            let item = item?;
+            // Gone since it was listed, or not named by this program.
+            let (Ok(metadata), Ok(name)) = (item.metadata(), item.file_name().into_string())
+            else {
+                continue;
+            };
+            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            files.push(Entry { name, size: metadata.len(), used });
+        }
+        Ok(files)
+    }
+
+    /// Removes files that nobody finished and that were last written before `before`.
+    pub(super) fn remove_unfinished(&self, before: SystemTime) {
+        for file in self.files().unwrap_or_default() {
+            if file.name.starts_with(UNFINISHED) && file.used < before {
+                self.remove(&file.name);
+            }
+        }
+    }
+}
+
+/// Whether nobody else could have written this.
+fn trusted(metadata: &Metadata) -> Result<(), String> {
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user {
+        return Err(format!("it belongs to user {} and not to {user}", metadata.uid()));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err("others than its owner may write it".to_owned());
+    }
+    Ok(())
+}

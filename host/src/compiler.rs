@@ -1,0 +1,188 @@
+//! Compiles modules to machine code, each in a micro-VM of its own.
+//!
+//! The compiler is a WASI program (`guest/compiler`), embedded as the code that it makes of
+//! itself. Its world is two pipes: the module comes in, the code goes out. The host parses
+//! neither.
+
+use crate::artifact::{Header, Source, Target};
+use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
+use crate::hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
+use crate::hypercall::text;
+use crate::hypervisor::Hypervisor;
+use crate::machine::CancelState;
+use crate::module::Module;
+use crate::vm::{Builder, MicroVm};
+use std::time::{Duration, Instant};
+use wrt_abi::EngineKind;
+use wrt_abi::compiler::{EXIT_INVALID_MODULE, NAME, Rejection};
+use wrt_platform::memory::{PageAligned, SharedBytes};
+
+static PROGRAM: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_COMPILER")));
+/// Digest of the program, made when it was embedded.
+const PROGRAM_ID: &str = env!("WRT_COMPILER_ID");
+
+/// Bytes of linear memory that the compiler may have unless told otherwise.
+const MAX_MEMORY: u64 = 2 << 30;
+/// How long one compilation may take unless told otherwise.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
+/// The most code that is taken from it.
+const OUTPUT_MAX: usize = 2 << 30;
+/// The most that it may say about an error.
+const MESSAGE_MAX: usize = 64 << 10;
+
+/// A compiler of modules to the code that the native engine runs.
+///
+/// It has a micro-VM, which is reset between two modules. Whatever a module does to the
+/// compiler, it ends in an error of that module.
+pub struct Compiler {
+    vm: MicroVm,
+    machine: Target,
+    time_limit: Duration,
+}
+
+impl Compiler {
+    /// Makes the VM.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new(hypervisor: &dyn Hypervisor) -> Result<Self, Error> {
+        let vm = Builder::default()
+            .engine(EngineKind::Native)
+            .max_memory(MAX_MEMORY)
+            .build_on(hypervisor)?;
+        Ok(Self { vm, machine: Target::of(hypervisor), time_limit: TIME_LIMIT })
+    }
+
+    /// Ends a compilation that takes longer with [`Error::CannotCompile`]; 10 minutes unless
+    /// set.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// What VMs on this machine run, as far as the compiler makes use of it.
+    pub fn machine(&self) -> Target {
+        self.machine
+    }
+
+    /// Compiles a module. One that is compiled already comes back as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidModule`]; [`Error::CannotCompile`] when the compiler fails or reaches
+    /// one of its limits.
+    pub fn compile(&mut self, module: &Module, target: Target) -> Result<Module, Error> {
+        self.compile_for(module, target, None)
+    }
+
+    /// Compiles as part of another VM's call: what ends that ends the compilation.
+    pub(crate) fn compile_for(
+        &mut self,
+        module: &Module,
+        target: Target,
+        call: Option<&CancelState>,
+    ) -> Result<Module, Error> {
+        if module.target().is_some() {
+            return Ok(module.clone());
+        }
+        let started = Instant::now();
+        let output = OutputBuffer::new(OUTPUT_MAX);
+        let message = OutputBuffer::new(MESSAGE_MAX);
+        let world = WasiConfig::new()
+            .args([NAME.to_owned(), target.arch.to_string(), target.features.to_string()])
+            .stdin(Stdin::Module(module.clone()))
+            .stdout(Output::Capture(output.clone()))
+            .stderr(Output::Capture(message.clone()));
+        self.vm.reset_with(world)?;
+        self.vm.set_deadline(Some(started + self.time_limit));
+        let ended = self.run(call);
+        if let Some(why) = call.and_then(CancelState::interruption) {
+            return Err(Error::Interrupted(why));
+        }
+        match ended {
+            Ok(()) | Err(Error::Exit(0)) => {}
+            Err(error) => return Err(self.explain(error, &message.contents())),
+        }
+        let code = output.contents();
+        if code.is_empty() {
+            return Err(Error::CannotCompile("it wrote no code".to_owned()));
+        }
+        let header = Header::new(target, source(module, target), &code);
+        let bytes = SharedBytes::new(code.len(), |to| {
+            to.copy_from_slice(&code);
+            Ok::<_, std::io::Error>(())
+        })
+        .map_err(Error::Memory)?;
+        tracing::info!(
+            module = module.len(),
+            code = code.len(),
+            time = ?started.elapsed(),
+            "compiled a module"
+        );
+        Ok(Module::compiled(bytes, header))
+    }
+
+    fn run(&mut self, call: Option<&CancelState>) -> Result<(), Error> {
+        let loaded = self.vm.load(&program())?;
+        let instance = self.vm.instantiate(loaded)?;
+        let start = self.vm.function(instance, "_start")?;
+        if let Some(why) = call.and_then(|call| call.hand_on(self.vm.cancel_state())) {
+            return Err(Error::Interrupted(why));
+        }
+        self.vm.call(&start, &[]).map(|_| ())
+    }
+
+    /// What the end of the compiler means for the module.
+    fn explain(&self, error: Error, message: &[u8]) -> Error {
+        let said = || text::printable_line(message.trim_ascii());
+        let cannot = |reason: String| Error::CannotCompile(reason);
+        match error {
+            Error::Exit(code) if code == i32::from(EXIT_INVALID_MODULE) => {
+                match std::str::from_utf8(message).ok().and_then(Rejection::parse) {
+                    Some(Rejection { offset, reason }) => Error::InvalidModule {
+                        offset,
+                        reason: text::printable_line(reason.as_bytes()),
+                    },
+                    None => cannot(format!("the compiler refused it: {}", said())),
+                }
+            }
+            Error::Exit(_) => cannot(said()),
+            Error::Interrupted(Interruption::TimedOut) => {
+                cannot(format!("it takes longer than {}", Seconds(self.time_limit)))
+            }
+            // Rust's standard library says so before it aborts.
+            Error::Trap(_) if message.starts_with(b"memory allocation of") => {
+                cannot(format!("it takes more than {} of memory", Bytes(MAX_MEMORY)))
+            }
+            Error::Trap(trap) if message.is_empty() => {
+                cannot(format!("the compiler crashed: {}", trap.kind.message()))
+            }
+            Error::Trap(_) => cannot(format!("the compiler crashed: {}", said())),
+            Error::Ended(VmEnd::OutOfMemory { .. }) => {
+                cannot("it takes more memory than the compiler has".to_owned())
+            }
+            Error::Ended(end) => cannot(format!("the compiler's VM ended: {end}")),
+            other => other,
+        }
+    }
+}
+
+/// The compiler itself.
+fn program() -> Module {
+    let bytes = SharedBytes::from_static(PROGRAM);
+    let target = Target::baseline(Target::ARCH);
+    // It cannot be damaged: it is part of this program.
+    let header = Header::unchecked(target, bytes.as_slice().len() as u64);
+    Module::compiled(bytes, header)
+}
+
+/// Names the code that a module leads to.
+pub(crate) fn source(module: &Module, target: Target) -> Source {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(PROGRAM_ID.as_bytes());
+    hasher.update(&(target.arch as u32).to_le_bytes());
+    hasher.update(&target.features.bits().to_le_bytes());
+    hasher.update(module.as_slice());
+    hasher.finalize()
+}
