@@ -27,7 +27,14 @@ static ALLOCATOR: Kernel = Kernel {
 };
 
 static REGIONS: Regions = Regions([const { AtomicUsize::new(0) }; REGION_COUNT as usize]);
+static REFUSALS: AtomicUsize = AtomicUsize::new(0);
 static LARGEST_REFUSED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many allocations failed so far.
+#[cfg(feature = "native")]
+pub fn refusals() -> usize {
+    REFUSALS.load(Ordering::Relaxed)
+}
 
 /// Size in bytes of the largest allocation that failed so far.
 pub fn largest_refused() -> usize {
@@ -78,6 +85,7 @@ unsafe impl GlobalAlloc for Kernel {
             unsafe { self.small.alloc(layout) }
         };
         if block.is_null() {
+            REFUSALS.fetch_add(1, Ordering::Relaxed);
             LARGEST_REFUSED.fetch_max(layout.size(), Ordering::Relaxed);
         }
         block

@@ -6,8 +6,8 @@
 
 use crate::artifact::{Header, Source, Target};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
-use crate::hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
 use crate::hypercall::text;
+use crate::hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
 use crate::hypervisor::Hypervisor;
 use crate::machine::CancelState;
 use crate::module::Module;

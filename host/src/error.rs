@@ -43,7 +43,7 @@ pub enum Error {
     #[error("cannot run this compiled module: {0}\n  compile it again")]
     UnusableArtifact(String),
     /// The compiler gave up on the module: it crashed, or reached one of its limits.
-    #[error("cannot compile this module: {0}\n  run it on the interpreter")]
+    #[error("cannot compile this module: {0}; run it on the interpreter")]
     CannotCompile(String),
     /// The code cache cannot be used.
     #[error("cannot use the code cache {}: {reason}", dir.display())]
@@ -120,8 +120,8 @@ pub struct Trap {
     pub message: String,
     /// The innermost functions that were live, innermost first.
     pub frames: Vec<Frame>,
-    /// How many were live in all.
-    pub depth: u32,
+    /// How many were live in all, unless they were too many to count.
+    pub depth: Option<u32>,
 }
 
 /// A frame of a Wasm backtrace.
@@ -151,9 +151,10 @@ impl fmt::Display for Trap {
                 None => write!(f, "<function {}>", frame.function)?,
             }
         }
-        let hidden = (self.depth as usize).saturating_sub(self.frames.len());
-        if hidden > 0 {
-            write!(f, "\n  ... and {hidden} more")?;
+        match self.depth.map(|depth| (depth as usize).saturating_sub(self.frames.len())) {
+            Some(0) => {}
+            Some(hidden) => write!(f, "\n  ... and {hidden} more")?,
+            None => write!(f, "\n  ... and many more")?,
         }
         Ok(())
     }

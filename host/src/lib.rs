@@ -48,7 +48,7 @@ mod module;
 mod vm;
 
 pub use artifact::Target;
-pub use cache::{Cache, DEFAULT_CACHE_SIZE, Entry};
+pub use cache::{Cache, Entry};
 pub use compiler::Compiler;
 pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
 pub use hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};

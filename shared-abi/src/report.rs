@@ -4,6 +4,8 @@ use crate::wire::{Malformed, Reader, Writer};
 
 /// Innermost frames that a backtrace keeps.
 pub const BACKTRACE_MAX: usize = 32;
+/// Stands for a depth that was not counted.
+const UNCOUNTED: u32 = u32::MAX;
 /// Bytes of a function's name that a backtrace keeps.
 pub const NAME_MAX: usize = 256;
 
@@ -37,22 +39,25 @@ impl<'a> Frame<'a> {
 pub struct TrapReport<'a> {
     /// More about the trap in UTF-8; may be empty.
     pub message: &'a [u8],
-    /// Frames that were live in all; the payload holds the innermost ones.
-    pub depth: u32,
+    /// Frames that were live in all, unless they were too many to count; the payload holds
+    /// the innermost ones.
+    pub depth: Option<u32>,
     frames: Reader<'a>,
 }
 
 impl<'a> TrapReport<'a> {
     /// Starts a report in `to`. Frames are appended with [`Frame::write`].
-    pub fn begin(to: &mut Writer<'_>, message: &[u8], depth: u32) -> Result<(), Malformed> {
+    pub fn begin(to: &mut Writer<'_>, message: &[u8], depth: Option<u32>) -> Result<(), Malformed> {
         to.bytes(&message[..message.len().min(NAME_MAX * 4)])?;
-        to.u32(depth)
+        to.u32(depth.unwrap_or(UNCOUNTED))
     }
 
     /// Reads the report's head; [`Self::frames`] yields the rest.
     pub fn read(payload: &'a [u8]) -> Result<Self, Malformed> {
         let mut frames = Reader::new(payload);
-        Ok(Self { message: frames.bytes()?, depth: frames.u32()?, frames })
+        let message = frames.bytes()?;
+        let depth = Some(frames.u32()?).filter(|&depth| depth != UNCOUNTED);
+        Ok(Self { message, depth, frames })
     }
 
     /// The frames, innermost first; at most [`BACKTRACE_MAX`], ending at the first

@@ -18,10 +18,10 @@
 //! wasmtime compares all of these when an artefact is loaded, and says which one differs.
 #![no_std]
 
+#[cfg(feature = "runtime")]
 use core::num::NonZeroUsize;
 use wasmtime::{Collector, Config, Inlining, ModuleVersionStrategy, WasmBacktraceDetails};
 use wrt_abi::layout::WASM_STACK;
-use wrt_abi::report::BACKTRACE_MAX;
 
 /// Bytes of address space that each linear memory has, below its guard: all that 32 bits can
 /// address, so that an access needs no check unless its offset leaves the guard too.
@@ -31,6 +31,10 @@ pub const MEMORY_RESERVATION: u64 = 4 << 30;
 ///
 /// Accesses with constant offsets up to this many bytes need no check.
 pub const MEMORY_GUARD: u64 = 32 << 20;
+
+/// Frames of a backtrace that are looked at. wasmtime makes room for as many before it looks
+/// at one.
+pub const FRAMES_COUNTED: usize = 1000;
 
 /// What artefacts say they were made by.
 pub const ARTIFACT_VERSION: &str =
@@ -77,7 +81,6 @@ pub fn shared() -> Config {
     // Backtraces have functions' names, which come from the module's `name` section, and
     // offsets in the module; neither source lines nor the artefact's own symbols are kept.
     config
-        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_MAX))
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .generate_address_map(true)
         .debug_symbols(false);
@@ -107,6 +110,7 @@ pub fn shared() -> Config {
 #[cfg(feature = "runtime")]
 pub unsafe fn runtime(has: fn(&str) -> Option<bool>) -> Config {
     let mut config = shared();
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES_COUNTED));
     // SAFETY: the caller's promise.
     unsafe { config.detect_host_feature(has) };
     // SAFETY: this target passes floats in integer registers, compiled code in others; they

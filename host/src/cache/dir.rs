@@ -94,8 +94,7 @@ impl Dir {
         for item in fs::read_dir(&self.path)? {
             let item = item?;
             // Gone since it was listed, or not named by this program.
-            let (Ok(metadata), Ok(name)) = (item.metadata(), item.file_name().into_string())
-            else {
+            let (Ok(metadata), Ok(name)) = (item.metadata(), item.file_name().into_string()) else {
                 continue;
             };
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);

@@ -20,7 +20,7 @@ use std::time::SystemTime;
 use wrt_platform::memory::SharedBytes;
 
 /// Bytes that a cache may take unless told otherwise.
-pub const DEFAULT_CACHE_SIZE: u64 = 1 << 30;
+const DEFAULT_SIZE: u64 = 1 << 30;
 
 /// A directory of compiled modules. Processes and threads may share it.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Cache {
     ///
     /// [`Error::Cache`] when it cannot be made, or when others own or may write it.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
-        Ok(Self { dir: Dir::open(dir.into())?, max_size: DEFAULT_CACHE_SIZE })
+        Ok(Self { dir: Dir::open(dir.into())?, max_size: DEFAULT_SIZE })
     }
 
     /// Bytes that the cache may take; 1 GiB unless set. What was used longest ago goes first.

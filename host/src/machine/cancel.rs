@@ -30,13 +30,8 @@ struct Calls {
 
 impl CancelState {
     pub(crate) fn new(kicker: Arc<dyn Kicker>) -> Arc<Self> {
-        let calls = Calls {
-            latest: 0,
-            running: false,
-            interruption: None,
-            early: None,
-            handed_on: None,
-        };
+        let calls =
+            Calls { latest: 0, running: false, interruption: None, early: None, handed_on: None };
         Arc::new(Self { calls: Mutex::new(calls), waiting: Notify::new(), kicker })
     }
 

@@ -1,11 +1,11 @@
 //! The run loop: commands in, hypercalls served, answers out.
 
+use super::arch;
 use super::cancel::{CallGuard, CancelState};
 use super::image::{self, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
 use super::watchdog::{self, Alarm};
-use super::arch;
 use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::{self, Outcome, Services};
 use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};

@@ -3,7 +3,7 @@
 use crate::{call, instantiate};
 use std::io;
 use wrt_tests::matrix;
-use wrt_vm::{EngineKind, Error, Module, Value, Target};
+use wrt_vm::{EngineKind, Error, Module, Target, Value};
 
 const MODULE: &str = r#"(module
     (func (export "f") (param i32 f64) (result i64) (i64.const 0))

@@ -87,7 +87,7 @@ fn a_backtrace_names_the_functions_innermost_first() {
             ],
             "{setup}"
         );
-        assert_eq!(trap.depth, 5, "{setup}");
+        assert_eq!(trap.depth, Some(5), "{setup}");
         let shown = trap.to_string();
         assert!(shown.contains("0: inner\n") && shown.contains("1: <function 3>\n"), "{shown}");
     }

@@ -112,15 +112,15 @@ fn a_whole_32_bit_memory_can_be_had() {
     }
 }
 
-/// The engine keeps what data segments hold, in its own memory: loading a module full of
-/// them again and again uses that up.
+/// The engine keeps the names of exports, in its own memory: loading a module full of them
+/// again and again uses that up.
 #[test]
 fn an_engine_without_memory_ends_its_vm_and_nothing_else() {
-    let module = Module::from_bytes(&crate::modules::of_passive_data(100 << 20)).unwrap();
+    let module = Module::from_bytes(&crate::modules::of_exports(200_000, 200)).unwrap();
     for setup in matrix() {
         let mut vm = setup.builder().max_memory(PAGE).build().unwrap();
-        let error = (0..100).find_map(|_| vm.load(&module).err());
-        let error = error.expect("memory for 100 such modules is above every limit");
+        let error = (0..200).find_map(|_| vm.load(&module).err());
+        let error = error.expect("memory for 200 such modules is above every limit");
         assert!(
             matches!(error, Error::Ended(VmEnd::OutOfMemory { wanted }) if wanted > 0),
             "{setup}: {error}"

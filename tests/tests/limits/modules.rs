@@ -2,18 +2,28 @@
 
 use crate::{assert_works, instantiate};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, ExportKind, ExportSection, Function,
-    FunctionSection, MemorySection, MemoryType, Module as Encoder, TypeSection, ValType,
+    CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
+    MemorySection, MemoryType, Module as Encoder, TypeSection, ValType,
 };
 use wrt_tests::matrix;
 use wrt_vm::{Error, Module, Value};
 
-/// A module with one passive data segment of `bytes` bytes, and nothing to use it.
-pub(crate) fn of_passive_data(bytes: usize) -> Vec<u8> {
-    let mut data = DataSection::new();
-    data.passive(vec![0xa5; bytes]);
+/// A module that exports one function under `count` names of `len` bytes.
+pub(crate) fn of_exports(count: u32, len: usize) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    let mut functions = FunctionSection::new();
+    functions.function(0);
+    let mut exports = ExportSection::new();
+    for number in 0..count {
+        exports.export(&format!("{number:0len$}"), ExportKind::Func, 0);
+    }
+    let mut body = Function::new([]);
+    body.instructions().end();
+    let mut code = CodeSection::new();
+    code.function(&body);
     let mut module = Encoder::new();
-    module.section(&DataCountSection { count: 1 }).section(&data);
+    module.section(&types).section(&functions).section(&exports).section(&code);
     module.finish()
 }
 

@@ -35,7 +35,7 @@ fn endless_recursion_is_a_trap_with_a_backtrace() {
                 let error = vm.call(&function, &[]).unwrap_err();
                 let Error::Trap(trap) = &error else { panic!("{setup}: {error}") };
                 assert_eq!(trap.kind, TrapKind::StackOverflow);
-                assert!(trap.depth > 1000, "{setup}: {} frames", trap.depth);
+                assert!(trap.depth.is_none_or(|depth| depth > 1000), "{setup}: {:?}", trap.depth);
                 assert!(!trap.frames.is_empty() && trap.frames.len() < 100);
                 for frame in &trap.frames {
                     assert_eq!(frame.name.as_deref(), Some(name), "{setup}");

@@ -77,7 +77,7 @@ fn neither_many_instructions_nor_deep_calls_use_it_up() {
         let instance = instantiate(&mut vm, text).unwrap();
         for name in ["direct", "by-table"] {
             let function = vm.function(instance, name).unwrap();
-            let deep = Value::I32(60_000);
+            let deep = Value::I32(15_000);
             assert_eq!(vm.call(&function, &[deep]).unwrap(), [deep], "{setup}: {name}");
             let error = vm.call(&function, &[Value::I32(i32::MAX)]).unwrap_err();
             assert!(

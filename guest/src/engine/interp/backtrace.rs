@@ -26,7 +26,7 @@ pub fn report<T>(
     let (frames, depth) = store.trap_frames();
     let mut writer = Writer::new(payload.bytes());
     // A report that does not fit ends early: the host shows what it got.
-    let _ = TrapReport::begin(&mut writer, message.as_bytes(), u32::try_from(depth).unwrap_or(0));
+    let _ = TrapReport::begin(&mut writer, message.as_bytes(), u32::try_from(depth).ok());
     for frame in frames {
         let place = modules
             .iter()

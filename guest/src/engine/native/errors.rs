@@ -7,9 +7,10 @@ use crate::hostcall::{Answer, Payload};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use wasmtime::{Error, Module, Store, ThrownException, Trap, UnknownImportError, WasmBacktrace};
-use wrt_abi::report::{Frame, TrapReport};
+use wrt_abi::report::{BACKTRACE_MAX, Frame, TrapReport};
 use wrt_abi::wire::Writer;
 use wrt_abi::{Reply, TrapKind};
+use wrt_engine_config::FRAMES_COUNTED;
 
 /// The answer for the error of a program, or of its instantiation as `importer`.
 pub fn answer(
@@ -92,9 +93,9 @@ fn report(payload: &mut Payload, kind: TrapKind, error: &Error, modules: &[Modul
     let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
     let mut writer = Writer::new(payload.bytes());
     // A report that does not fit ends early: the host shows what it got.
-    let depth = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+    let depth = u32::try_from(frames.len()).ok().filter(|_| frames.len() < FRAMES_COUNTED);
     let _ = TrapReport::begin(&mut writer, message.as_bytes(), depth);
-    for frame in frames {
+    for frame in frames.iter().take(BACKTRACE_MAX) {
         let place = modules.iter().position(|module| Module::same(module, frame.module()));
         let Some(number) = place else { continue };
         let module = u32::try_from(number).unwrap_or(u32::MAX);

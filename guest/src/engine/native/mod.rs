@@ -14,7 +14,8 @@ pub use platform::on_fault;
 use crate::engine::limits::Limits;
 use crate::engine::{Engine as EngineFace, Load, answers, name_in, number_of};
 use crate::fault;
-use crate::hostcall::{Answer, Payload};
+use crate::heap;
+use crate::hostcall::{self, Answer, Payload};
 use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -150,6 +151,7 @@ impl EngineFace for Native {
         let Some(bytes) = (unsafe { load.bytes() }) else {
             return answers::failed(payload, "an artefact beyond the address space");
         };
+        let refusals = heap::refusals();
         // SAFETY: the bytes stay, and nobody writes them. That they are what the compiler made
         // cannot be known: were they not, this VM would run code of the module's author, which
         // is what its walls are for.
@@ -158,6 +160,10 @@ impl EngineFace for Native {
                 let number = number_of(&self.modules);
                 self.modules.push(module);
                 Answer::ok(number.into())
+            }
+            // wasmtime calls that a malformed artefact.
+            Err(_) if heap::refusals() > refusals => {
+                hostcall::out_of_memory(heap::largest_refused())
             }
             Err(error) => {
                 let reason = format!("{error:#}");

@@ -78,14 +78,7 @@ impl SharedBytes {
         let whole = len.next_multiple_of(page_size());
         // SAFETY: a fresh mapping at an address of the kernel's choice.
         let base = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                whole,
-                ProtFlags::READ,
-                MapFlags::SHARED,
-                file,
-                offset,
-            )
+            mmap(std::ptr::null_mut(), whole, ProtFlags::READ, MapFlags::SHARED, file, offset)
         }?;
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { pages: Pages::File(Mapping { base, len: whole }), len })
