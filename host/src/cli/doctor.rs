@@ -5,7 +5,7 @@ use clap::Args;
 use std::io::Write as _;
 use std::process::ExitCode;
 use wrt_vm::hypervisor::available;
-use wrt_vm::{Error, MicroVm, Module};
+use wrt_vm::{Backend, EngineKind, Error, MicroVm, Module};
 
 /// Say what this machine offers and, for what is missing, how to get it.
 ///
@@ -27,12 +27,16 @@ impl Doctor {
             let name = entry.backend.name();
             let result = match entry.problem {
                 Some(problem) => Err(problem.to_string()),
-                None => self_test(entry.backend).map_err(|error| error.to_string()),
+                None => [EngineKind::Interp, EngineKind::Native]
+                    .into_iter()
+                    .try_for_each(|engine| self_test(entry.backend, engine))
+                    .map_err(|error| error.to_string()),
             };
             match result {
                 Ok(()) => {
                     works = true;
-                    report += &format!("  {name:<8} works: a program ran in a VM\n");
+                    report +=
+                        &format!("  {name:<8} works: a program ran in a VM, on either engine\n");
                     for (what, value) in wrt_vm::hypervisor::details(entry.backend) {
                         report += &format!("           {what}: {value}\n");
                     }
@@ -49,11 +53,11 @@ impl Doctor {
 }
 
 /// Runs a program that computes something.
-fn self_test(backend: wrt_vm::Backend) -> Result<(), Error> {
+fn self_test(backend: Backend, engine: EngineKind) -> Result<(), Error> {
     let module = Module::from_text(
         r#"(module (func (export "test") (result i32) (i32.mul (i32.const 6) (i32.const 7))))"#,
     )?;
-    let mut vm = MicroVm::builder().backend(backend).build()?;
+    let mut vm = MicroVm::builder().backend(backend).engine(engine).build()?;
     let loaded = vm.load(&module)?;
     let instance = vm.instantiate(loaded)?;
     let test = vm.function(instance, "test")?;

@@ -1,7 +1,11 @@
 //! The command line: one file a command.
 
+mod cache;
+mod compile;
 mod doctor;
 mod invoke;
+mod module;
+mod native;
 mod quantity;
 mod run;
 mod stats;
@@ -24,6 +28,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    Compile(compile::Compile),
+    Cache(cache::CacheCommand),
     Doctor(doctor::Doctor),
 }
 
@@ -43,6 +49,8 @@ mod code {
 pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(run) => run.execute(),
+        Command::Compile(compile) => compile.execute(),
+        Command::Cache(cache) => cache.execute(),
         Command::Doctor(doctor) => doctor.execute(),
     }
 }

@@ -1,11 +1,11 @@
 //! `wrt-vm run`: run a program.
 
+use super::cache::CacheOptions;
+use super::native::{Choice, Chooser, Wanted};
 use super::stats::Timeline;
-use super::{code, complain, invoke, quantity};
-use anyhow::{Context as _, anyhow};
+use super::{code, complain, invoke, module, quantity};
+use anyhow::anyhow;
 use clap::Args;
-use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -55,9 +55,12 @@ pub(super) struct Run {
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     backend: Backend,
 
-    /// The engine to use: `interp`, the interpreter.
-    #[arg(long, default_value = "interp", value_parser = ["interp"])]
-    engine: String,
+    /// The engine to use.
+    #[arg(long, value_enum, default_value = "auto")]
+    engine: Wanted,
+
+    #[command(flatten)]
+    cache: CacheOptions,
 
     /// Print times, exits and memory to standard error at the end.
     #[arg(long)]
@@ -68,8 +71,8 @@ pub(super) struct Run {
     verbose: u8,
 
     /// The module, and the program's arguments. The module is a file, or `-` for standard
-    /// input. A `.wat` text is assembled on the host, for convenience; a `.wasm` binary is
-    /// only looked at inside the VM.
+    /// input: a `.wasm` binary, or a `.cwasm` that `wrt-vm compile` wrote, which are only
+    /// looked at inside a VM; a `.wat` text is assembled on the host, for convenience.
     // One list, so that everything after its first word is the program's, options too.
     #[arg(required = true, trailing_var_arg = true, value_names = ["MODULE", "ARGS"])]
     program: Vec<String>,
@@ -106,7 +109,7 @@ enum Ending {
 impl Run {
     fn module(&self) -> &Path {
         // clap makes sure of the first word.
-        Path::new(self.program.first().map_or("-", String::as_str))
+        Path::new(self.program.first().map_or(module::STREAM, String::as_str))
     }
 
     fn args(&self) -> &[String] {
@@ -136,16 +139,45 @@ impl Run {
 
     fn run(&self, timeline: &mut Timeline) -> anyhow::Result<Ending> {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
-        let module = self.read_module()?;
+        let module = module::read(self.module())?;
+        timeline.step("read");
+        let hypervisor = self.backend.open()?;
+        let cache = self.cache.open()?;
+        let chooser = Chooser {
+            hypervisor: hypervisor.as_ref(),
+            wanted: self.engine,
+            cache: cache.as_ref(),
+            name: &self.module().display().to_string(),
+            deadline,
+        };
+        let choice = chooser.choose(module.clone())?;
+        timeline.step("choose");
+        let ended = self.run_as(&choice, &chooser, timeline);
+        if let (Some(cache), true, Err(error)) = (&cache, choice.from_cache, &ended)
+            && let Some(Error::UnusableArtifact(_)) = error.downcast_ref()
+        {
+            // Somebody put it there: the cache is as good as empty.
+            cache.remove(&choice.module);
+            return self.run_as(&chooser.choose(module)?, &chooser, timeline);
+        }
+        ended
+    }
+
+    fn run_as(
+        &self,
+        choice: &Choice,
+        chooser: &Chooser<'_>,
+        timeline: &mut Timeline,
+    ) -> anyhow::Result<Ending> {
         let mut vm = MicroVm::builder()
-            .backend(self.backend)
+            .engine(choice.engine)
             .max_memory(self.max_memory)
             .wasi(self.world()?)
-            .build()?;
-        vm.set_deadline(deadline);
-        timeline.created();
-        let ending = self.run_in(&mut vm, &module, timeline);
-        timeline.finished(&vm);
+            .build_on(chooser.hypervisor)?;
+        vm.set_deadline(chooser.deadline);
+        timeline.step("create");
+        let ending = self.run_in(&mut vm, &choice.module, timeline);
+        timeline.finished(&vm, choice.why);
         ending
     }
 
@@ -160,12 +192,12 @@ impl Run {
             other => Err(anyhow!(other)),
         };
         let loaded = vm.load(module)?;
-        timeline.loaded();
+        timeline.step("load");
         let instance = match vm.instantiate(loaded) {
             Ok(instance) => instance,
             Err(error) => return ended(error),
         };
-        timeline.instantiated();
+        timeline.step("instantiate");
         if let Some(export) = &self.invoke {
             return match invoke::call(vm, instance, export, self.args()) {
                 Ok(()) => Ok(Ending::Returned),
@@ -188,18 +220,6 @@ impl Run {
         vm.call(&start, &[]).map(|_| Ending::Returned).or_else(ended)
     }
 
-    fn read_module(&self) -> anyhow::Result<Module> {
-        if self.module() == Path::new("-") {
-            return Ok(Module::from_reader(&mut io::stdin().lock(), "standard input")?);
-        }
-        if self.module().extension() == Some(OsStr::new("wat")) {
-            let text = std::fs::read_to_string(self.module())
-                .with_context(|| format!("cannot read {}", self.module().display()))?;
-            return Ok(Module::from_text(&text)?);
-        }
-        Ok(Module::from_file(self.module())?)
-    }
-
     /// What the program gets to see.
     fn world(&self) -> anyhow::Result<WasiConfig> {
         let file_name = || match self.module().file_name() {
@@ -210,7 +230,11 @@ impl Run {
             .stdout(Output::Inherit)
             .stderr(Output::Inherit)
             // A module from standard input has used it up.
-            .stdin(if self.module() == Path::new("-") { Stdin::Empty } else { Stdin::Inherit })
+            .stdin(if self.module() == Path::new(module::STREAM) {
+                Stdin::Empty
+            } else {
+                Stdin::Inherit
+            })
             .arg(self.argv0.clone().unwrap_or_else(file_name));
         if self.invoke.is_none() {
             world = world.args(self.args());
@@ -250,6 +274,8 @@ impl Run {
             Some(
                 Error::NotWasm(_)
                     | Error::InvalidModule { .. }
+                    | Error::CannotCompile(_)
+                    | Error::UnusableArtifact(_)
                     | Error::Unlinkable { .. }
                     | Error::MemoryLimit { .. }
                     | Error::NoSuchExport(_)
@@ -257,6 +283,7 @@ impl Run {
         );
         let hint = match error.downcast_ref() {
             Some(Error::MemoryLimit { .. }) => " (--max-memory)",
+            Some(Error::CannotCompile(_)) => " (--engine interp)",
             _ => "",
         };
         match about_module {

@@ -9,7 +9,7 @@ pub(super) struct Timeline {
     mark: Instant,
     steps: Vec<(&'static str, Duration)>,
     usage: Option<Usage>,
-    setup: Option<(&'static str, EngineKind)>,
+    setup: Option<(&'static str, EngineKind, &'static str)>,
 }
 
 impl Timeline {
@@ -18,31 +18,17 @@ impl Timeline {
         Self { mark: Instant::now(), steps: Vec::new(), usage: None, setup: None }
     }
 
-    fn step(&mut self, name: &'static str) {
+    /// A step of this name is over.
+    pub(super) fn step(&mut self, name: &'static str) {
         self.steps.push((name, self.mark.elapsed()));
         self.mark = Instant::now();
     }
 
-    /// The module is read and the VM made.
-    pub(super) fn created(&mut self) {
-        self.step("create");
-    }
-
-    /// The guest has booted and the module is loaded.
-    pub(super) fn loaded(&mut self) {
-        self.step("load");
-    }
-
-    /// The module is instantiated.
-    pub(super) fn instantiated(&mut self) {
-        self.step("instantiate");
-    }
-
-    /// The run is over, one way or the other.
-    pub(super) fn finished(&mut self, vm: &MicroVm) {
+    /// The run is over, one way or the other. `why` tells why on this engine.
+    pub(super) fn finished(&mut self, vm: &MicroVm, why: &'static str) {
         self.step("run");
         self.usage = Some(vm.usage());
-        self.setup = Some((vm.backend(), vm.engine()));
+        self.setup = Some((vm.backend(), vm.engine(), why));
     }
 
     /// Prints the table to standard error.
@@ -74,8 +60,9 @@ impl Timeline {
         if let Some(resident) = wrt_platform::memory::peak_resident() {
             table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
         }
-        if let Some((backend, engine)) = self.setup {
-            table += &format!("{:<14}{backend:>10}\n{:<14}{engine:>10}\n", "backend", "engine");
+        if let Some((backend, engine, why)) = self.setup {
+            table += &format!("{:<14}{backend:>12}\n", "backend");
+            table += &format!("{:<14}{engine:>12}  ({why})\n", "engine");
         }
         let _ = std::io::stderr().write_all(table.as_bytes());
     }

@@ -1,0 +1,163 @@
+//! `wrt-vm cache`: what was compiled before.
+
+use super::{code, complain, quantity};
+use clap::{Args, Subcommand};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+use wrt_vm::{Bytes, Cache, Error};
+
+/// Where the cache is and how large it may be.
+#[derive(Args)]
+pub(super) struct Place {
+    /// The code cache's directory [default: wrt-vm/code in the user's cache directory].
+    #[arg(long, value_name = "DIR", env = "WRT_VM_CACHE_DIR", hide_env_values = true)]
+    cache_dir: Option<PathBuf>,
+
+    /// Size that the code cache is kept to: what was used longest ago goes first.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "1GiB",
+        value_parser = quantity::bytes,
+        env = "WRT_VM_CACHE_SIZE",
+        hide_env_values = true
+    )]
+    cache_size: u64,
+}
+
+impl Place {
+    /// Opens the cache; `None` when this user has no place for one.
+    pub(super) fn open(&self) -> anyhow::Result<Option<Cache>> {
+        let Some(dir) = self.cache_dir.clone().or_else(Cache::default_dir) else {
+            return Ok(None);
+        };
+        Ok(Some(Cache::open(dir)?.max_size(self.cache_size)))
+    }
+}
+
+/// The options of commands that use the cache.
+#[derive(Args)]
+pub(super) struct CacheOptions {
+    /// Neither look for compiled code in the code cache nor keep any there.
+    #[arg(long)]
+    no_cache: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl CacheOptions {
+    /// Opens the cache, if it is wanted and there can be one: nobody needs it to run a program.
+    pub(super) fn open(&self) -> anyhow::Result<Option<Cache>> {
+        if self.no_cache {
+            return Ok(None);
+        }
+        match self.place.open() {
+            Err(error) if error.is::<Error>() => {
+                complain(format_args!("note: {error}; going on without (--no-cache)"));
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Show or clear the code cache.
+///
+/// Modules are compiled once; the code is kept in files of this user's.
+#[derive(Args)]
+pub(super) struct CacheCommand {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// List what is in it, latest used first; as without a command.
+    List,
+    /// Print its size in bytes.
+    Size,
+    /// Throw everything out.
+    Clear,
+}
+
+impl CacheCommand {
+    pub(super) fn execute(self) -> ExitCode {
+        match self.report() {
+            Ok(report) => {
+                let _ = std::io::stdout().write_all(report.as_bytes());
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                complain(format_args!("{error:#}"));
+                ExitCode::from(code::FAILED)
+            }
+        }
+    }
+
+    fn report(&self) -> anyhow::Result<String> {
+        let Some(cache) = self.place.open()? else {
+            anyhow::bail!("this user has no home directory: name one by --cache-dir");
+        };
+        let entries = cache.entries()?;
+        let size: u64 = entries.iter().map(|entry| entry.size).sum();
+        Ok(match self.action {
+            Some(Action::Clear) => {
+                format!("threw out {} ({})\n", modules(entries.len()), Bytes(cache.clear()?))
+            }
+            Some(Action::Size) => format!("{size}\n"),
+            Some(Action::List) | None => {
+                let mut list = format!(
+                    "{}: {}, {}\n",
+                    cache.path().display(),
+                    modules(entries.len()),
+                    Bytes(size)
+                );
+                for entry in &entries {
+                    let name = entry.name.get(..16).unwrap_or(&entry.name);
+                    let age = SystemTime::now().duration_since(entry.used).unwrap_or_default();
+                    let size = Bytes(entry.size).to_string();
+                    list += &format!("  {name}  {size:>10}  used {} ago\n", rough(age));
+                }
+                list
+            }
+        })
+    }
+}
+
+fn modules(count: usize) -> String {
+    match count {
+        1 => "1 module".to_owned(),
+        _ => format!("{count} modules"),
+    }
+}
+
+/// A duration in its largest unit.
+fn rough(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_told_in_their_largest_unit() {
+        for (seconds, text) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7300, "2 h"), (86400, "1 d")]
+        {
+            assert_eq!(rough(Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Which engine runs a module, and the code for the native one.
+
+use super::complain;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::{Duration, Instant};
+use wrt_vm::hypervisor::Hypervisor;
+use wrt_vm::{Bytes, Cache, Compiler, EngineKind, Error, Interruption, Module, Target};
+
+/// Modules up to this size are compiled when they are run first, unless told otherwise: that
+/// takes about a second at most.
+const SMALL: usize = 512 << 10;
+/// How long that may take in the worst case, before the interpreter has to do.
+const SMALL_LIMIT: Duration = Duration::from_secs(10);
+/// How long it may take if the native engine was asked for.
+const LIMIT: Duration = Duration::from_secs(600);
+/// From this size on, people see that something is going on.
+const SHOWN: usize = 256 << 10;
+
+/// What `--engine` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Wanted {
+    /// Native if the code is in the cache or the module is small, else the interpreter
+    Auto,
+    /// Compiled code; compile now if it is not in the cache
+    Native,
+    /// The interpreter
+    Interp,
+}
+
+/// An engine, and the module in the form that it takes.
+pub(super) struct Choice {
+    pub(super) engine: EngineKind,
+    pub(super) module: Module,
+    /// Why this engine, for `--stats`.
+    pub(super) why: &'static str,
+    /// Whether the code comes from the cache: it may turn out to be unusable.
+    pub(super) from_cache: bool,
+}
+
+/// What a choice depends on.
+pub(super) struct Chooser<'a> {
+    pub(super) hypervisor: &'a dyn Hypervisor,
+    pub(super) wanted: Wanted,
+    pub(super) cache: Option<&'a Cache>,
+    /// The module's name, for messages.
+    pub(super) name: &'a str,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Chooser<'_> {
+    /// Chooses the engine and, if that is the native one, gets the code.
+    pub(super) fn choose(&self, module: Module) -> Result<Choice, Error> {
+        let choice = |engine, module, why| Choice { engine, module, why, from_cache: false };
+        if module.target().is_some() {
+            return match self.wanted {
+                Wanted::Interp => Err(Error::Failed(
+                    "it is compiled code, which the interpreter cannot run".to_owned(),
+                )),
+                _ => Ok(choice(EngineKind::Native, module, "the module is compiled code")),
+            };
+        }
+        if self.wanted == Wanted::Interp {
+            return Ok(choice(EngineKind::Interp, module, "--engine interp"));
+        }
+        let target = Target::of(self.hypervisor);
+        if let Some(code) = self.cache.and_then(|cache| cache.find(&module, target)) {
+            let why = "its code was in the cache";
+            return Ok(Choice { from_cache: true, ..choice(EngineKind::Native, code, why) });
+        }
+        if self.wanted == Wanted::Native {
+            let code = self.compile(&module, target, LIMIT)?;
+            return Ok(choice(EngineKind::Native, code, "--engine native; compiled just now"));
+        }
+        if module.len() > SMALL {
+            self.say_how_to_make_it_fast(&module);
+            let why = "too large to be compiled in passing";
+            return Ok(choice(EngineKind::Interp, module, why));
+        }
+        match self.compile(&module, target, SMALL_LIMIT) {
+            Ok(code) => {
+                Ok(choice(EngineKind::Native, code, "small enough to be compiled just now"))
+            }
+            Err(error @ Error::CannotCompile(_)) => {
+                complain(format_args!("note: {}: {error}, as is done now", self.name));
+                Ok(choice(EngineKind::Interp, module, "it could not be compiled"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Compiles a module and keeps the code.
+    fn compile(&self, module: &Module, target: Target, limit: Duration) -> Result<Module, Error> {
+        let now = Instant::now();
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let limit = left.map_or(limit, |left| left.min(limit));
+        let compiled = compile(self.hypervisor, module, self.name, target, limit);
+        if compiled.is_err() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(Error::Interrupted(Interruption::TimedOut));
+        }
+        let compiled = compiled?;
+        if let Some(cache) = self.cache
+            && let Err(error) = cache.store(&compiled)
+        {
+            let dir = cache.path().display();
+            complain(format_args!("note: cannot keep compiled code in {dir}: {error}"));
+        }
+        Ok(compiled)
+    }
+
+    fn say_how_to_make_it_fast(&self, module: &Module) {
+        let (name, size) = (self.name, Bytes(module.len() as u64));
+        let how = match self.cache {
+            Some(_) => format!("`wrt-vm run --engine native {name}` compiles it once and for all"),
+            None => format!("`wrt-vm compile {name}` makes code that runs at once"),
+        };
+        complain(format_args!("note: {name} has {size} and runs on the interpreter; {how}"));
+    }
+}
+
+/// Compiles a module, with a progress line on a terminal.
+pub(super) fn compile(
+    hypervisor: &dyn Hypervisor,
+    module: &Module,
+    name: &str,
+    target: Target,
+    limit: Duration,
+) -> Result<Module, Error> {
+    let mut compiler = Compiler::new(hypervisor)?.time_limit(limit);
+    let progress = if module.len() >= SHOWN {
+        // Hidden unless standard error is a terminal.
+        let progress = ProgressBar::new_spinner()
+            .with_style(
+                ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            )
+            .with_message(format!("compiling {name} ({})", Bytes(module.len() as u64)));
+        progress.enable_steady_tick(Duration::from_millis(100));
+        progress
+    } else {
+        ProgressBar::hidden()
+    };
+    let compiled = compiler.compile(module, target);
+    progress.finish_and_clear();
+    compiled
+}
