@@ -183,7 +183,7 @@ proptest! {
     #[test]
     fn a_trap_report_comes_back(
         message in prop::collection::vec(any::<u8>(), 0..2000),
-        depth: u32,
+        depth in prop::option::of(0..u32::MAX),
         frames in prop::collection::vec((any::<u32>(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..400)), 0..50),
     ) {
         let mut buffer = vec![0; 64 << 10];
