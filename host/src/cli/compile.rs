@@ -63,6 +63,8 @@ impl Compile {
     }
 
     fn compile(&self) -> Result<()> {
+        // Before anything takes its time.
+        let output = self.output()?;
         let module = module::read(&self.module)?;
         if module.target().is_some() {
             bail!("it is compiled already");
@@ -75,7 +77,6 @@ impl Compile {
         let started = Instant::now();
         let name = self.module.display().to_string();
         let compiled = native::compile(hypervisor.as_ref(), &module, &name, target, self.timeout)?;
-        let output = self.output()?;
         if output == Path::new(module::STREAM) {
             compiled.write(&mut io::stdout().lock()).context("cannot write to standard output")?;
             return Ok(());

@@ -1,13 +1,15 @@
 //! Every error that a user can run into: what it says, and its exit code.
 
-use crate::support::{Wat, assert_fails, has_hypervisor, run, run_wat, skip, wrt_vm};
+use crate::support::{
+    Ran, Wat, assert_fails, has_hypervisor, in_mount_namespace, run, run_wat, skip, wrt_vm,
+};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
 const EMPTY: &str = "(module (func (export \"_start\")))";
 
-fn run_bytes(bytes: &[u8]) -> std::process::Output {
+fn run_bytes(bytes: &[u8]) -> Ran {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("module.wasm");
     std::fs::write(&path, bytes).expect("a file in it");
@@ -17,24 +19,24 @@ fn run_bytes(bytes: &[u8]) -> std::process::Output {
 #[test]
 fn no_such_file() {
     let output = run(&[], Path::new("/nowhere/module.wasm"), &[]);
-    assert_fails(&output, 1, &["cannot read /nowhere/module.wasm", "No such file"]);
+    output.assert_fails(1, &["cannot read /nowhere/module.wasm", "No such file"]);
 }
 
 #[test]
 fn a_directory_instead_of_a_module() {
-    assert_fails(&run(&[], Path::new("/"), &[]), 1, &["cannot read /"]);
+    run(&[], Path::new("/"), &[]).assert_fails(1, &["cannot read /"]);
 }
 
 #[test]
 fn not_wasm() {
-    assert_fails(&run_bytes(b"\x7fELF...."), 1, &["not a WebAssembly module", "7f 45 4c 46"]);
-    assert_fails(&run_bytes(b""), 1, &["not a WebAssembly module", "empty"]);
-    assert_fails(&run_bytes(b"\0as"), 1, &["not a WebAssembly module"]);
+    run_bytes(b"\x7fELF....").assert_fails(1, &["not a WebAssembly module", "7f 45 4c 46"]);
+    run_bytes(b"").assert_fails(1, &["not a WebAssembly module", "empty"]);
+    run_bytes(b"\0as").assert_fails(1, &["not a WebAssembly module"]);
 }
 
 #[test]
 fn a_component() {
-    assert_fails(&run_bytes(b"\0asm\x0d\0\x01\0"), 1, &["component", "wasm32-wasip1"]);
+    run_bytes(b"\0asm\x0d\0\x01\0").assert_fails(1, &["component", "wasm32-wasip1"]);
 }
 
 #[test]
@@ -44,7 +46,7 @@ fn truncated() {
     }
     let whole = wat::parse_str(crate::support::SHOW_WORLD).expect("valid text");
     let output = run_bytes(&whole[..whole.len() / 2]);
-    assert_fails(&output, 1, &["invalid module at offset 0x", "unexpected end"]);
+    output.assert_fails(1, &["invalid module at offset 0x", "unexpected end"]);
 }
 
 #[test]
@@ -55,12 +57,12 @@ fn invalid_with_offset_and_reason() {
     // A function that returns nothing where its type wants an i32.
     let text = "(module (func (export \"_start\") (result i32)))";
     let output = run_wat(&[], text, &[]);
-    assert_fails(&output, 1, &["invalid module at offset 0x", "type mismatch"]);
+    output.assert_fails(1, &["invalid module at offset 0x", "type mismatch"]);
 }
 
 #[test]
 fn text_that_does_not_assemble() {
-    assert_fails(&run_wat(&[], "(module (func $f (unknown)))", &[]), 1, &["unknown"]);
+    run_wat(&[], "(module (func $f (unknown)))", &[]).assert_fails(1, &["unknown"]);
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn a_missing_import_is_named() {
         return;
     }
     let text = r#"(module (import "env" "magic" (func)) (func (export "_start")))"#;
-    assert_fails(&run_wat(&[], text, &[]), 1, &["`env`", "`magic`", "nothing defines it"]);
+    run_wat(&[], text, &[]).assert_fails(1, &["`env`", "`magic`", "nothing defines it"]);
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn an_import_of_another_type_is_named() {
     }
     let text = r#"(module (import "wasi_snapshot_preview1" "fd_close" (func (param i64)))
         (func (export "_start")))"#;
-    assert_fails(&run_wat(&[], text, &[]), 1, &["`fd_close`", "type"]);
+    run_wat(&[], text, &[]).assert_fails(1, &["`fd_close`", "type"]);
 }
 
 #[test]
@@ -89,13 +91,13 @@ fn less_memory_than_the_module_needs() {
     }
     let text = r#"(module (memory 32) (func (export "_start")))"#;
     let output = run_wat(&["--max-memory", "64KiB"], text, &[]);
-    assert_fails(&output, 1, &["2.0 MiB", "64.0 KiB", "--max-memory"]);
+    output.assert_fails(1, &["2.0 MiB", "64.0 KiB", "--max-memory"]);
 }
 
 #[test]
 fn a_missing_directory() {
     let output = run_wat(&["--dir", "/nowhere"], EMPTY, &[]);
-    assert_fails(&output, 1, &["/nowhere", "No such file"]);
+    output.assert_fails(1, &["/nowhere", "No such file"]);
 }
 
 #[test]
@@ -105,11 +107,11 @@ fn a_missing_export() {
     }
     let text = r#"(module (func (export "one")) (func (export "two")) (memory (export "mem") 1))"#;
     let missing = run_wat(&["--invoke", "three"], text, &[]);
-    assert_fails(&missing, 1, &["no function named `three`", "one, two"]);
+    missing.assert_fails(1, &["no function named `three`", "one, two"]);
     let memory = run_wat(&["--invoke", "mem"], text, &[]);
-    assert_fails(&memory, 1, &["`mem` is a memory, not a function"]);
+    memory.assert_fails(1, &["`mem` is a memory, not a function"]);
     let program = run_wat(&[], text, &[]);
-    assert_fails(&program, 1, &["no function `_start`", "--invoke", "one, two"]);
+    program.assert_fails(1, &["no function `_start`", "--invoke", "one, two"]);
 }
 
 #[test]
@@ -119,9 +121,9 @@ fn values_of_another_type() {
     }
     let text = r#"(module (func (export "f") (param i32 f64)))"#;
     let few = run_wat(&["--invoke", "f"], text, &["1"]);
-    assert_fails(&few, 1, &["takes 2 values (i32, f64), and 1 were given"]);
+    few.assert_fails(1, &["takes 2 values (i32, f64), and 1 were given"]);
     let wrong = run_wat(&["--invoke", "f"], text, &["1", "word"]);
-    assert_fails(&wrong, 1, &["`word` is no f64"]);
+    wrong.assert_fails(1, &["`word` is no f64"]);
 }
 
 #[test]
@@ -134,20 +136,7 @@ fn a_trap_has_its_kind_and_a_backtrace() {
         (func $outer (call $inner))
         (func (export "_start") (call $outer)))"#;
     let output = run_wat(&[], text, &[]);
-    assert_fails(&output, 134, &["integer divide by zero", "0: inner", "1: outer"]);
-}
-
-/// Runs a script with a mount namespace of its own, if the system lets us.
-fn in_mount_namespace(script: &str) -> Option<std::process::Output> {
-    let mut unshare = std::process::Command::new("unshare");
-    unshare.args(["--mount", "--map-root-user", "sh", "-c", script]).stdin(Stdio::null());
-    match unshare.output() {
-        Ok(output) if !output.stderr.starts_with(b"unshare") => Some(output),
-        other => {
-            skip(&format!("no mount namespace here ({other:?})"));
-            None
-        }
-    }
+    output.assert_fails(134, &["integer divide by zero", "0: inner", "1: outer"]);
 }
 
 #[test]

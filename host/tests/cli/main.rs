@@ -1,5 +1,8 @@
 //! The command line, as a user meets it: the binary itself, its streams and exit codes.
 
+mod cache;
+mod compile;
+mod engines;
 mod errors;
 mod options;
 mod signals;

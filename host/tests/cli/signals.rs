@@ -1,6 +1,6 @@
 //! Ctrl-C.
 
-use crate::support::{SPIN, Wat, has_hypervisor, start};
+use crate::support::{SPIN, Setup, Wat, has_hypervisor, setups, start};
 use std::io::{BufRead as _, BufReader};
 
 #[test]
@@ -9,7 +9,13 @@ fn ctrl_c_ends_a_spinning_program_with_130() {
         return;
     }
     let wat = Wat::new(SPIN);
-    let mut child = start(&wat);
+    for setup in setups() {
+        ends_with_130(setup, &wat);
+    }
+}
+
+fn ends_with_130(setup: Setup, wat: &Wat) {
+    let mut child = start(setup, wat);
     let mut line = String::new();
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
     out.read_line(&mut line).expect("it writes before it spins");

@@ -1,7 +1,7 @@
 //! Standard streams: nothing is lost, nothing hangs.
 
 use crate::support::{
-    CAT, SHOW_WORLD, Wat, has_hypervisor, run_wat, start, stderr, stdout, wrt_vm,
+    CAT, SHOW_WORLD, Wat, has_hypervisor, run_wat, setups, start, stderr, stdout, wrt_vm,
 };
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
@@ -12,17 +12,19 @@ fn a_conversation_line_by_line() {
         return;
     }
     let wat = Wat::new(CAT);
-    let mut child = start(&wat);
-    let mut to = child.stdin.take().expect("a pipe");
-    let mut from = BufReader::new(child.stdout.take().expect("a pipe"));
-    for question in ["one\n", "two\n", "three\n"] {
-        to.write_all(question.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        from.read_line(&mut answer).expect("it answers before it is asked again");
-        assert_eq!(answer, question);
+    for setup in setups() {
+        let mut child = start(setup, &wat);
+        let mut to = child.stdin.take().expect("a pipe");
+        let mut from = BufReader::new(child.stdout.take().expect("a pipe"));
+        for question in ["one\n", "two\n", "three\n"] {
+            to.write_all(question.as_bytes()).expect("it reads");
+            let mut answer = String::new();
+            from.read_line(&mut answer).expect("it answers before it is asked again");
+            assert_eq!(answer, question, "{setup:?}");
+        }
+        drop(to);
+        assert!(child.wait().expect("it ends").success(), "{setup:?}");
     }
-    drop(to);
-    assert!(child.wait().expect("it ends").success());
 }
 
 #[test]
@@ -31,15 +33,17 @@ fn a_megabyte_through_and_back() {
         return;
     }
     let wat = Wat::new(CAT);
-    let mut child = start(&wat);
     let bytes: Vec<u8> =
         (0..1 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let mut to = child.stdin.take().expect("a pipe");
-    let sent = bytes.clone();
-    let writer = std::thread::spawn(move || to.write_all(&sent));
-    let output = child.wait_with_output().expect("it ends");
-    writer.join().expect("no panic").expect("it reads all");
-    assert!(output.stdout == bytes, "{} bytes came back", output.stdout.len());
+    for setup in setups() {
+        let mut child = start(setup, &wat);
+        let mut to = child.stdin.take().expect("a pipe");
+        let sent = bytes.clone();
+        let writer = std::thread::spawn(move || to.write_all(&sent));
+        let output = child.wait_with_output().expect("it ends");
+        writer.join().expect("no panic").expect("it reads all");
+        assert!(output.stdout == bytes, "{setup:?}: {} bytes came back", output.stdout.len());
+    }
 }
 
 #[test]
@@ -57,9 +61,11 @@ fn output_before_a_trap_is_kept() {
             (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 64)))
             unreachable))"#;
     let output = run_wat(&[], text, &[]);
-    assert_eq!(output.status.code(), Some(134));
-    assert_eq!(stdout(&output), "last");
-    assert!(stderr(&output).starts_with("last"), "{}", stderr(&output));
+    assert_eq!(output.code(), Some(134));
+    assert_eq!(output.stdout(), "last");
+    for (setup, said) in output.errors() {
+        assert!(said.starts_with("last"), "{setup}: {said}");
+    }
 }
 
 #[test]
@@ -68,14 +74,16 @@ fn a_closed_stdout_is_the_programs_error() {
         return;
     }
     let wat = Wat::new(CAT);
-    let mut child = start(&wat);
-    drop(child.stdout.take());
-    let mut to = child.stdin.take().expect("a pipe");
-    to.write_all(b"into the void\n").expect("it reads");
-    drop(to);
-    let output = child.wait_with_output().expect("it ends");
-    // wasmtime-wasi reports any failure of a stream as EIO, 29.
-    assert_eq!(output.status.code(), Some(29), "stderr: {}", stderr(&output));
+    for setup in setups() {
+        let mut child = start(setup, &wat);
+        drop(child.stdout.take());
+        let mut to = child.stdin.take().expect("a pipe");
+        to.write_all(b"into the void\n").expect("it reads");
+        drop(to);
+        let output = child.wait_with_output().expect("it ends");
+        // wasmtime-wasi reports any failure of a stream as EIO, 29.
+        assert_eq!(output.status.code(), Some(29), "{setup:?}: {}", stderr(&output));
+    }
 }
 
 #[test]

@@ -3,11 +3,34 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use wrt_vm::Backend;
 use wrt_vm::hypervisor::available;
+
+/// One backend with one engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    backend: Backend,
+    pub(crate) engine: &'static str,
+}
+
+const ENGINES: [&str; 2] = ["interp", "native"];
+
+impl Setup {
+    /// The options that choose it.
+    pub(crate) fn options(self) -> [&'static str; 4] {
+        ["--backend", self.backend.name(), "--engine", self.engine]
+    }
+}
+
+/// Every setup that can run a program here.
+pub(crate) fn setups() -> Vec<Setup> {
+    let works = available().into_iter().filter(|entry| entry.problem.is_none());
+    works.flat_map(|entry| ENGINES.map(|engine| Setup { backend: entry.backend, engine })).collect()
+}
 
 /// Whether VMs can be made here; says so when not. Tests that need one return then.
 pub(crate) fn has_hypervisor() -> bool {
-    let works = available().iter().any(|entry| entry.problem.is_none());
+    let works = !setups().is_empty();
     if !works {
         skip("no /dev/kvm");
     }
@@ -21,11 +44,34 @@ pub(crate) fn skip(why: &str) {
     let _ = std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes());
 }
 
-/// The command, with nothing to read.
+/// The command, with nothing to read, and with a code cache in the target folder.
 pub(crate) fn wrt_vm() -> Command {
+    wrt_vm_with_cache(Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache")))
+}
+
+/// The command, with nothing to read and a code cache of the test's own.
+pub(crate) fn wrt_vm_with_cache(cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wrt-vm"));
-    command.stdin(Stdio::null());
+    command.env("WRT_VM_CACHE_DIR", cache).stdin(Stdio::null());
     command
+}
+
+/// A folder for a code cache, empty.
+pub(crate) fn code_cache() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+/// Runs a script with a mount namespace of its own, if the system lets us.
+pub(crate) fn in_mount_namespace(script: &str) -> Option<Output> {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--map-root-user", "sh", "-c", script]).stdin(Stdio::null());
+    match unshare.output() {
+        Ok(output) if !output.stderr.starts_with(b"unshare") => Some(output),
+        other => {
+            skip(&format!("no mount namespace here ({other:?})"));
+            None
+        }
+    }
 }
 
 /// A module in the text format, in a file of its own.
@@ -45,23 +91,74 @@ impl Wat {
     }
 }
 
-/// Runs `wrt-vm run` with `options`, then `module`, then `args`.
-pub(crate) fn run(options: &[&str], module: &Path, args: &[&str]) -> Output {
-    let mut command = wrt_vm();
-    command.arg("run").args(options).arg(module).args(args);
-    command.output().expect("the binary runs")
+/// What came of the same command line on every setup.
+pub(crate) struct Ran(Vec<(String, Output)>);
+
+impl Ran {
+    /// Standard output, the same on every setup.
+    #[track_caller]
+    pub(crate) fn stdout(&self) -> String {
+        self.agreed(stdout)
+    }
+
+    /// The exit code, the same on every setup.
+    #[track_caller]
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.agreed(|output| output.status.code())
+    }
+
+    #[track_caller]
+    fn agreed<T: PartialEq + std::fmt::Debug>(&self, of: impl Fn(&Output) -> T) -> T {
+        let mut all = self.0.iter().map(|(setup, output)| (setup, of(output), stderr(output)));
+        let (_, first, _) = all.next().expect("it ran at least once");
+        for (setup, other, said) in all {
+            assert_eq!(first, other, "{setup}: {said}");
+        }
+        first
+    }
+
+    /// Asserts the exit code, and that standard error holds each of `parts`.
+    #[track_caller]
+    pub(crate) fn assert_fails(&self, code: i32, parts: &[&str]) {
+        for (setup, output) in &self.0 {
+            eprintln!("{setup}:");
+            assert_fails(output, code, parts);
+        }
+    }
+
+    /// What each setup printed to standard error, by its name.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.iter().map(|(setup, output)| (setup.as_str(), stderr(output)))
+    }
+}
+
+/// Runs `wrt-vm run` with `options`, then `module`, then `args`, on every setup.
+pub(crate) fn run(options: &[&str], module: &Path, args: &[&str]) -> Ran {
+    let mut chosen: Vec<Vec<&str>> = setups().iter().map(|s| s.options().to_vec()).collect();
+    if chosen.is_empty() {
+        // What goes wrong before a VM is needed does so without one.
+        chosen.push(Vec::new());
+    }
+    Ran(chosen
+        .into_iter()
+        .map(|setup| {
+            let mut command = wrt_vm();
+            command.arg("run").args(&setup).args(options).arg(module).args(args);
+            (setup.join(" "), command.output().expect("the binary runs"))
+        })
+        .collect())
 }
 
 /// Starts a module in the text format, with pipes for its standard streams.
-pub(crate) fn start(wat: &Wat) -> Child {
+pub(crate) fn start(setup: Setup, wat: &Wat) -> Child {
     let mut command = wrt_vm();
-    command.arg("run").arg(wat.path());
+    command.arg("run").args(setup.options()).arg(wat.path());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the binary runs")
 }
 
-/// Runs a module in the text format.
-pub(crate) fn run_wat(options: &[&str], text: &str, args: &[&str]) -> Output {
+/// Runs a module in the text format on every setup.
+pub(crate) fn run_wat(options: &[&str], text: &str, args: &[&str]) -> Ran {
     let wat = Wat::new(text);
     run(options, &wat.path(), args)
 }
