@@ -89,9 +89,11 @@ pub fn write(
         }
         Val::ExternRef(None) => WireValue::ExternRef(None),
         Val::ExternRef(Some(object)) => {
-            // Only numbers are ever made into objects (`read`).
+            // Only numbers are ever made into objects (`read`); but a program can make an
+            // object of any of its own references, and that has no number.
             let data = object.data(store).map_err(|_| Malformed)?;
-            WireValue::ExternRef(data.and_then(|data| data.downcast_ref::<u64>()).copied())
+            let number = data.and_then(|data| data.downcast_ref::<u64>()).ok_or(Malformed)?;
+            WireValue::ExternRef(Some(*number))
         }
         _ => return Err(Malformed),
     };
