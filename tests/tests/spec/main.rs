@@ -1,8 +1,10 @@
 //! The official WebAssembly testsuite, run through the library in micro-VMs.
 //!
-//! Needs a hypervisor. Set `SPEC_FILTER` to run only files whose `suite/name` contains it.
+//! Needs a hypervisor. Set `SPEC_FILTER` to run only files whose `engine/suite/name`
+//! contains it.
 
 mod directive;
+mod refusals;
 mod script;
 mod skips;
 mod suites;
@@ -12,6 +14,7 @@ mod values;
 mod verdict;
 mod world;
 
+use refusals::Refusals;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
@@ -31,17 +34,20 @@ fn testsuite() {
     for setup in matrix() {
         let filter = std::env::var("SPEC_FILTER").ok();
         let chosen = |script: &Script| match &filter {
-            Some(part) => format!("{}/{}", script.suite, script.name).contains(part),
+            Some(part) => {
+                format!("{}/{}/{}", setup.engine, script.suite, script.name).contains(part)
+            }
             None => true,
         };
-        let scripts: Vec<Script> = suites::scripts().into_iter().filter(chosen).collect();
+        let scripts: Vec<Script> =
+            suites::scripts(setup.engine).into_iter().filter(chosen).collect();
         let started = Instant::now();
         let tallies = run_all(setup, &scripts);
         println!("WebAssembly testsuite on {setup}, {:.1?}", started.elapsed());
         let mut failures = report(&tallies);
         if filter.is_none() {
-            failures.extend(suites::complaints(&tallies));
-            failures.extend(skips::without_file(&scripts));
+            failures.extend(suites::complaints(setup.engine, &tallies));
+            failures.extend(skips::without_file(setup.engine, &scripts));
         }
         assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     }
@@ -50,6 +56,7 @@ fn testsuite() {
 /// Runs the scripts and adds up each suite.
 fn run_all(setup: Setup, scripts: &[Script]) -> BTreeMap<String, Tally> {
     let spectest = Module::from_text(include_str!("spectest.wat")).expect("spectest assembles");
+    let refusals = Refusals::default();
     let queue = Mutex::new(scripts.iter());
     let tallies = Mutex::new(BTreeMap::<String, Tally>::new());
     let work = || {
@@ -57,7 +64,7 @@ fn run_all(setup: Setup, scripts: &[Script]) -> BTreeMap<String, Tally> {
         loop {
             let next = queue.lock().expect("no thread panics with the lock").next();
             let Some(script) = next else { return };
-            let tally = script::run(&mut vm, &spectest, script);
+            let tally = script::run(&mut vm, &spectest, &refusals, script);
             let mut tallies = tallies.lock().expect("no thread panics with the lock");
             tallies.entry(script.suite.clone()).or_default().add(tally);
         }

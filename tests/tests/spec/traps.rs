@@ -7,6 +7,11 @@ const OTHER_WORDS: &[(TrapKind, &str)] = &[
     // One kind for what `call_indirect` and the table instructions do beyond a table's end;
     // its message begins with the former's words.
     (TrapKind::TableOutOfBounds, "out of bounds table access"),
+    // One kind for all null references.
+    (TrapKind::NullReference, "null array reference"),
+    (TrapKind::NullReference, "null function reference"),
+    (TrapKind::NullReference, "null i31 reference"),
+    (TrapKind::NullReference, "null structure reference"),
 ];
 
 /// Whether a trap of this kind is the one that a script expects.

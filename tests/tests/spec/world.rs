@@ -1,5 +1,6 @@
 //! The world of one script: a VM, the instances in it, and their names.
 
+use crate::refusals::Refusals;
 use crate::values;
 use crate::verdict::Problem;
 use std::collections::{HashMap, HashSet};
@@ -14,6 +15,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 /// What a script sees.
 pub(crate) struct World<'vm> {
     vm: &'vm mut MicroVm,
+    refusals: &'vm Refusals,
     instances: Vec<Linked>,
     /// Index of an instance, by its name in the script. The current one has the empty name.
     /// `None` stands for one that could not be made.
@@ -32,7 +34,11 @@ struct Linked {
 
 impl<'vm> World<'vm> {
     /// A fresh world with nothing but `spectest` in it.
-    pub(crate) fn new(vm: &'vm mut MicroVm, spectest: &Module) -> Result<Self, Error> {
+    pub(crate) fn new(
+        vm: &'vm mut MicroVm,
+        spectest: &Module,
+        refusals: &'vm Refusals,
+    ) -> Result<Self, Error> {
         vm.reset()?;
         vm.set_deadline(Some(Instant::now() + TIME_LIMIT));
         let loaded = vm.load(spectest)?;
@@ -40,11 +46,17 @@ impl<'vm> World<'vm> {
         vm.register(instance, "spectest")?;
         Ok(Self {
             vm,
+            refusals,
             instances: Vec::new(),
             names: HashMap::new(),
             definitions: HashMap::new(),
             missing: HashSet::new(),
         })
+    }
+
+    /// What was refused in other scripts, too.
+    pub(crate) fn refusals(&self) -> &'vm Refusals {
+        self.refusals
     }
 
     /// Has the guest validate a module.
