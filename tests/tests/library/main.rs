@@ -1,8 +1,11 @@
 //! The library's interface, on every setup of [`wrt_tests::matrix`].
 
+mod bounds;
+mod bulk;
 mod errors;
 mod linking;
 mod memory;
+mod references;
 mod reset;
 mod traps;
 mod values;

@@ -5,20 +5,37 @@ use std::thread;
 use wrt_tests::matrix;
 use wrt_vm::{Error, Frame, MicroVm, Trap, TrapKind, Value};
 
+/// Every function but the first and the last traps.
 const TRAPS: &str = r#"(module
     (memory 1)
     (type $none (func)) (type $other (func (param i32)))
     (func $nothing)
     (table 2 funcref) (elem (i32.const 0) $nothing)
     (func (export "unreachable") (unreachable))
-    (func (export "memory") (drop (i32.load (i32.const 65536))))
+    (func (export "load") (drop (i32.load (i32.const 65536))))
+    (func (export "store") (i64.store (i32.const 65529) (i64.const 1)))
+    (func (export "fill") (memory.fill (i32.const 1) (i32.const 0) (i32.const 65536)))
     (func (export "table") (call_indirect (type $none) (i32.const 2)))
+    (func (export "table.get") (drop (table.get (i32.const 2))))
     (func (export "null") (call_indirect (type $none) (i32.const 1)))
     (func (export "signature") (call_indirect (type $other) (i32.const 1) (i32.const 0)))
-    (func (export "divide") (drop (i32.div_s (i32.const 1) (i32.const 0))))
-    (func (export "overflow") (drop (i32.div_s (i32.const 0x80000000) (i32.const -1))))
-    (func (export "convert") (drop (i32.trunc_f32_s (f32.const nan))))
-    (func (export "recursion") (call 9))
+    (func (export "i32.div_s") (drop (i32.div_s (i32.const 1) (i32.const 0))))
+    (func (export "i32.div_u") (drop (i32.div_u (i32.const 1) (i32.const 0))))
+    (func (export "i32.rem_s") (drop (i32.rem_s (i32.const 1) (i32.const 0))))
+    (func (export "i32.rem_u") (drop (i32.rem_u (i32.const 1) (i32.const 0))))
+    (func (export "i64.div_s") (drop (i64.div_s (i64.const 1) (i64.const 0))))
+    (func (export "i64.div_u") (drop (i64.div_u (i64.const 1) (i64.const 0))))
+    (func (export "i64.rem_s") (drop (i64.rem_s (i64.const 1) (i64.const 0))))
+    (func (export "i64.rem_u") (drop (i64.rem_u (i64.const 1) (i64.const 0))))
+    (func (export "32-bit overflow") (drop (i32.div_s (i32.const 0x80000000) (i32.const -1))))
+    (func (export "64-bit overflow") 
+        (drop (i64.div_s (i64.const 0x8000000000000000) (i64.const -1))))
+    (func (export "f32 nan") (drop (i32.trunc_f32_s (f32.const nan))))
+    (func (export "f64 nan") (drop (i64.trunc_f64_u (f64.const nan))))
+    (func (export "f32 too large") (drop (i32.trunc_f32_s (f32.const 0x1p31))))
+    (func (export "f64 too large") (drop (i64.trunc_f64_s (f64.const -0x1p64))))
+    (func (export "f64 negative") (drop (i32.trunc_f64_u (f64.const -1))))
+    (func $recursion (export "recursion") (call $recursion) (nop))
     (func (export "fine") (result i32) (i32.const 42)))"#;
 
 #[track_caller]
@@ -34,19 +51,39 @@ fn each_trap_has_its_kind_and_the_vm_goes_on() {
     for setup in matrix() {
         let mut vm = setup.vm();
         let instance = instantiate(&mut vm, TRAPS);
-        for (name, kind) in [
+        for (index, (name, kind)) in (1..).zip([
             ("unreachable", TrapKind::Unreachable),
-            ("memory", TrapKind::MemoryOutOfBounds),
+            ("load", TrapKind::MemoryOutOfBounds),
+            ("store", TrapKind::MemoryOutOfBounds),
+            ("fill", TrapKind::MemoryOutOfBounds),
             ("table", TrapKind::TableOutOfBounds),
+            ("table.get", TrapKind::TableOutOfBounds),
             ("null", TrapKind::IndirectCallToNull),
             ("signature", TrapKind::BadSignature),
-            ("divide", TrapKind::IntegerDivisionByZero),
-            ("overflow", TrapKind::IntegerOverflow),
-            ("convert", TrapKind::BadConversionToInteger),
+            ("i32.div_s", TrapKind::IntegerDivisionByZero),
+            ("i32.div_u", TrapKind::IntegerDivisionByZero),
+            ("i32.rem_s", TrapKind::IntegerDivisionByZero),
+            ("i32.rem_u", TrapKind::IntegerDivisionByZero),
+            ("i64.div_s", TrapKind::IntegerDivisionByZero),
+            ("i64.div_u", TrapKind::IntegerDivisionByZero),
+            ("i64.rem_s", TrapKind::IntegerDivisionByZero),
+            ("i64.rem_u", TrapKind::IntegerDivisionByZero),
+            ("32-bit overflow", TrapKind::IntegerOverflow),
+            ("64-bit overflow", TrapKind::IntegerOverflow),
+            ("f32 nan", TrapKind::BadConversionToInteger),
+            ("f64 nan", TrapKind::BadConversionToInteger),
+            ("f32 too large", TrapKind::IntegerOverflow),
+            ("f64 too large", TrapKind::IntegerOverflow),
+            ("f64 negative", TrapKind::IntegerOverflow),
             ("recursion", TrapKind::StackOverflow),
-        ] {
+        ]) {
             let trap = trap(call(&mut vm, instance, name, &[]));
             assert_eq!(trap.kind, kind, "{setup}: {name}");
+            // Whoever noticed: the processor, a check in the code, or the engine's own code.
+            assert!(
+                trap.frames.first().is_some_and(|frame| frame.function == index),
+                "{setup}: {name}: {trap}"
+            );
             let shown = trap.to_string();
             assert!(shown.starts_with(&format!("wasm trap: {}", kind.message())), "{shown}");
             assert_eq!(call(&mut vm, instance, "fine", &[]).unwrap(), [Value::I32(42)], "{setup}");
@@ -90,6 +127,43 @@ fn a_backtrace_names_the_functions_innermost_first() {
         assert_eq!(trap.depth, Some(5), "{setup}");
         let shown = trap.to_string();
         assert!(shown.contains("0: inner\n") && shown.contains("1: <function 3>\n"), "{shown}");
+    }
+}
+
+#[test]
+fn a_backtrace_goes_through_modules_tables_and_memories_that_moved() {
+    let provider = r#"(module
+        (memory 1)
+        (func $load (export "load") (param i32) (result i32)
+            (drop (memory.grow (i32.const 100)))
+            (i32.load (local.get 0))))"#;
+    let user = r#"(module
+        (import "provider" "load" (func $load (param i32) (result i32)))
+        (type $unary (func (param i32) (result i32)))
+        (table funcref (elem $load $through))
+        (func $through (param i32) (result i32)
+            (i32.add (i32.const 1) (call_indirect (type $unary) (local.get 0) (i32.const 0))))
+        (func $begin (export "begin") (param i32) (result i32)
+            (i32.add (i32.const 1) (call_indirect (type $unary) (local.get 0) (i32.const 1)))))"#;
+    for setup in matrix() {
+        let mut vm = setup.vm();
+        let one = instantiate(&mut vm, provider);
+        vm.register(one, "provider").unwrap();
+        let two = instantiate(&mut vm, user);
+        let at = |at| [Value::I32(at)];
+        assert_eq!(call(&mut vm, two, "begin", &at(101 << 16 >> 1)).unwrap(), at(2), "{setup}");
+        for address in [i32::MAX, -1] {
+            let trap = trap(call(&mut vm, two, "begin", &at(address)));
+            assert_eq!(trap.kind, TrapKind::MemoryOutOfBounds, "{setup}");
+            let frame = |module, function, name: &str| Frame {
+                module,
+                function,
+                name: Some(name.to_owned()),
+            };
+            let expected = [frame(0, 0, "load"), frame(1, 1, "through"), frame(1, 2, "begin")];
+            assert_eq!(trap.frames, expected, "{setup}");
+            assert_eq!(trap.depth, Some(3), "{setup}");
+        }
     }
 }
 
