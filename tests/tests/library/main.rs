@@ -7,6 +7,7 @@ mod linking;
 mod memory;
 mod references;
 mod reset;
+mod select;
 mod traps;
 mod values;
 
