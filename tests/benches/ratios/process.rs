@@ -52,7 +52,7 @@ pub(crate) fn run() -> bool {
 }
 
 /// Assembles the example once.
-fn hello() -> PathBuf {
+pub(crate) fn hello() -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello.wat");
     let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hello.wasm");
     std::fs::write(&module, wat::parse_file(source).expect("the example")).expect("a file");

@@ -6,6 +6,7 @@
 
 mod bytecode;
 mod coremark;
+mod nbody;
 mod sha256;
 
 /// Pseudo-random numbers (xorshift32), the same on every machine.
@@ -57,6 +58,29 @@ pub extern "C" fn matmul(size: u32) -> u32 {
     }
     // Every product and sum above is exact in a double, so the checksum is, too.
     c.iter().fold(0, |sum: u32, x| sum.rotate_left(1) ^ (x.to_bits() >> 20) as u32)
+}
+
+/// `size` thousand steps of a small solar system.
+#[unsafe(no_mangle)]
+pub extern "C" fn nbody(size: u32) -> u32 {
+    nbody::run(size * 1000)
+}
+
+/// Copies 8 MiB `size` times, more than caches hold.
+#[unsafe(no_mangle)]
+pub extern "C" fn copy(size: u32) -> u32 {
+    const LEN: usize = 8 << 20;
+    let mut numbers = Numbers::new(4);
+    let mut from: Vec<u8> = vec![0; LEN];
+    // A byte a page is enough to tell the copies apart.
+    from.iter_mut().step_by(4096).for_each(|byte| *byte = numbers.next() as u8);
+    let mut to = vec![0; LEN];
+    for round in 0..size as usize {
+        from[round % LEN] = from[round % LEN].wrapping_add(1);
+        to.copy_from_slice(&from);
+        std::mem::swap(&mut from, &mut to);
+    }
+    from.iter().step_by(4096).fold(0, |sum: u32, &x| sum.rotate_left(1) ^ u32::from(x))
 }
 
 /// Sorts `size` thousand numbers.

@@ -1,0 +1,57 @@
+//! A whole process that runs compiled code from a warm cache, against `wasmtime run` with its
+//! own cache warm.
+//!
+//! `wasmtime run` is the released command of the same version, with its caching and parallel
+//! compilation; in the measured runs neither side compiles.
+
+use crate::build;
+use crate::pairs::{Pairs, Target};
+use crate::process::hello;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) fn run() -> bool {
+    let programs = Programs { ours: build::wrt_vm(), floor: build::wasmtime() };
+    let mut met = programs.compare("hello", &hello(), &[]);
+    match build::cpython() {
+        Some(path) => met &= programs.compare("cpython", &path, &["--version"]),
+        None => println!("  skipped: no CPython for WASI (run tests/programs/foreign/fetch)"),
+    }
+    met
+}
+
+struct Programs {
+    ours: PathBuf,
+    floor: PathBuf,
+}
+
+impl Programs {
+    fn compare(&self, name: &str, module: &Path, args: &[&str]) -> bool {
+        let caches = Path::new(env!("CARGO_TARGET_TMPDIR")).join("start-caches");
+        let run = |mut command: Command| {
+            // Where both look for a user's cache folder.
+            command.env("XDG_CACHE_HOME", &caches);
+            let started = Instant::now();
+            let output = command.output().expect("the program starts");
+            let time = started.elapsed();
+            assert!(output.status.success(), "{command:?}: {output:?}");
+            time
+        };
+        let ours = || -> Duration {
+            let mut command = Command::new(&self.ours);
+            command.args(["run", "--engine", "native"]).arg(module).args(args);
+            command.stdin(Stdio::null());
+            run(command)
+        };
+        let floor = || -> Duration {
+            let mut command = Command::new(&self.floor);
+            command.arg("run").arg(module).args(args).stdin(Stdio::null());
+            run(command)
+        };
+        // The turn that does not count fills the caches.
+        let pairs = Pairs::measure(31, ours, floor);
+        pairs.print(name, 1.0);
+        Target::AtMost(1.5).judge(&format!("start {name}, ratio"), pairs.ratio())
+    }
+}
