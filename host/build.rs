@@ -1,4 +1,5 @@
-//! Builds what the library embeds: the guest kernels' images, and the compiler.
+//! Builds what the library embeds: the guest kernels' images, the compiler, and the program
+//! of the child process that stands in for a VM where there is no hypervisor.
 
 use anyhow::{Context as _, Result};
 use std::fs::File;
@@ -23,6 +24,10 @@ fn main() -> Result<()> {
     {
         let image = builder.build(arch, kernel)?;
         println!("cargo::rustc-env={variable}={}", image.display());
+    }
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        let child = builder.build_child(arch)?;
+        println!("cargo::rustc-env=WRT_CHILD={}", child.display());
     }
     let compiler = builder.build_compiler(arch)?;
     println!("cargo::rustc-env=WRT_COMPILER={}", compiler.display());

@@ -23,8 +23,10 @@ mod panic;
 
 use engine::{Chosen, Engine as _};
 
-/// First Rust code to run; the architecture's entry calls it on the runtime's stack.
-extern "C" fn runtime_main() -> ! {
+/// First Rust code to run; the architecture's entry calls it on the runtime's stack. `trap` is
+/// the host's word for how to reach it, see [`wrt_abi::boot`].
+extern "C" fn runtime_main(trap: u64) -> ! {
+    arch::set_trap(trap);
     let first = hostcall::ready(Chosen::KIND);
     command::serve(Chosen::new(), first)
 }

@@ -29,11 +29,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod boot;
 pub mod compiler;
 pub mod cpu;
 pub mod layout;
 pub mod mailbox;
 mod numbers;
+pub mod process;
 pub mod report;
 pub mod value;
 pub mod wasi;
@@ -43,4 +45,4 @@ pub use numbers::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind, 
 
 /// Version of this interface. The guest sends it with [`Call::Ready`]; the host refuses
 /// any other. It is unrelated to the crate's version.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

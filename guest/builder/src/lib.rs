@@ -13,6 +13,7 @@
 //! * the compiler is compiled twice ([`compiler`] explains how): by rustc to WebAssembly, and
 //!   that by itself to the artefact which the native engine runs.
 
+mod child;
 mod compiler;
 mod patched;
 
@@ -140,6 +141,7 @@ impl Builder {
         let guest = &self.guest;
         [
             "src",
+            "child",
             "compiler",
             "engine-config",
             "patches",
@@ -171,6 +173,7 @@ impl Builder {
         for kernel in Kernel::ALL {
             self.run_on_kernel(arch, kernel, Action::Clippy)?;
         }
+        self.lint_child(arch)?;
         self.lint_compiler()
     }
 

@@ -6,6 +6,8 @@ mod memory;
 use crate::fault::{Cause, Fault};
 use crate::runtime_main;
 use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicBool, Ordering};
+use wrt_abi::boot::{MAGIC, TRAP_BY_BREAKPOINT};
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};
 
 global_asm!(
@@ -19,6 +21,8 @@ global_asm!(
 global_asm!(
     include_str!("entry.S"),
     runtime_main = sym runtime_main,
+    magic = const MAGIC,
+    deliver = const cfg!(feature = "native") as u8,
     options(att_syntax),
 );
 
@@ -40,18 +44,31 @@ extern "C" fn on_fault(vector: u64, ip: usize, fp: usize, address: usize, sp: us
     crate::fault::on_fault(&Fault { cause, ip, fp, sp })
 }
 
+/// Whether the host is a tracer rather than a hypervisor: ports do not exist for a process.
+static BREAKPOINT: AtomicBool = AtomicBool::new(false);
+
+/// Takes the host's word for how to trap, before the first [`trap_to_host`].
+pub fn set_trap(how: u64) {
+    BREAKPOINT.store(how == TRAP_BY_BREAKPOINT, Ordering::Relaxed);
+}
+
 /// Delivers the mailbox to the host; returns when the host has answered.
 #[inline]
 pub fn trap_to_host() {
-    // SAFETY: the TSS's I/O bitmap opens this one port to ring 3. The host reads and writes
-    // only the mailbox page and memory that the runtime named to it, which `asm!` without
-    // `nomem` declares; no register and no stack memory is changed.
+    // SAFETY: the host has said which of the two traps to it: the TSS's I/O bitmap opens this
+    // one port to ring 3, or a tracer takes the breakpoint. The host reads and writes only the
+    // mailbox page and memory that the runtime named to it, which `asm!` without `nomem`
+    // declares; no register and no stack memory is changed.
     unsafe {
-        asm!(
-            "out dx, al",
-            in("dx") X86_MAILBOX_PORT,
-            in("al") 0u8,
-            options(nostack, preserves_flags),
-        );
+        if BREAKPOINT.load(Ordering::Relaxed) {
+            asm!("int3", options(nostack, preserves_flags));
+        } else {
+            asm!(
+                "out dx, al",
+                in("dx") X86_MAILBOX_PORT,
+                in("al") 0u8,
+                options(nostack, preserves_flags),
+            );
+        }
     }
 }
