@@ -189,6 +189,12 @@ pub enum VmEnd {
         /// Whether it wrote.
         write: bool,
     },
+    /// The guest tried to call the system that it runs on.
+    #[error("the guest tried to make system call {number}, which is not its to make")]
+    SystemCall {
+        /// The call's number, as the guest would have it.
+        number: u64,
+    },
     /// The guest stopped in a way that it has no use for.
     #[error("the guest left the VM by an exit that is not its to use: {0:?}")]
     BadExit(Exit),
@@ -211,7 +217,7 @@ pub enum VmEnd {
     Earlier,
 }
 
-/// A processor exception of the guest, as the guest's stub reports it. For people to read:
+/// A processor exception of the guest, as its stub or the backend reports it. For people to read:
 /// a hostile guest can forge every word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {

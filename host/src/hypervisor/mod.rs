@@ -2,7 +2,8 @@
 //!
 //! The traits are as small as the backends need: create, map host memory at guest-physical
 //! addresses, set a boot state, run to an exit, kick from another thread. What an exit
-//! *means* is decided above, in [`crate::machine`].
+//! *means* is decided above, in [`crate::machine`]. A backend without page tables translates
+//! the guest's addresses itself ([`AddressSpace`]).
 
 mod address;
 #[cfg(target_os = "linux")]
@@ -34,12 +35,13 @@ pub trait Hypervisor: Send + Sync {
     fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError>;
 }
 
-/// Host memory to appear in a VM.
+/// Memory to appear in a VM: RAM if the VM may write it, else bytes that the host has.
 #[derive(Clone, Copy, Debug)]
 pub struct Mapping {
     /// Where it appears, aligned to a page.
     pub gpa: Gpa,
-    /// The host's bytes, aligned to a page.
+    /// The host's bytes, aligned to a page. For RAM, reserved address space, inaccessible as
+    /// yet: the backend has the host see the RAM there.
     pub host: NonNull<u8>,
     /// Length in bytes, a multiple of a page.
     pub len: u64,
@@ -47,23 +49,38 @@ pub struct Mapping {
     pub access: Access,
 }
 
+impl Mapping {
+    /// Whether it is RAM rather than bytes that nobody writes.
+    pub fn is_ram(&self) -> bool {
+        self.access.contains(Access::WRITE)
+    }
+}
+
 /// A virtual machine: guest-physical memory and a vCPU.
 ///
 /// Dropping order is free: a vCPU keeps what it needs of its VM alive.
 pub trait Vm: Send {
-    /// Maps host memory. The VM never has two mappings of one guest-physical page.
+    /// Maps memory. The VM never has two mappings of one guest-physical page.
+    ///
+    /// RAM is inaccessible to the host until the caller makes parts of it accessible, and
+    /// reads as zero then.
     ///
     /// # Safety
     ///
-    /// 1. The host memory stays mapped until [`Self::unmap`] or the VM's drop.
+    /// 1. The host memory, or address space, stays mapped until [`Self::unmap`] or the VM's
+    ///    drop.
     /// 2. No Rust reference to it is used while a vCPU runs, unless both sides only read.
+    /// 3. RAM's address space is the caller's, and has never been accessible, or not since
+    ///    [`Self::unmap`].
     ///
     /// # Errors
     ///
     /// When the system refuses, or has no slot left.
     unsafe fn map(&mut self, mapping: Mapping) -> Result<(), HypervisorError>;
 
-    /// Removes the mapping that starts at `gpa`; no vCPU reaches the memory afterwards.
+    /// Removes the mapping that starts at `gpa`; no vCPU reaches the memory afterwards. What
+    /// RAM held may be gone; what it was to the host is address space again, or zeroed by
+    /// the caller before it is used once more.
     ///
     /// # Errors
     ///
@@ -76,6 +93,42 @@ pub trait Vm: Send {
     ///
     /// When the system refuses one.
     fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError>;
+
+    /// The guest's address space, if the backend keeps it. Without one the guest's addresses
+    /// are translated by page tables in its memory, which the machine writes.
+    fn address_space(&mut self) -> Option<&mut dyn AddressSpace> {
+        None
+    }
+
+    /// What keeps the guest in, in words.
+    fn boundary(&self) -> String;
+}
+
+/// A guest's virtual addresses, where no page tables translate them. Every change has taken
+/// effect when the call returns.
+pub trait AddressSpace {
+    /// Has the guest reach `len` bytes of guest-physical memory from `gpa` on at `gva`, in
+    /// place of what it reached there. All three are multiples of a page; `access` keeps to
+    /// W^X.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn map(&mut self, gva: Gva, gpa: Gpa, len: u64, access: Access) -> Result<(), HypervisorError>;
+
+    /// Has the guest reach nothing at `gva..gva + len` any more.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn unmap(&mut self, gva: Gva, len: u64) -> Result<(), HypervisorError>;
+
+    /// Has the guest reach nothing at all, as in a new VM.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn clear(&mut self) -> Result<(), HypervisorError>;
 }
 
 /// A virtual processor.
@@ -118,6 +171,13 @@ pub enum Exit {
     Kicked,
     /// The privileged stub reports an exception.
     Exception,
+    /// The backend, for want of a stub, reports an exception.
+    Fault(Fault),
+    /// The guest called the system that it runs on. The call was not made.
+    SystemCall {
+        /// The call's number.
+        number: u64,
+    },
     /// An access to guest-physical memory that is not mapped, or not for this.
     Memory {
         /// The address.
@@ -148,6 +208,19 @@ pub enum Exit {
         /// The hypervisor's own number for it.
         reason: u32,
     },
+}
+
+/// An exception of the guest's processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The exception's number.
+    pub vector: u8,
+    /// Address of the instruction.
+    pub instruction: u64,
+    /// Stack pointer.
+    pub stack: u64,
+    /// Address that was accessed, for a page fault.
+    pub address: Option<u64>,
 }
 
 /// Why the hypervisor refused. The message says what to do where something can be done.

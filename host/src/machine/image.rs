@@ -3,14 +3,17 @@
 //! Segments that the guest may not write are mapped straight from the embedded bytes, so
 //! that all VMs of all processes share them; only the data segment is copied.
 
+use super::arch::FaultHandler;
 use crate::hypervisor::{Access, Gva};
 use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
 use goblin::elf64::header::{EM_X86_64, Header};
 use goblin::elf64::program_header::ProgramHeader;
 use thiserror::Error;
 use wrt_abi::EngineKind;
+use wrt_abi::boot;
 use wrt_abi::layout::{IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
 use wrt_platform::memory::PageAligned;
+use zerocopy::FromBytes as _;
 
 /// Page alignment of the file's segments.
 const PAGE: u64 = 4096;
@@ -38,6 +41,8 @@ pub(crate) struct Segment<'a> {
 pub(crate) struct Image<'a> {
     /// First instruction.
     pub(crate) entry: Gva,
+    /// Where it wants its faults, if it wants any.
+    pub(crate) faults: Option<FaultHandler>,
     /// Segments in the order of their addresses; none overlap.
     pub(crate) segments: Vec<Segment<'a>>,
 }
@@ -112,16 +117,40 @@ impl<'a> Image<'a> {
             });
         }
         let entry = Gva(header.e_entry);
-        let runs = |segment: &Segment<'_>| {
-            !segment.privileged
-                && segment.access.contains(Access::EXECUTE)
-                && (segment.gva.0..segment.gva.0 + segment.size).contains(&entry.0)
-        };
-        if !segments.iter().any(runs) {
+        if !holds(&segments, Access::EXECUTE, entry) {
             return Err(malformed("the entry is not in code of the runtime"));
         }
-        Ok(Self { entry, segments })
+        let faults = fault_handler(&segments)?;
+        Ok(Self { entry, faults, segments })
     }
+}
+
+/// Reads the header that the read-only data begins with.
+fn fault_handler(segments: &[Segment<'_>]) -> Result<Option<FaultHandler>, MalformedImage> {
+    let constants = segments.iter().find(|segment| segment.access == Access::READ);
+    let (header, _) = constants
+        .and_then(|segment| boot::Header::read_from_prefix(segment.bytes).ok())
+        .filter(|(header, _)| header.magic == boot::MAGIC)
+        .ok_or(MalformedImage("no header in the read-only data"))?;
+    if header.fault_entry == 0 {
+        return Ok(None);
+    }
+    let (entry, stack) = (Gva(header.fault_entry), Gva(header.fault_stack));
+    // A stack pointer is one past the stack's last byte.
+    let last = Gva(stack.0.wrapping_sub(1));
+    if !holds(segments, Access::EXECUTE, entry) || !holds(segments, Access::WRITE, last) {
+        return Err(MalformedImage("faults lead out of the runtime"));
+    }
+    Ok(Some(FaultHandler { entry, stack }))
+}
+
+/// Whether the byte at an address is the runtime's to use so.
+fn holds(segments: &[Segment<'_>], access: Access, address: Gva) -> bool {
+    segments.iter().any(|segment| {
+        !segment.privileged
+            && segment.access.contains(access)
+            && (segment.gva.0..segment.gva.0 + segment.size).contains(&address.0)
+    })
 }
 
 #[cfg(test)]
@@ -142,6 +171,8 @@ mod tests {
         assert!(stub.size < 4096, "the stub stays below 4 KiB");
         assert_eq!(image.segments.iter().filter(|segment| segment.privileged).count(), 1);
         assert!(image.segments.iter().any(|segment| segment.access.contains(Access::WRITE)));
+        let wants_faults = engine == EngineKind::Native;
+        assert_eq!(image.faults.is_some(), wants_faults, "{engine}: traps of compiled code");
     }
 
     proptest! {

@@ -5,11 +5,19 @@ mod fixture;
 #[path = "memory_tests/model.rs"]
 mod model;
 
+use super::regions::Region;
 use super::*;
+use crate::hypervisor::Mapping;
+use crate::machine::arch::TABLE_SIZE;
 use crate::machine::image;
-use fixture::{Fixture, LIMIT, host_bytes};
+use crate::machine::translation::TABLES_SIZE;
+use fixture::{Fixture, Form, LIMIT, host_bytes};
 use std::sync::Arc;
-use wrt_abi::layout::IMAGE_BASE;
+use wrt_abi::layout::{
+    GRANULE, IMAGE_BASE, MAILBOX_BASE, REGION_BASE, REGION_MAX, REGION_STRIDE, STACK_TOP,
+    SYSTEM_BASE,
+};
+use wrt_abi::mailbox::MAILBOX_SIZE;
 use wrt_platform::memory::{GUARD, SharedBytes};
 
 const MIB: u64 = 1 << 20;
@@ -35,6 +43,18 @@ fn a_fresh_guest_has_its_parts_and_nothing_between_them() {
     }
     assert!(f.translate(0).is_none(), "null is never mapped");
     assert!(f.translate(REGION_BASE).is_none());
+}
+
+#[test]
+fn a_guest_without_rings_has_nothing_privileged() {
+    let f = Fixture::of(Form::Backend);
+    f.check();
+    let image = image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap();
+    for segment in &image.segments {
+        assert_eq!(f.translate(segment.gva.0).is_some(), !segment.privileged, "{segment:?}");
+    }
+    assert!(f.translate(SYSTEM_BASE).is_none() && f.memory.copy_system().is_none());
+    assert!(f.translate(MAILBOX_BASE).is_some() && f.translate(STACK_TOP - 1).is_some());
 }
 
 #[test]
@@ -72,17 +92,19 @@ fn regions_and_the_core_lie_far_apart_on_the_host() {
 
 #[test]
 fn limits_hold_to_the_byte() {
-    let mut f = Fixture::new();
-    let free = LIMIT - f.memory.usage().0;
-    assert!(matches!(f.memory.reserve(&mut f.vm, free + 1), Err(MemoryRefused::Limit)));
-    let all = f.memory.reserve(&mut f.vm, free).unwrap();
-    assert_eq!(f.memory.usage().0, LIMIT);
-    assert!(matches!(f.memory.reserve(&mut f.vm, 1), Err(MemoryRefused::Limit)));
-    let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + 1, u64::MAX);
-    assert!(matches!(heap, Err(MemoryRefused::Limit)));
-    f.memory.release(&mut f.vm, all).unwrap();
-    f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + free, u64::MAX).unwrap();
-    f.check();
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        let free = LIMIT - f.memory.usage().0;
+        assert!(matches!(f.memory.reserve(&mut f.vm, free + 1), Err(MemoryRefused::Limit)));
+        let all = f.memory.reserve(&mut f.vm, free).unwrap();
+        assert_eq!(f.memory.usage().0, LIMIT);
+        assert!(matches!(f.memory.reserve(&mut f.vm, 1), Err(MemoryRefused::Limit)));
+        let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + 1, u64::MAX);
+        assert!(matches!(heap, Err(MemoryRefused::Limit)));
+        f.memory.release(&mut f.vm, all).unwrap();
+        f.memory.commit(&mut f.vm, Gva(HEAP_BASE), HEAP_INITIAL + free, u64::MAX).unwrap();
+        f.check();
+    }
 }
 
 #[test]
@@ -109,19 +131,21 @@ fn sizes_beyond_all_bounds_are_refused() {
 /// given back may stay taken.
 #[test]
 fn memory_that_is_given_back_can_be_had_again_for_ever() {
-    let mut f = Fixture::new();
-    let bytes = Fixture::shared(5000);
-    for round in 0..5000u64 {
-        let kept = f.memory.reserve(&mut f.vm, (round % 7) * 300_000).unwrap();
-        let module = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Data).unwrap();
-        let other = f.memory.reserve(&mut f.vm, 300_000).unwrap();
-        f.memory.commit(&mut f.vm, other, (1 + round % 20) * MIB, u64::MAX).unwrap();
-        f.memory.unshare(&mut f.vm, module).unwrap();
-        f.memory.release(&mut f.vm, kept).unwrap();
-        f.memory.release(&mut f.vm, other).unwrap();
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        let bytes = Fixture::shared(5000);
+        for round in 0..5000u64 {
+            let kept = f.memory.reserve(&mut f.vm, (round % 7) * 300_000).unwrap();
+            let module = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Data).unwrap();
+            let other = f.memory.reserve(&mut f.vm, 300_000).unwrap();
+            f.memory.commit(&mut f.vm, other, (1 + round % 20) * MIB, u64::MAX).unwrap();
+            f.memory.unshare(&mut f.vm, module).unwrap();
+            f.memory.release(&mut f.vm, kept).unwrap();
+            f.memory.release(&mut f.vm, other).unwrap();
+        }
+        f.check();
+        assert_eq!(f.vm.mappings.len(), 2, "only the core and the image are left");
     }
-    f.check();
-    assert_eq!(f.vm.mappings.len(), 2, "only the core and the image are left");
 }
 
 #[test]
@@ -183,33 +207,35 @@ fn a_hypervisor_that_refuses_to_unmap_keeps_its_memory() {
 
 #[test]
 fn a_reset_leaves_nothing_of_what_was_there() {
-    let mut f = Fixture::new();
-    let boot = *f.memory.boot_state();
-    let fresh = f.core_bytes();
-    for round in 1..=3u8 {
-        let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
-        f.memory.slice(region, MIB).unwrap().fill(round);
-        f.share(100_000);
-        f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB, u64::MAX).unwrap();
-        f.memory.slice(Gva(HEAP_BASE), 4 * MIB).unwrap().fill(round);
-        f.fill_core(round);
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        let boot = *f.memory.boot_state();
+        let fresh = f.core_bytes();
+        for round in 1..=3u8 {
+            let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
+            f.memory.slice(region, MIB).unwrap().fill(round);
+            f.share(100_000);
+            f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB, u64::MAX).unwrap();
+            f.memory.slice(Gva(HEAP_BASE), 4 * MIB).unwrap().fill(round);
+            f.fill_core(round);
 
-        f.memory
-            .reset(
-                &mut f.vm,
-                &image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap(),
-            )
-            .unwrap();
-        f.check();
-        assert_eq!(f.vm.mappings.len(), 2);
-        assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));
-        assert_eq!(f.memory.boot_state(), &boot);
-        assert!(f.core_bytes() == fresh, "the core's bytes are those of a fresh guest");
-        let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB, u64::MAX).unwrap();
-        let heap = f.memory.slice(Gva(HEAP_BASE), heap).unwrap();
-        assert!(heap.iter().all(|byte| *byte == 0), "grown heap is zero");
-        let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
-        assert!(f.memory.slice(region, MIB).unwrap().iter().all(|byte| *byte == 0));
+            f.memory
+                .reset(
+                    &mut f.vm,
+                    &image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap(),
+                )
+                .unwrap();
+            f.check();
+            assert_eq!(f.vm.mappings.len(), 2);
+            assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));
+            assert_eq!(f.memory.boot_state(), &boot);
+            assert!(f.core_bytes() == fresh, "the core's bytes are those of a fresh guest");
+            let heap = f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 4 * MIB, u64::MAX).unwrap();
+            let heap = f.memory.slice(Gva(HEAP_BASE), heap).unwrap();
+            assert!(heap.iter().all(|byte| *byte == 0), "grown heap is zero");
+            let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
+            assert!(f.memory.slice(region, MIB).unwrap().iter().all(|byte| *byte == 0));
+        }
     }
 }
 
@@ -237,33 +263,35 @@ fn shared_bytes_can_be_read_by_the_guest_and_by_nobody_changed() {
 
 #[test]
 fn only_the_published_part_of_an_artefact_can_be_executed() {
-    let mut f = Fixture::new();
-    let page = TABLE_SIZE as u64;
-    let bytes = Fixture::shared(10 * TABLE_SIZE);
-    let code = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Code).unwrap();
-    let module = f.memory.share(&mut f.vm, bytes, Content::Data).unwrap();
-    let executable = |f: &Fixture| -> Vec<u64> {
-        let at = |n: &u64| f.translate(code.0 + n * page).unwrap();
-        (0..10).filter(|n| at(n).executable).collect()
-    };
-    assert_eq!(executable(&f), []);
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        let page = TABLE_SIZE as u64;
+        let bytes = Fixture::shared(10 * TABLE_SIZE);
+        let code = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Code).unwrap();
+        let module = f.memory.share(&mut f.vm, bytes, Content::Data).unwrap();
+        let executable = |f: &Fixture| -> Vec<u64> {
+            let at = |n: &u64| f.translate(code.0 + n * page).unwrap();
+            (0..10).filter(|n| at(n).executable).collect()
+        };
+        assert_eq!(executable(&f), []);
 
-    let text = Gva(code.0 + 3 * page);
-    f.memory.publish(&mut f.vm, text, 4 * page).unwrap();
-    assert_eq!(executable(&f), [3, 4, 5, 6]);
-    f.check();
+        let text = Gva(code.0 + 3 * page);
+        f.memory.publish(&mut f.vm, text, 4 * page).unwrap();
+        assert_eq!(executable(&f), [3, 4, 5, 6]);
+        f.check();
 
-    for (start, len) in [
-        (text, 100),
-        (Gva(text.0 + 1), page),
-        (text, 1 << 30),
-        (text, u64::MAX - page + 1),
-        (module, page),
-        (Gva(HEAP_BASE), page),
-        (Gva(0), page),
-    ] {
-        let refused = f.memory.publish(&mut f.vm, start, len);
-        assert!(matches!(refused, Err(MemoryRefused::Unknown)), "{start} {len:#x}");
+        for (start, len) in [
+            (text, 100),
+            (Gva(text.0 + 1), page),
+            (text, 1 << 30),
+            (text, u64::MAX - page + 1),
+            (module, page),
+            (Gva(HEAP_BASE), page),
+            (Gva(0), page),
+        ] {
+            let refused = f.memory.publish(&mut f.vm, start, len);
+            assert!(matches!(refused, Err(MemoryRefused::Unknown)), "{start} {len:#x}");
+        }
+        assert_eq!(executable(&f), [3, 4, 5, 6]);
     }
-    assert_eq!(executable(&f), [3, 4, 5, 6]);
 }

@@ -1,8 +1,9 @@
 //! Builds and runs one guest.
 //!
 //! [`Machine`] puts together what a guest needs: RAM ([`memory`]), the kernel image
-//! ([`image`]), page tables and descriptor tables ([`arch`]), a vCPU in its boot state; and
-//! then exchanges commands with the runtime ([`run`]) while serving its hypercalls.
+//! ([`image`]), page tables and descriptor tables ([`translation`], [`arch`]), a vCPU in its
+//! boot state; and then exchanges commands with the runtime ([`run`]) while serving its
+//! hypercalls.
 
 mod addresses;
 pub mod arch;
@@ -11,6 +12,7 @@ mod image;
 mod mailbox;
 mod memory;
 mod run;
+mod translation;
 mod watchdog;
 
 pub(crate) use cancel::CancelState;

@@ -346,17 +346,22 @@ impl Machine {
 
     /// What an exit that ends the VM means.
     fn end_of(&self, exit: Exit) -> VmEnd {
+        let exception = match exit {
+            Exit::Exception => self.memory.copy_system().map(|copy| arch::describe_report(&copy)),
+            Exit::Fault(fault) => Some(arch::describe_fault(fault)),
+            _ => None,
+        };
+        if let Some(exception) = exception {
+            let bottom = STACK_TOP - self.memory.stack_size();
+            // The guard below the stack, as far down as one frame may reach.
+            let guard = bottom - (512 << 10)..bottom;
+            return match exception.address {
+                Some(address) if guard.contains(&address) => VmEnd::StackOverflow { exception },
+                _ => VmEnd::Exception(exception),
+            };
+        }
         match exit {
-            Exit::Exception => {
-                let exception = arch::describe_exception(&self.memory.copy_system());
-                let bottom = STACK_TOP - self.memory.stack_size();
-                // The guard below the stack, as far down as one frame may reach.
-                let guard = bottom - (512 << 10)..bottom;
-                match exception.address {
-                    Some(address) if guard.contains(&address) => VmEnd::StackOverflow { exception },
-                    _ => VmEnd::Exception(exception),
-                }
-            }
+            Exit::SystemCall { number } => VmEnd::SystemCall { number },
             Exit::Memory { gpa, write } => VmEnd::BadAccess { gpa, write },
             other => VmEnd::BadExit(other),
         }

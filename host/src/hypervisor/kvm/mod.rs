@@ -20,6 +20,7 @@ use std::sync::Arc;
 use wrt_abi::cpu::CpuFeatures;
 
 const DEVICE: &str = "/dev/kvm";
+const BOUNDARY: &str = "second-stage or shadow page tables of the Linux kernel";
 
 /// An open `/dev/kvm`.
 pub(super) struct Kvm {
@@ -62,7 +63,7 @@ pub(super) fn details() -> Vec<(&'static str, String)> {
     let Ok(Kvm { system }) = Kvm::open() else { return Vec::new() };
     let yes_no = |cap| if system.check_extension(cap) { "yes" } else { "no" }.to_owned();
     vec![
-        ("boundary", "second-stage or shadow page tables of the Linux kernel".to_owned()),
+        ("boundary", BOUNDARY.to_owned()),
         ("memory slots a VM", system.get_nr_memslots().to_string()),
         ("model-specific registers denied by KVM's filter", yes_no(Cap::X86MsrFilter)),
     ]
@@ -144,6 +145,7 @@ impl Vm for KvmVm {
             memory_size: mapping.len,
             userspace_addr: mapping.host.as_ptr().addr() as u64,
         };
+        // RAM is where the host has it already: accessible or not is the host's business.
         // SAFETY: the caller vouches for the memory (1) and its references (2); the kernel
         // checks alignment and overlap.
         let set = unsafe { self.fd.set_user_memory_region(region) };
@@ -176,5 +178,9 @@ impl Vm for KvmVm {
 
     fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError> {
         Ok(Box::new(vcpu::KvmVcpu::new(&self.system, &self.fd)?))
+    }
+
+    fn boundary(&self) -> String {
+        BOUNDARY.to_owned()
     }
 }

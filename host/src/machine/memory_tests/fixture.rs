@@ -1,16 +1,31 @@
 //! A guest's memory with a hypervisor that takes notes.
 
 use super::*;
-use crate::hypervisor::Vcpu;
+use crate::hypervisor::{AddressSpace, Vcpu};
 use std::io;
 
 /// Bytes that a guest of these tests may have.
 pub(super) const LIMIT: u64 = 64 << 20;
 const STACK: usize = 64 << 10;
 
+/// Who translates the guest's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Page tables in the core.
+    Tables,
+    /// The hypervisor.
+    Backend,
+}
+
+impl Form {
+    pub(super) const ALL: [Self; 2] = [Self::Tables, Self::Backend];
+}
+
 /// Remembers what is mapped, and insists on the rules for it.
 #[derive(Default)]
 pub(super) struct Notes {
+    /// What the guest reaches, page by page, if that is kept here.
+    pub(super) space: Option<Space>,
     /// By address.
     pub(super) mappings: BTreeMap<u64, Mapping>,
     pub(super) refuse_maps: bool,
@@ -51,6 +66,49 @@ impl Vm for Notes {
 
     fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError> {
         Err(refusal())
+    }
+
+    fn address_space(&mut self) -> Option<&mut dyn AddressSpace> {
+        self.space.as_mut().map(|space| space as &mut dyn AddressSpace)
+    }
+
+    fn boundary(&self) -> String {
+        "none".to_owned()
+    }
+}
+
+/// An address space that takes notes: what each page leads to.
+#[derive(Default)]
+pub(super) struct Space {
+    pages: BTreeMap<u64, Leaf>,
+}
+
+impl AddressSpace for Space {
+    fn map(&mut self, gva: Gva, gpa: Gpa, len: u64, access: Access) -> Result<(), HypervisorError> {
+        assert!(access.is_wx_safe() && (gva.0 | gpa.0 | len).is_multiple_of(4096) && len > 0);
+        for offset in (0..len).step_by(4096) {
+            let leaf = Leaf {
+                gpa: gpa.0 + offset,
+                writable: access.contains(Access::WRITE),
+                user: true,
+                executable: access.contains(Access::EXECUTE),
+            };
+            self.pages.insert(gva.0 + offset, leaf);
+        }
+        Ok(())
+    }
+
+    fn unmap(&mut self, gva: Gva, len: u64) -> Result<(), HypervisorError> {
+        assert!((gva.0 | len).is_multiple_of(4096) && len > 0);
+        for offset in (0..len).step_by(4096) {
+            self.pages.remove(&(gva.0 + offset));
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), HypervisorError> {
+        self.pages.clear();
+        Ok(())
     }
 }
 
@@ -94,7 +152,16 @@ impl Fixture {
     }
 
     pub(super) fn with_limit(limit: u64) -> Self {
-        let mut vm = Notes::default();
+        Self::with(limit, Form::Tables)
+    }
+
+    pub(super) fn of(form: Form) -> Self {
+        Self::with(LIMIT, form)
+    }
+
+    fn with(limit: u64, form: Form) -> Self {
+        let space = (form == Form::Backend).then(Space::default);
+        let mut vm = Notes { space, ..Notes::default() };
         let image = image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap();
         let memory = GuestMemory::new(&mut vm, &image, STACK, limit).unwrap();
         Self { vm, memory }
@@ -108,8 +175,17 @@ impl Fixture {
         self.memory.share(&mut self.vm, Self::shared(len as usize), Content::Data).unwrap()
     }
 
-    /// Walks the guest's page tables as its processor would: Intel SDM 3A, 5.5.
+    /// What the guest reaches at an address.
     pub(super) fn translate(&self, gva: u64) -> Option<Leaf> {
+        if let Some(space) = &self.vm.space {
+            let leaf = space.pages.get(&(gva & !0xfff))?;
+            return Some(Leaf { gpa: leaf.gpa + gva % 4096, ..*leaf });
+        }
+        self.walk_tables(gva)
+    }
+
+    /// Walks the guest's page tables as its processor would: Intel SDM 3A, 5.5.
+    fn walk_tables(&self, gva: u64) -> Option<Leaf> {
         let mut table = self.memory.boot_state().page_tables.0;
         for level in (0..4).rev() {
             let shift = 12 + 9 * level;
@@ -136,15 +212,10 @@ impl Fixture {
         // The guards between its parts are part of the mapping, but nobody may touch them.
         let parts = self.memory.parts;
         [
-            (parts.system, SYSTEM_SIZE),
+            (parts.system, parts.system_size),
             (parts.stack, parts.stack_size),
             (parts.mailbox, MAILBOX_SIZE),
-            (
-                parts.data,
-                data_size(
-                    &image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap(),
-                ),
-            ),
+            (parts.data, parts.data_size),
             (parts.heap, HEAP_INITIAL as usize),
         ]
         .into_iter()
@@ -156,7 +227,7 @@ impl Fixture {
     pub(super) fn fill_core(&mut self, byte: u8) {
         let parts = self.memory.parts;
         for (at, len) in [
-            (parts.system, SYSTEM_SIZE),
+            (parts.system, parts.system_size),
             (parts.stack, parts.stack_size),
             (parts.mailbox, MAILBOX_SIZE),
             (parts.heap, HEAP_INITIAL as usize),

@@ -240,8 +240,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn any_sequence_of_requests_keeps_to_the_rules(steps in prop::collection::vec(step(), 1..60)) {
-        let mut f = Fixture::new();
+    fn any_sequence_of_requests_keeps_to_the_rules(
+        steps in prop::collection::vec(step(), 1..60),
+        form in prop::sample::select(&Form::ALL[..]),
+    ) {
+        let mut f = Fixture::of(form);
         let mut model = Model::default();
         for step in &steps {
             model.apply(&mut f, step);

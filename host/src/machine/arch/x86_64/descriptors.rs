@@ -12,6 +12,7 @@
 
 use super::BootState;
 use crate::hypervisor::{Gpa, Gva};
+use crate::machine::image::Image;
 use wrt_abi::layout::{IMAGE_BASE, STACK_TOP, SYSTEM_BASE, X86_MAILBOX_PORT, X86_VECTOR_STRIDE};
 
 /// Bytes of the privileged structures.
@@ -20,7 +21,7 @@ pub(crate) const SYSTEM_SIZE: usize = 0x4000;
 const GDT_OFFSET: usize = 0;
 const TSS_OFFSET: usize = 0x100;
 const IDT_OFFSET: usize = 0x1000;
-const STUB_STACK_TOP: usize = SYSTEM_SIZE;
+pub(super) const STUB_STACK_TOP: usize = SYSTEM_SIZE;
 
 const VECTORS: usize = 32;
 /// Size of a 64-bit TSS before its I/O bitmap.
@@ -48,7 +49,7 @@ pub mod selectors {
 /// Writes the structures into zeroed memory and says how a vCPU starts with them.
 pub(crate) fn build_system(
     system: &mut [u8; SYSTEM_SIZE],
-    entry: Gva,
+    image: &Image<'_>,
     page_tables: Gpa,
 ) -> BootState {
     let tss = SYSTEM_BASE + TSS_OFFSET as u64;
@@ -86,8 +87,9 @@ pub(crate) fn build_system(
     }
 
     BootState {
-        entry,
+        entry: image.entry,
         stack: Gva(STACK_TOP),
+        faults: image.faults,
         page_tables,
         gdt: (Gva(SYSTEM_BASE + GDT_OFFSET as u64), (gdt.len() * 8 - 1) as u16),
         idt: (Gva(SYSTEM_BASE + IDT_OFFSET as u64), (VECTORS * 16 - 1) as u16),
@@ -101,45 +103,14 @@ fn put(to: &mut [u8], at: usize, words: &[u64]) {
     }
 }
 
-/// What the stub left on its stack, in words. The guest may have forged all of it: it is
-/// shown to people and decides nothing.
-pub(crate) fn describe_exception(system: &[u8; SYSTEM_SIZE]) -> crate::error::Exception {
-    // From the top: ss, rsp, rflags, cs, rip, error code, vector, rax, cr2.
-    let word = |slot: usize| {
-        let at = STUB_STACK_TOP - slot * 8;
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&system[at..at + 8]);
-        u64::from_le_bytes(bytes)
-    };
-    let vector = word(7);
-    let name = match vector {
-        0 => "division error",
-        1 => "debug exception",
-        3 => "breakpoint",
-        6 => "invalid instruction",
-        8 => "double fault",
-        13 => "general protection fault",
-        14 => "page fault",
-        16 | 19 => "floating-point exception",
-        17 => "alignment check",
-        _ => "exception",
-    };
-    crate::error::Exception {
-        name,
-        vector,
-        instruction: word(5),
-        stack: word(2),
-        address: (vector == 14).then(|| word(9)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn built() -> Box<[u8; SYSTEM_SIZE]> {
         let mut system = Box::new([0; SYSTEM_SIZE]);
-        build_system(&mut system, Gva(IMAGE_BASE), Gpa(0x1000));
+        let image = Image { entry: Gva(IMAGE_BASE), faults: None, segments: Vec::new() };
+        build_system(&mut system, &image, Gpa(0x1000));
         system
     }
 

@@ -1,0 +1,184 @@
+//! The core: what a guest has from its first instruction on.
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
+
+use super::super::arch::{SYSTEM_SIZE, TABLE_SIZE, build_system};
+use super::super::image::{Image, Segment};
+use super::super::translation::TABLES_SIZE;
+use super::{
+    CORE_GPA, GuestMemory, HEAP_INITIAL, IMAGE_GPA, LARGE_PAGE, MemoryRefused, READ_WRITE,
+};
+use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
+use std::ptr::NonNull;
+use wrt_abi::layout::{GRANULE, MAILBOX_BASE, STACK_TOP, SYSTEM_BASE};
+use wrt_abi::mailbox::MAILBOX_SIZE;
+use wrt_platform::memory::Protection;
+
+/// Heap and stack bytes that every program touches, and whose pages are had in one go.
+const HEAP_TOUCHED: usize = 256 << 10;
+const STACK_TOUCHED: usize = 32 << 10;
+
+/// Offsets in the core of what it holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CoreParts {
+    /// The page tables come first.
+    pub(super) tables_size: usize,
+    pub(super) system: usize,
+    pub(super) system_size: usize,
+    pub(super) data: usize,
+    pub(super) data_size: usize,
+    pub(super) stack: usize,
+    pub(super) stack_size: usize,
+    pub(super) mailbox: usize,
+    pub(super) heap: usize,
+}
+
+impl CoreParts {
+    /// The parts of a guest, with or without those of a privileged side.
+    pub(super) fn new(image: &Image<'_>, stack_size: usize, privileged: bool) -> Self {
+        let (tables_size, system_size) = match privileged {
+            true => (TABLES_SIZE, SYSTEM_SIZE),
+            false => (0, 0),
+        };
+        let data_size = data_size(image);
+        let granule = GRANULE as usize;
+        // Each part is followed by a guard.
+        let mut next = 0;
+        let mut place = |size: usize| {
+            let at = next;
+            next += size.next_multiple_of(granule) + granule;
+            at
+        };
+        let _tables = place(tables_size);
+        let system = place(system_size);
+        let data = place(data_size);
+        let stack = place(stack_size);
+        let mailbox = place(MAILBOX_SIZE);
+        let heap = next.next_multiple_of(LARGE_PAGE as usize);
+        Self { tables_size, system, system_size, data, data_size, stack, stack_size, mailbox, heap }
+    }
+
+    /// What of the core is memory from the start: offsets and sizes.
+    fn committed(&self) -> [(usize, usize); 6] {
+        [
+            (0, self.tables_size),
+            (self.system, self.system_size),
+            (self.data, self.data_size),
+            (self.stack, self.stack_size),
+            (self.mailbox, MAILBOX_SIZE),
+            (self.heap, HEAP_INITIAL as usize),
+        ]
+    }
+}
+
+/// Bytes from the first to the last writable segment's end.
+fn data_size(image: &Image<'_>) -> usize {
+    let writable = || image.segments.iter().filter(|segment| is_data(segment));
+    let start = writable().map(|segment| segment.gva.0).min().unwrap_or(0);
+    let end = writable().map(|segment| segment.gva.0 + segment.size).max().unwrap_or(0);
+    usize::try_from((end - start).next_multiple_of(TABLE_SIZE as u64)).unwrap_or(0)
+}
+
+fn is_data(segment: &Segment<'_>) -> bool {
+    segment.access.contains(Access::WRITE)
+}
+
+impl GuestMemory {
+    /// Gives the VM the core, and the guest what it may reach of it.
+    pub(super) fn map_core(&mut self, vm: &mut dyn Vm) -> Result<(), MemoryRefused> {
+        let mapping = Mapping {
+            gpa: CORE_GPA,
+            host: self.core.base(),
+            len: self.parts.heap as u64 + HEAP_INITIAL,
+            access: READ_WRITE,
+        };
+        // SAFETY: (1) `self` keeps the core for as long as the machine keeps the VM, (2) and
+        // reaches it by raw pointers only, with the vCPU stopped; (3) it is accessible from
+        // the next statement on.
+        unsafe { vm.map(mapping) }?;
+        for (offset, size) in self.parts.committed().into_iter().filter(|(_, size)| *size > 0) {
+            self.core.protect(offset, size, Protection::ReadWrite)?;
+        }
+        let CoreParts { system, system_size, stack, stack_size, mailbox, heap, .. } = self.parts;
+        let gpa = |offset: usize| Gpa(CORE_GPA.0 + offset as u64);
+        let translation = &mut self.translation;
+        let size = system_size as u64;
+        translation.map_privileged(Gva(SYSTEM_BASE), gpa(system), size, READ_WRITE)?;
+        for (gva, offset, size) in [
+            (STACK_TOP - stack_size as u64, stack, stack_size),
+            (MAILBOX_BASE, mailbox, MAILBOX_SIZE),
+        ] {
+            translation.map(vm, Gva(gva), gpa(offset), size as u64, READ_WRITE)?;
+        }
+        self.core.populate(
+            stack + stack_size - STACK_TOUCHED.min(stack_size),
+            STACK_TOUCHED.min(stack_size),
+        );
+        self.core.populate(heap, HEAP_TOUCHED);
+        self.grow_heap(vm, HEAP_INITIAL)
+    }
+
+    /// Gives the VM the image's read-only pages, and the guest all of the image.
+    pub(super) fn map_image(
+        &mut self,
+        vm: &mut dyn Vm,
+        image: &Image<'static>,
+    ) -> Result<(), MemoryRefused> {
+        let read_only = || image.segments.iter().filter(|segment| !is_data(segment));
+        // The file's pages, from the first to the last that hold read-only bytes.
+        let start = read_only().map(|segment| segment.bytes.as_ptr()).min();
+        let end = read_only().map(|segment| segment.bytes.as_ptr_range().end).max();
+        if let (Some(start), Some(end)) = (start, end) {
+            let len = (end.addr() - start.addr()).next_multiple_of(TABLE_SIZE) as u64;
+            let mapping = Mapping {
+                gpa: IMAGE_GPA,
+                host: NonNull::from(&image.segments[0].bytes[0]),
+                len,
+                access: Access::READ | Access::EXECUTE,
+            };
+            debug_assert_eq!(mapping.host.as_ptr().cast_const(), start);
+            // SAFETY: (1) static bytes, on pages that hold nothing else (the file is
+            // padded to pages and page-aligned in the binary), (2) that nobody writes.
+            unsafe { vm.map(mapping) }?;
+            for segment in read_only() {
+                let offset = segment.bytes.as_ptr().addr() - start.addr();
+                let gpa = Gpa(IMAGE_GPA.0 + offset as u64);
+                let len = segment.size.next_multiple_of(TABLE_SIZE as u64);
+                let Segment { gva, access, privileged, .. } = *segment;
+                match privileged {
+                    true => self.translation.map_privileged(gva, gpa, len, access)?,
+                    false => self.translation.map(vm, gva, gpa, len, access)?,
+                }
+            }
+        }
+        let data = image.segments.iter().find(|segment| is_data(segment)).map(|s| s.gva);
+        if let Some(gva) = data {
+            let gpa = Gpa(CORE_GPA.0 + self.parts.data as u64);
+            self.translation.map(vm, gva, gpa, self.parts.data_size as u64, READ_WRITE)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what a guest finds when it boots; its memory is zero otherwise.
+    pub(super) fn prepare_boot(&mut self, image: &Image<'_>) -> Result<(), MemoryRefused> {
+        let data_start = image.segments.iter().find(|s| is_data(s)).map_or(0, |s| s.gva.0);
+        for segment in image.segments.iter().filter(|segment| is_data(segment)) {
+            let offset = self.parts.data + (segment.gva.0 - data_start) as usize;
+            // SAFETY: the part was made as long as all data segments together.
+            unsafe {
+                let to = self.core.base().add(offset).as_ptr();
+                std::ptr::copy_nonoverlapping(segment.bytes.as_ptr(), to, segment.bytes.len());
+            }
+        }
+        let mut system = Box::new([0; SYSTEM_SIZE]);
+        self.boot = build_system(&mut system, image, self.translation.root());
+        if !self.translation.has_privileged_side() {
+            return Ok(());
+        }
+        // SAFETY: the part is committed and SYSTEM_SIZE bytes long.
+        unsafe {
+            let to = self.core.base().add(self.parts.system).as_ptr();
+            std::ptr::copy_nonoverlapping(system.as_ptr(), to, SYSTEM_SIZE);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,437 @@
+//! The heap's growth, and regions: stretches of guest memory that come, grow and go.
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
+
+use super::super::addresses::UNIT;
+use super::super::arch::TABLE_SIZE;
+use super::{GuestMemory, LARGE_PAGE, MemoryRefused, READ_WRITE};
+use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use wrt_abi::layout::{
+    GRANULE, HEAP_BASE, HEAP_MAX, REGION_BASE, REGION_COUNT, REGION_MAX, REGION_STRIDE,
+};
+use wrt_platform::memory::{Protection, Reservation, SharedBytes};
+
+/// Memory added beyond what was asked for, to save exits, at most.
+const SLACK_MAX: u64 = 16 << 20;
+/// Regions from this size on may be backed by large pages.
+const LARGE_PAGES_FROM: u64 = 4 << 20;
+
+/// A growing stretch of guest memory.
+#[derive(Debug)]
+pub(super) struct Region {
+    pub(super) gva: Gva,
+    /// Host address of its first byte; the rest of the reservation follows.
+    pub(super) host: NonNull<u8>,
+    pub(super) max: u64,
+    /// Bytes that the guest reaches.
+    pub(super) mapped: u64,
+    /// Bytes behind which there is host memory: a sum of chunks.
+    pub(super) backed: u64,
+    pub(super) chunks: Vec<Chunk>,
+    /// Guest-physical address of the last chunk's first byte, less its offset: adding an
+    /// offset of that chunk yields its address.
+    pub(super) chunk_base: u64,
+    /// The memory, unless it is part of the core's or a module's.
+    pub(super) reservation: Option<Reservation>,
+    /// Kept alive while the guest reads it.
+    pub(super) shared: Option<Arc<SharedBytes>>,
+    pub(super) content: Content,
+}
+
+/// What the guest may do with a region besides reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Write it, if it is its own.
+    Data,
+    /// Have parts of it made executable: a compiled artefact.
+    Code,
+}
+
+/// A stretch of guest-physical addresses with a mapping of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk {
+    pub(super) gpa: Gpa,
+    pub(super) len: u64,
+}
+
+// SAFETY: `host` points into memory that the region, its core or its module owns.
+unsafe impl Send for Region {}
+
+impl Content {
+    /// What stage 2 allows for shared bytes of this kind; the guest's own tables allow less.
+    fn access(self) -> Access {
+        match self {
+            Self::Data => Access::READ,
+            Self::Code => Access::READ | Access::EXECUTE,
+        }
+    }
+}
+
+impl GuestMemory {
+    /// Makes a region whose first `len` bytes are usable and zero; returns its address.
+    pub(crate) fn reserve(&mut self, vm: &mut dyn Vm, len: u64) -> Result<Gva, MemoryRefused> {
+        if len > REGION_MAX {
+            return Err(MemoryRefused::Limit);
+        }
+        let len = len.next_multiple_of(GRANULE);
+        self.check_limit(len)?;
+        let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
+        match Reservation::new(REGION_MAX as usize) {
+            Ok(reservation) => self.make_region(vm, number, reservation, len),
+            Err(error) => {
+                self.free.push_front(number);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Makes region `number`, which was taken from the free ones; if this fails it is back.
+    fn make_region(
+        &mut self,
+        vm: &mut dyn Vm,
+        number: u64,
+        reservation: Reservation,
+        len: u64,
+    ) -> Result<Gva, MemoryRefused> {
+        let gva = Gva(REGION_BASE + number * REGION_STRIDE);
+        let mut region = Region {
+            gva,
+            host: reservation.base(),
+            max: REGION_MAX,
+            mapped: 0,
+            backed: 0,
+            chunks: Vec::new(),
+            chunk_base: 0,
+            reservation: Some(reservation),
+            shared: None,
+            content: Content::Data,
+        };
+        let grown = self.grow(vm, &mut region, len);
+        self.regions.insert(number, region);
+        if let Err(error) = grown {
+            self.remove_region(vm, number)?;
+            return Err(error);
+        }
+        Ok(gva)
+    }
+
+    /// Makes the first `least` bytes of the heap or a region usable, or some more, but not
+    /// more than `most` (rounded to pages); returns how many are.
+    pub(crate) fn commit(
+        &mut self,
+        vm: &mut dyn Vm,
+        gva: Gva,
+        least: u64,
+        most: u64,
+    ) -> Result<u64, MemoryRefused> {
+        if gva == Gva(HEAP_BASE) {
+            self.grow_heap(vm, least)?;
+            return Ok(self.heap.mapped);
+        }
+        let number = region_number(gva).ok_or(MemoryRefused::Unknown)?;
+        let mut region = match self.regions.remove(&number) {
+            Some(region) if region.shared.is_none() && region.gva == gva => region,
+            Some(other) => {
+                self.regions.insert(number, other);
+                return Err(MemoryRefused::Unknown);
+            }
+            None => return Err(MemoryRefused::Unknown),
+        };
+        let grown = self.grow_with_slack(vm, &mut region, least, most);
+        let usable = region.mapped;
+        self.regions.insert(number, region);
+        grown.map(|()| usable)
+    }
+
+    /// Gives a region back: the guest reaches it no more, and its contents are gone.
+    pub(crate) fn release(&mut self, vm: &mut dyn Vm, gva: Gva) -> Result<(), MemoryRefused> {
+        let number = region_number(gva).ok_or(MemoryRefused::Unknown)?;
+        match self.regions.get(&number) {
+            Some(region) if region.shared.is_none() && region.gva == gva => {
+                self.remove_region(vm, number)
+            }
+            _ => Err(MemoryRefused::Unknown),
+        }
+    }
+
+    /// Lets the guest read shared bytes; returns their address.
+    pub(crate) fn share(
+        &mut self,
+        vm: &mut dyn Vm,
+        bytes: Arc<SharedBytes>,
+        content: Content,
+    ) -> Result<Gva, MemoryRefused> {
+        let (host, len) = bytes.pages();
+        let len = len as u64;
+        if len > REGION_MAX {
+            return Err(MemoryRefused::Limit);
+        }
+        let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
+        let gva = Gva(REGION_BASE + number * REGION_STRIDE);
+        let Some(chunk) = self.place_chunk(gva.0, len) else {
+            self.free.push_front(number);
+            return Err(MemoryRefused::Limit);
+        };
+        let gpa = chunk.gpa;
+        let mapping = Mapping { gpa, host, len, access: content.access() };
+        // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
+        // writes them.
+        if let Err(error) = unsafe { vm.map(mapping) } {
+            self.give_chunk(chunk);
+            self.free.push_front(number);
+            return Err(error.into());
+        }
+        let region = Region {
+            gva,
+            host,
+            max: len,
+            mapped: len,
+            backed: len,
+            chunks: vec![chunk],
+            chunk_base: gpa.0,
+            reservation: None,
+            shared: Some(bytes),
+            content,
+        };
+        self.regions.insert(number, region);
+        if let Err(error) = self.translation.map(vm, gva, gpa, len, Access::READ) {
+            self.remove_region(vm, number)?;
+            return Err(error);
+        }
+        Ok(gva)
+    }
+
+    /// Takes shared bytes away from the guest.
+    pub(crate) fn unshare(&mut self, vm: &mut dyn Vm, gva: Gva) -> Result<(), MemoryRefused> {
+        let number = region_number(gva).ok_or(MemoryRefused::Unknown)?;
+        match self.regions.get(&number) {
+            Some(region) if region.shared.is_some() => self.remove_region(vm, number),
+            _ => Err(MemoryRefused::Unknown),
+        }
+    }
+
+    /// Makes a part of an artefact executable. Nobody can write it, in the guest's tables or
+    /// at stage 2.
+    ///
+    /// The mapping is taken away and made anew, so that no translation that forbids execution
+    /// stays with the processor, if it may.
+    pub(crate) fn publish(
+        &mut self,
+        vm: &mut dyn Vm,
+        start: Gva,
+        len: u64,
+    ) -> Result<(), MemoryRefused> {
+        let number = region_number(start).ok_or(MemoryRefused::Unknown)?;
+        let region = self.regions.get(&number).ok_or(MemoryRefused::Unknown)?;
+        let page = TABLE_SIZE as u64;
+        let offset = start.0.checked_sub(region.gva.0).ok_or(MemoryRefused::Unknown)?;
+        let end = offset.checked_add(len).ok_or(MemoryRefused::Unknown)?;
+        let aligned = offset.is_multiple_of(page) && len.is_multiple_of(page);
+        let [chunk] = region.chunks[..] else { return Err(MemoryRefused::Unknown) };
+        if region.content != Content::Code || !aligned || end > region.mapped {
+            return Err(MemoryRefused::Unknown);
+        }
+        let (gva, host) = (region.gva, region.host);
+        self.translation.unmap(vm, gva, chunk.len)?;
+        let access = Content::Code.access();
+        if self.translation.may_linger() {
+            vm.unmap(chunk.gpa)?;
+            let mapping = Mapping { gpa: chunk.gpa, host, len: chunk.len, access };
+            // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
+            // writes them.
+            unsafe { vm.map(mapping) }?;
+        }
+        for (from, to, access) in
+            [(0, offset, Access::READ), (offset, end, access), (end, chunk.len, Access::READ)]
+        {
+            let (gva, gpa) = (Gva(gva.0 + from), Gpa(chunk.gpa.0 + from));
+            self.translation.map(vm, gva, gpa, to - from, access)?;
+        }
+        Ok(())
+    }
+
+    fn remove_region(&mut self, vm: &mut dyn Vm, number: u64) -> Result<(), MemoryRefused> {
+        let Some(mut region) = self.regions.remove(&number) else { return Ok(()) };
+        // Translations first, then the slots: removing a slot also drops every translation
+        // that the processor keeps.
+        let mapped = std::mem::take(&mut region.mapped);
+        if region.shared.is_none() {
+            self.mapped -= mapped;
+        }
+        if let Err(error) = self.translation.unmap(vm, region.gva, mapped) {
+            // The guest may still reach these bytes: they stay for as long as the VM does.
+            self.regions.insert(number, region);
+            return Err(error);
+        }
+        self.give_back(vm, number, region)
+    }
+
+    /// Takes a region's memory away, to which no translation leads any more.
+    pub(super) fn give_back(
+        &mut self,
+        vm: &mut dyn Vm,
+        number: u64,
+        mut region: Region,
+    ) -> Result<(), MemoryRefused> {
+        while let Some(&chunk) = region.chunks.last() {
+            if let Err(error) = vm.unmap(chunk.gpa) {
+                // The VM may still reach these bytes: they stay for as long as it does.
+                self.regions.insert(number, region);
+                return Err(error.into());
+            }
+            self.give_chunk(chunk);
+            region.chunks.pop();
+        }
+        self.free.push_front(number);
+        Ok(())
+    }
+
+    pub(super) fn grow_heap(&mut self, vm: &mut dyn Vm, len: u64) -> Result<(), MemoryRefused> {
+        let placeholder =
+            Region { chunks: Vec::new(), reservation: None, shared: None, ..self.heap };
+        let mut heap = std::mem::replace(&mut self.heap, placeholder);
+        let grown = self.grow_with_slack(vm, &mut heap, len, HEAP_MAX);
+        self.heap = heap;
+        grown
+    }
+
+    /// Grows to `len` and a little more if there is room, so that the next growth needs no
+    /// exit.
+    fn grow_with_slack(
+        &mut self,
+        vm: &mut dyn Vm,
+        region: &mut Region,
+        least: u64,
+        most: u64,
+    ) -> Result<(), MemoryRefused> {
+        if least > region.max {
+            return Err(MemoryRefused::Limit);
+        }
+        let exact = least.next_multiple_of(GRANULE);
+        let most = most.min(region.max).max(exact);
+        if exact <= region.mapped {
+            return Ok(());
+        }
+        let slack = if region.mapped == 0 { 0 } else { (exact / 4).min(SLACK_MAX) };
+        let step = if exact >= LARGE_PAGES_FROM { LARGE_PAGE } else { GRANULE };
+        let generous = (exact + slack).next_multiple_of(step).min(most) / GRANULE * GRANULE;
+        match self.check_limit(generous - region.mapped) {
+            Ok(()) => self.grow(vm, region, generous),
+            Err(_) => {
+                self.check_limit(exact - region.mapped)?;
+                self.grow(vm, region, exact)
+            }
+        }
+    }
+
+    fn check_limit(&self, more: u64) -> Result<(), MemoryRefused> {
+        match self.mapped.checked_add(more) {
+            Some(total) if total <= self.limit => Ok(()),
+            _ => Err(MemoryRefused::Limit),
+        }
+    }
+
+    /// Maps the region's bytes up to `len`, a multiple of the granule within its bounds.
+    fn grow(
+        &mut self,
+        vm: &mut dyn Vm,
+        region: &mut Region,
+        len: u64,
+    ) -> Result<(), MemoryRefused> {
+        while region.mapped < len {
+            if region.mapped == region.backed {
+                self.add_chunk(vm, region, len)?;
+            }
+            // Up to the end of the last chunk: chunks are not contiguous in guest-physical
+            // space.
+            let end = len.min(region.backed);
+            let gva = Gva(region.gva.0 + region.mapped);
+            let gpa = Gpa(region.chunk_base.wrapping_add(region.mapped));
+            let more = end - region.mapped;
+            self.translation.map(vm, gva, gpa, more, READ_WRITE)?;
+            region.mapped = end;
+            self.mapped += more;
+        }
+        self.peak = self.peak.max(self.mapped);
+        Ok(())
+    }
+
+    /// Backs more of the region with memory: what is wanted, or twice what there is.
+    fn add_chunk(
+        &mut self,
+        vm: &mut dyn Vm,
+        region: &mut Region,
+        wanted: u64,
+    ) -> Result<(), MemoryRefused> {
+        let doubled = (region.backed * 2).min(region.backed + 64 * SLACK_MAX);
+        let target = wanted.max(doubled).min(region.max);
+        let len = target - region.backed;
+        let start = region.gva.0 + region.backed;
+        let chunk = self.place_chunk(start, len).ok_or(MemoryRefused::Limit)?;
+        if let Err(error) = self.back(vm, region, chunk, target >= LARGE_PAGES_FROM) {
+            self.give_chunk(chunk);
+            return Err(error);
+        }
+        region.chunks.push(chunk);
+        region.chunk_base = chunk.gpa.0.wrapping_sub(region.backed);
+        region.backed = target;
+        Ok(())
+    }
+
+    /// Makes the region's next bytes appear at a chunk's addresses.
+    fn back(
+        &self,
+        vm: &mut dyn Vm,
+        region: &Region,
+        Chunk { gpa, len }: Chunk,
+        large_pages: bool,
+    ) -> Result<(), MemoryRefused> {
+        let offset = region.backed as usize;
+        let (memory, base) = match &region.reservation {
+            Some(own) => (own, 0),
+            None => (&self.core, self.parts.heap),
+        };
+        // SAFETY: the offset lies within the region's reservation.
+        let host = unsafe { region.host.add(offset) };
+        // SAFETY: (1) the region keeps its reservation until its chunks are unmapped, (2) and
+        // references into it are formed only while the vCPU is stopped; (3) nothing of it was
+        // accessible.
+        unsafe { vm.map(Mapping { gpa, host, len, access: READ_WRITE }) }?;
+        if let Err(error) = memory.protect(base + offset, len as usize, Protection::ReadWrite) {
+            vm.unmap(gpa)?;
+            return Err(error.into());
+        }
+        if large_pages {
+            memory.prefer_large_pages(base + offset, len as usize);
+        }
+        Ok(())
+    }
+
+    /// Picks guest-physical addresses that are a whole number of large pages away from the
+    /// guest-virtual ones, so that large pages can map them.
+    fn place_chunk(&mut self, gva: u64, len: u64) -> Option<Chunk> {
+        let into = gva % UNIT;
+        let start = self.addresses.take(span(into, len)?)?;
+        Some(Chunk { gpa: Gpa(start + into), len })
+    }
+
+    /// Makes a chunk's addresses free for others. Nothing may be mapped there any more.
+    fn give_chunk(&mut self, Chunk { gpa, len }: Chunk) {
+        let into = gpa.0 % UNIT;
+        if let Some(span) = span(into, len) {
+            self.addresses.give(gpa.0 - into, span);
+        }
+    }
+}
+
+/// Addresses taken for `len` bytes that begin `into` a unit, with an inaccessible page behind
+/// them.
+fn span(into: u64, len: u64) -> Option<u64> {
+    into.checked_add(len)?.checked_add(GRANULE)?.checked_next_multiple_of(UNIT)
+}
+
+pub(super) fn region_number(gva: Gva) -> Option<u64> {
+    let number = gva.0.checked_sub(REGION_BASE)? / REGION_STRIDE;
+    (number < REGION_COUNT).then_some(number)
+}
