@@ -19,6 +19,9 @@ pub enum Error {
     /// The host has no memory or address space for the guest.
     #[error("cannot get memory for the guest: {0}")]
     Memory(std::io::Error),
+    /// The host has no thread for the guest.
+    #[error("cannot start a thread for the guest: {0}")]
+    Thread(std::io::Error),
     /// The module's bytes could not be read.
     #[error("cannot read {name}: {source}")]
     Read {

@@ -7,7 +7,7 @@ use crate::error::{Error, Frame, Interruption, Trap};
 use crate::hypercall::wasi::{Wasi, WasiConfig};
 use crate::hypercall::{Services, text};
 use crate::hypervisor::{Backend, Gva, Hypervisor};
-use crate::machine::{Answer, CancelState, Content, Machine, MachineConfig, Usage};
+use crate::machine::{Answer, CancelState, Content, Home, MachineConfig, Usage};
 use crate::module::Module;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,10 +101,10 @@ impl Builder {
     /// # Errors
     ///
     /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
-    /// opened, [`Error::Memory`].
+    /// opened, [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
-        let hypervisor = self.backend.open()?;
-        self.build_on(hypervisor.as_ref())
+        let opened = self.backend.open()?;
+        self.build_on(opened.hypervisor.as_ref())
     }
 
     /// As [`Self::build`], on a hypervisor that is open already.
@@ -129,7 +129,7 @@ impl Builder {
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
         let services = Services::new(Wasi::new(&self.wasi)?);
-        let machine = Machine::new(hypervisor, config, services)?;
+        let machine = Home::new(hypervisor, config, services)?;
         tracing::info!(
             backend = hypervisor.name(),
             time = ?machine.usage().create,
@@ -211,14 +211,14 @@ pub struct Export {
     pub name: String,
 }
 
-/// A micro-VM: a hardware VM with a Wasm engine in it, and nothing else.
+/// A micro-VM: a VM with a Wasm engine in it, and nothing else.
 ///
 /// A VM may move between threads but serves one call at a time; run one a thread for
 /// parallel work. Calls block, and must not be made inside an async runtime.
 pub struct MicroVm {
     backend: &'static str,
     target: Target,
-    machine: Machine,
+    machine: Home,
     /// Made when it is needed first.
     compiler: Option<Box<Compiler>>,
     settings: Builder,
@@ -264,7 +264,10 @@ impl MicroVm {
         }
         let compiler = match &mut self.compiler {
             Some(compiler) => compiler,
-            none => none.insert(Box::new(Compiler::new(self.settings.backend.open()?.as_ref())?)),
+            none => {
+                let opened = self.settings.backend.open()?;
+                none.insert(Box::new(Compiler::new(opened.hypervisor.as_ref())?))
+            }
         };
         let target = self.target;
         let compiled =
@@ -475,6 +478,11 @@ impl MicroVm {
     /// Name of the hypervisor that runs it.
     pub fn backend(&self) -> &'static str {
         self.backend
+    }
+
+    /// What keeps the guest in, in words.
+    pub fn boundary(&self) -> String {
+        self.machine.boundary()
     }
 
     /// The engine in it.

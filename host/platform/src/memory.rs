@@ -6,8 +6,12 @@
 //! they are touched.
 
 mod shared;
+#[cfg(target_os = "linux")]
+mod sparse;
 
 pub use shared::{PAGE_MAX, PageAligned, SharedBytes};
+#[cfg(target_os = "linux")]
+pub use sparse::{SparseMemory, sealed_program, vacate};
 
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,

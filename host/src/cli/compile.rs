@@ -69,7 +69,7 @@ impl Compile {
         if module.target().is_some() {
             bail!("it is compiled already");
         }
-        let hypervisor = self.backend.open()?;
+        let hypervisor = super::open(self.backend)?;
         let target = match self.target.as_deref().and_then(Arch::from_name) {
             Some(arch) => Target::baseline(arch),
             None => Target::of(hypervisor.as_ref()),

@@ -13,6 +13,8 @@ mod stats;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::process::ExitCode;
+use wrt_vm::Backend;
+use wrt_vm::hypervisor::{Hypervisor, HypervisorError, Opened};
 
 /// Runs WebAssembly programs, each in a hardware VM of its own.
 ///
@@ -53,6 +55,19 @@ pub(crate) fn main() -> ExitCode {
         Command::Cache(cache) => cache.execute(),
         Command::Doctor(doctor) => doctor.execute(),
     }
+}
+
+/// Opens a hypervisor, and says so if it is a weaker one than could be hoped for.
+fn open(backend: Backend) -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    let Opened { hypervisor, instead_of } = backend.open()?;
+    if let Some(why) = instead_of {
+        complain(format_args!(
+            "note: no hypervisor ({}): programs run in a child process without system calls, \
+             a weaker boundary than a VM's (`wrt-vm doctor` tells more)",
+            why.reason()
+        ));
+    }
+    Ok(hypervisor)
 }
 
 /// Writes to standard error; a closed one is nobody's fault.

@@ -51,7 +51,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = quantity::bytes)]
     max_memory: u64,
 
-    /// The hypervisor to use: `auto` or `kvm`.
+    /// What to run it in: `kvm`, `process` (a child process without system calls, for want of
+    /// a hypervisor), or `auto`, the best of them that works.
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     backend: Backend,
 
@@ -141,7 +142,7 @@ impl Run {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let module = module::read(self.module())?;
         timeline.step("read");
-        let hypervisor = self.backend.open()?;
+        let hypervisor = super::open(self.backend)?;
         let cache = self.cache.open()?;
         let chooser = Chooser {
             hypervisor: hypervisor.as_ref(),

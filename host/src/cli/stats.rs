@@ -4,12 +4,20 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 use wrt_vm::{Bytes, EngineKind, MicroVm, Usage};
 
+/// What a run used, and why.
+struct Setup {
+    backend: &'static str,
+    boundary: String,
+    engine: EngineKind,
+    why: &'static str,
+}
+
 /// Times of a run, and what its VM counted.
 pub(super) struct Timeline {
     mark: Instant,
     steps: Vec<(&'static str, Duration)>,
     usage: Option<Usage>,
-    setup: Option<(&'static str, EngineKind, &'static str)>,
+    setup: Option<Setup>,
 }
 
 impl Timeline {
@@ -28,7 +36,8 @@ impl Timeline {
     pub(super) fn finished(&mut self, vm: &MicroVm, why: &'static str) {
         self.step("run");
         self.usage = Some(vm.usage());
-        self.setup = Some((vm.backend(), vm.engine(), why));
+        let (backend, boundary, engine) = (vm.backend(), vm.boundary(), vm.engine());
+        self.setup = Some(Setup { backend, boundary, engine, why });
     }
 
     /// Prints the table to standard error.
@@ -60,8 +69,8 @@ impl Timeline {
         if let Some(resident) = wrt_platform::memory::peak_resident() {
             table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
         }
-        if let Some((backend, engine, why)) = self.setup {
-            table += &format!("{:<14}{backend:>12}\n", "backend");
+        if let Some(Setup { backend, boundary, engine, why }) = &self.setup {
+            table += &format!("{:<14}{backend:>12}  ({boundary})\n", "backend");
             table += &format!("{:<14}{engine:>12}  ({why})\n", "engine");
         }
         let _ = std::io::stderr().write_all(table.as_bytes());

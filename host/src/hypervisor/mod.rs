@@ -3,15 +3,18 @@
 //! The traits are as small as the backends need: create, map host memory at guest-physical
 //! addresses, set a boot state, run to an exit, kick from another thread. What an exit
 //! *means* is decided above, in [`crate::machine`]. A backend without page tables translates
-//! the guest's addresses itself ([`AddressSpace`]).
+//! the guest's addresses itself ([`AddressSpace`]); one whose VMs belong to the thread that
+//! made them says so ([`Hypervisor::binds_threads`]).
 
 mod address;
 #[cfg(target_os = "linux")]
 mod kvm;
+#[cfg(target_os = "linux")]
+mod process;
 mod select;
 
 pub use address::{Access, Gpa, Gva};
-pub use select::{Availability, Backend, available, details};
+pub use select::{Availability, Backend, Opened, available, details};
 
 use crate::machine::arch::BootState;
 use std::ptr::NonNull;
@@ -23,6 +26,15 @@ use wrt_abi::cpu::CpuFeatures;
 pub trait Hypervisor: Send + Sync {
     /// The name users select it by.
     fn name(&self) -> &'static str;
+
+    /// Whether a VM belongs to the thread that made it: all of it must be used, and dropped,
+    /// by that thread. A [`Kicker`] works from any.
+    fn binds_threads(&self) -> bool {
+        false
+    }
+
+    /// Another handle on the same hypervisor, for another thread.
+    fn another(&self) -> Box<dyn Hypervisor>;
 
     /// What compiled code may use of a vCPU.
     fn code_features(&self) -> CpuFeatures;
@@ -247,4 +259,14 @@ pub enum HypervisorError {
     /// A feature that every supported machine has is missing.
     #[error("this machine cannot run the guest: {0}")]
     Unsupported(&'static str),
+}
+
+impl HypervisorError {
+    /// What is wrong, in one line, without what to do about it.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unavailable { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
 }

@@ -11,17 +11,28 @@ pub enum Backend {
     Auto,
     /// Linux KVM.
     Kvm,
+    /// A traced child process, where there is no hypervisor: a weaker boundary.
+    Process,
+}
+
+/// A hypervisor that is open.
+pub struct Opened {
+    /// It.
+    pub hypervisor: Box<dyn Hypervisor>,
+    /// Why it is not a better one, if [`Backend::Auto`] had to do without.
+    pub instead_of: Option<HypervisorError>,
 }
 
 impl Backend {
-    /// Every concrete backend that this build has.
-    pub const ALL: &'static [Self] = &[Self::Kvm];
+    /// Every concrete backend that this build has, the best first.
+    pub const ALL: &'static [Self] = &[Self::Kvm, Self::Process];
 
     /// The name that selects it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Kvm => "kvm",
+            Self::Process => "process",
         }
     }
 
@@ -30,9 +41,19 @@ impl Backend {
     /// # Errors
     ///
     /// [`HypervisorError::Unavailable`], with what is missing and how to get it.
-    pub fn open(self) -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    pub fn open(self) -> Result<Opened, HypervisorError> {
+        let opened = |hypervisor| Opened { hypervisor, instead_of: None };
         match self {
-            Self::Auto | Self::Kvm => open_kvm(),
+            Self::Kvm => open_kvm().map(opened),
+            Self::Process => open_process().map(opened),
+            Self::Auto => open_kvm().map(opened).or_else(|why| match open_process() {
+                Ok(hypervisor) => {
+                    tracing::warn!("no hypervisor, a child process instead: {why}");
+                    Ok(Opened { hypervisor, instead_of: Some(why) })
+                }
+                // What is missing for the best.
+                Err(_) => Err(why),
+            }),
         }
     }
 }
@@ -40,6 +61,11 @@ impl Backend {
 #[cfg(target_os = "linux")]
 fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
     Ok(Box::new(super::kvm::Kvm::open()?))
+}
+
+#[cfg(target_os = "linux")]
+fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    Ok(Box::new(super::process::Process::open()?))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -51,6 +77,15 @@ fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
     })
 }
 
+#[cfg(not(target_os = "linux"))]
+fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    Err(HypervisorError::Unavailable {
+        name: "process",
+        reason: "this is not Linux".to_owned(),
+        remedy: "the process backend exists on Linux only",
+    })
+}
+
 impl FromStr for Backend {
     type Err = String;
 
@@ -58,7 +93,10 @@ impl FromStr for Backend {
         match name {
             "auto" => Ok(Self::Auto),
             "kvm" => Ok(Self::Kvm),
-            other => Err(format!("no backend is called `{other}`; there are auto and kvm")),
+            "process" => Ok(Self::Process),
+            other => {
+                Err(format!("no backend is called `{other}`; there are auto, kvm and process"))
+            }
         }
     }
 }
@@ -77,7 +115,7 @@ pub fn available() -> Vec<Availability> {
     Backend::ALL
         .iter()
         .map(|&backend| {
-            let made = backend.open().and_then(|hypervisor| hypervisor.create_vm());
+            let made = backend.open().and_then(|opened| opened.hypervisor.create_vm());
             Availability { backend, problem: made.err() }
         })
         .collect()
@@ -88,7 +126,9 @@ pub fn details(backend: Backend) -> Vec<(&'static str, String)> {
     match backend {
         #[cfg(target_os = "linux")]
         Backend::Auto | Backend::Kvm => super::kvm::details(),
+        #[cfg(target_os = "linux")]
+        Backend::Process => super::process::details(),
         #[cfg(not(target_os = "linux"))]
-        Backend::Auto | Backend::Kvm => Vec::new(),
+        _ => Vec::new(),
     }
 }

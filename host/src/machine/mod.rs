@@ -3,11 +3,12 @@
 //! [`Machine`] puts together what a guest needs: RAM ([`memory`]), the kernel image
 //! ([`image`]), page tables and descriptor tables ([`translation`], [`arch`]), a vCPU in its
 //! boot state; and then exchanges commands with the runtime ([`run`]) while serving its
-//! hypercalls.
+//! hypercalls. It works on its caller's thread or on its own ([`home`]).
 
 mod addresses;
 pub mod arch;
 mod cancel;
+mod home;
 mod image;
 mod mailbox;
 mod memory;
@@ -16,6 +17,7 @@ mod translation;
 mod watchdog;
 
 pub(crate) use cancel::CancelState;
+pub(crate) use home::Home;
 pub(crate) use memory::{Content, GuestMemory, MemoryRefused};
-pub(crate) use run::{Answer, Machine, MachineConfig};
+pub(crate) use run::{Answer, MachineConfig};
 pub use run::{Exits, Usage};

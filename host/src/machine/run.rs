@@ -164,6 +164,11 @@ impl Machine {
         Usage { mapped, peak, ..self.usage }
     }
 
+    /// What keeps the guest in, in words.
+    pub(crate) fn boundary(&self) -> String {
+        self.vm.boundary()
+    }
+
     /// The guest's memory.
     pub(crate) fn memory(&mut self) -> &mut GuestMemory {
         &mut self.memory

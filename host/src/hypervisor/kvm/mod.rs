@@ -105,6 +105,10 @@ impl Hypervisor for Kvm {
         "kvm"
     }
 
+    fn another(&self) -> Box<dyn Hypervisor> {
+        Box::new(Self { system: Arc::clone(&self.system) })
+    }
+
     fn code_features(&self) -> CpuFeatures {
         arch::code_features()
     }

@@ -1,0 +1,208 @@
+//! Where a machine works: on its caller's thread, or on one of its own.
+//!
+//! Some backends tie a VM to the thread that made it, while a micro-VM may move between
+//! threads. So its machine has a thread then, travels there with each piece of work, and comes
+//! back with the result. The caller waits: at any time there is one thread that has it.
+
+use super::cancel::CancelState;
+use super::memory::{Content, GuestMemory};
+use super::run::{Answer, Machine, MachineConfig, Usage};
+use crate::error::Error;
+use crate::hypercall::Services;
+use crate::hypervisor::Hypervisor;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+use wrt_abi::Command;
+use wrt_platform::memory::SharedBytes;
+
+/// A machine, and where it works.
+pub(crate) struct Home {
+    /// Away while it works on its thread, which nobody sees.
+    machine: Option<Box<Machine>>,
+    thread: Option<OwnThread>,
+}
+
+impl Home {
+    /// As [`Machine::new`].
+    pub(crate) fn new(
+        hypervisor: &dyn Hypervisor,
+        config: MachineConfig,
+        services: Services,
+    ) -> Result<Self, Error> {
+        if !hypervisor.binds_threads() {
+            let machine = Box::new(Machine::new(hypervisor, config, services)?);
+            return Ok(Self { machine: Some(machine), thread: None });
+        }
+        let thread = OwnThread::start().map_err(Error::Thread)?;
+        let hypervisor = hypervisor.another();
+        let made = thread.run(move || Machine::new(hypervisor.as_ref(), config, services))?;
+        Ok(Self { machine: Some(Box::new(made)), thread: Some(thread) })
+    }
+
+    /// As [`Machine::command`].
+    pub(crate) fn command(
+        &mut self,
+        command: Command,
+        words: &[u64],
+        payload: &[u8],
+    ) -> Result<Answer, Error> {
+        if self.thread.is_none() {
+            return self.here_mut().command(command, words, payload);
+        }
+        let (words, payload) = (words.to_vec(), payload.to_vec());
+        self.work(move |machine| machine.command(command, &words, &payload))
+    }
+
+    /// As [`Machine::reset`].
+    pub(crate) fn reset(&mut self, services: Services) -> Result<(), Error> {
+        self.work(move |machine| machine.reset(services))
+    }
+
+    /// As [`Machine::share`].
+    pub(crate) fn share(
+        &mut self,
+        bytes: &Arc<SharedBytes>,
+        content: Content,
+    ) -> Result<u64, Error> {
+        let bytes = Arc::clone(bytes);
+        self.work(move |machine| machine.share(&bytes, content))
+    }
+
+    /// As [`Machine::unshare`].
+    pub(crate) fn unshare(&mut self, gva: u64) -> Result<(), Error> {
+        self.work(move |machine| machine.unshare(gva))
+    }
+
+    /// As [`Machine::on_host`]; the work is done here, since it is not the VM's.
+    pub(crate) fn on_host<T>(
+        &mut self,
+        work: impl FnOnce(&CancelState) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.here_mut().on_host(work)
+    }
+
+    /// As [`Machine::memory`].
+    pub(crate) fn memory(&mut self) -> &mut GuestMemory {
+        self.here_mut().memory()
+    }
+
+    /// As [`Machine::set_deadline`].
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.here_mut().set_deadline(deadline);
+    }
+
+    /// As [`Machine::cancel_state`].
+    pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
+        self.here().cancel_state()
+    }
+
+    /// As [`Machine::usage`].
+    pub(crate) fn usage(&self) -> Usage {
+        self.here().usage()
+    }
+
+    /// As [`Machine::boundary`].
+    pub(crate) fn boundary(&self) -> String {
+        self.here().boundary()
+    }
+
+    /// Has the machine work where it must.
+    fn work<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Machine) -> T + Send + 'static,
+    ) -> T {
+        let Some(thread) = &self.thread else { return work(self.here_mut()) };
+        let mut machine = self.machine.take().expect(AT_HOME);
+        let (machine, result) = thread.run(move || {
+            // A panic is a bug of ours, and the caller's to see; but the machine comes back.
+            let result = catch_unwind(AssertUnwindSafe(|| work(&mut machine)));
+            (machine, result)
+        });
+        self.machine = Some(machine);
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn here(&self) -> &Machine {
+        self.machine.as_deref().expect(AT_HOME)
+    }
+
+    fn here_mut(&mut self) -> &mut Machine {
+        self.machine.as_deref_mut().expect(AT_HOME)
+    }
+}
+
+/// Work takes the whole of [`Home`], and brings the machine back in any case.
+const AT_HOME: &str = "the machine is at home between two calls";
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let machine = self.machine.take();
+        if let Some(thread) = &self.thread {
+            thread.run(move || drop(machine));
+        }
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that does one job after another.
+struct OwnThread {
+    /// Taken to end the thread.
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl OwnThread {
+    fn start() -> std::io::Result<Self> {
+        let (jobs, received) = channel::<Job>();
+        let builder = std::thread::Builder::new().name("wrt-vm guest".to_owned());
+        let thread = builder.spawn(move || received.into_iter().for_each(|job| job()))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Does a job there, and waits for its result.
+    fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = channel();
+        let job: Job = Box::new(move || {
+            // Nobody else has the other end, and it waits.
+            let _ = done.send(catch_unwind(AssertUnwindSafe(job)));
+        });
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        let done = sent.and_then(Result::ok).and_then(|()| result.recv().ok());
+        done.expect("the thread lives as long as this").unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+impl Drop for OwnThread {
+    /// Ends the thread, and waits for that: whatever it held is given back.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_done_in_turn_on_one_thread() {
+        let thread = OwnThread::start().unwrap();
+        let first = thread.run(|| std::thread::current().id());
+        assert_ne!(first, std::thread::current().id());
+        assert_eq!(thread.run(|| std::thread::current().id()), first);
+    }
+
+    #[test]
+    fn a_panic_is_the_callers_and_the_thread_goes_on() {
+        let thread = OwnThread::start().unwrap();
+        let caught = catch_unwind(AssertUnwindSafe(|| thread.run(|| panic!("a test's"))));
+        assert!(caught.is_err());
+        assert_eq!(thread.run(|| 42), 42);
+    }
+}
