@@ -103,8 +103,8 @@ impl Builder {
     /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
     /// opened, [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
-        let opened = self.backend.open()?;
-        self.build_on(opened.hypervisor.as_ref())
+        let hypervisor = self.backend.open()?;
+        self.build_on(hypervisor.as_ref())
     }
 
     /// As [`Self::build`], on a hypervisor that is open already.
@@ -264,10 +264,7 @@ impl MicroVm {
         }
         let compiler = match &mut self.compiler {
             Some(compiler) => compiler,
-            none => {
-                let opened = self.settings.backend.open()?;
-                none.insert(Box::new(Compiler::new(opened.hypervisor.as_ref())?))
-            }
+            none => none.insert(Box::new(Compiler::new(self.settings.backend.open()?.as_ref())?)),
         };
         let target = self.target;
         let compiled =

@@ -59,7 +59,7 @@ pub(crate) fn main() -> ExitCode {
 
 /// Opens a hypervisor, and says so if it is a weaker one than could be hoped for.
 fn open(backend: Backend) -> Result<Box<dyn Hypervisor>, HypervisorError> {
-    let Opened { hypervisor, instead_of } = backend.open()?;
+    let Opened { hypervisor, instead_of } = backend.choose()?;
     if let Some(why) = instead_of {
         complain(format_args!(
             "note: no hypervisor ({}): programs run in a child process without system calls, \

@@ -41,7 +41,16 @@ impl Backend {
     /// # Errors
     ///
     /// [`HypervisorError::Unavailable`], with what is missing and how to get it.
-    pub fn open(self) -> Result<Opened, HypervisorError> {
+    pub fn open(self) -> Result<Box<dyn Hypervisor>, HypervisorError> {
+        self.choose().map(|opened| opened.hypervisor)
+    }
+
+    /// As [`Self::open`], and tells why it is not a better one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn choose(self) -> Result<Opened, HypervisorError> {
         let opened = |hypervisor| Opened { hypervisor, instead_of: None };
         match self {
             Self::Kvm => open_kvm().map(opened),
@@ -115,7 +124,7 @@ pub fn available() -> Vec<Availability> {
     Backend::ALL
         .iter()
         .map(|&backend| {
-            let made = backend.open().and_then(|opened| opened.hypervisor.create_vm());
+            let made = backend.open().and_then(|hypervisor| hypervisor.create_vm());
             Availability { backend, problem: made.err() }
         })
         .collect()

@@ -1,8 +1,6 @@
 //! Every error that a user can run into: what it says, and its exit code.
 
-use crate::support::{
-    Ran, Wat, assert_fails, has_hypervisor, in_mount_namespace, run, run_wat, skip, wrt_vm,
-};
+use crate::support::{Ran, Wat, assert_fails, has_hypervisor, run, run_wat, skip, wrt_vm};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -137,59 +135,6 @@ fn a_trap_has_its_kind_and_a_backtrace() {
         (func (export "_start") (call $outer)))"#;
     let output = run_wat(&[], text, &[]);
     output.assert_fails(134, &["integer divide by zero", "0: inner", "1: outer"]);
-}
-
-#[test]
-fn no_kvm_at_all() {
-    let wat = Wat::new(EMPTY);
-    let (binary, module) = (env!("CARGO_BIN_EXE_wrt-vm"), wat.path());
-    let script = format!(
-        "mount -t tmpfs none /dev && {binary} doctor; {binary} run --backend kvm {}",
-        module.display()
-    );
-    if let Some(output) = in_mount_namespace(&script) {
-        assert_fails(&output, 1, &["there is no /dev/kvm", "modprobe", "--device /dev/kvm"]);
-        let doctor = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(doctor.contains("there is no /dev/kvm"), "{doctor}");
-    }
-}
-
-#[test]
-fn something_else_in_the_place_of_kvm() {
-    let wat = Wat::new(EMPTY);
-    let script = format!(
-        "mount --bind {0} /dev/kvm && exec {1} run {0}",
-        wat.path().display(),
-        env!("CARGO_BIN_EXE_wrt-vm")
-    );
-    if !Path::new("/dev/kvm").exists() {
-        skip("no /dev/kvm");
-    } else if let Some(output) = in_mount_namespace(&script) {
-        assert_fails(&output, 1, &["/dev/kvm is not KVM"]);
-    }
-}
-
-#[test]
-fn no_permission_for_kvm() {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::process::CommandExt as _;
-    let closed = std::fs::metadata("/dev/kvm").is_ok_and(|kvm| kvm.permissions().mode() & 0o6 == 0);
-    if !(rustix::process::geteuid().is_root() && closed) {
-        skip("only root can become a user without permission for /dev/kvm");
-        return;
-    }
-    // Where nobody may read and execute.
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(dir.path(), open).expect("it is ours");
-    let binary = dir.path().join("wrt-vm");
-    std::fs::copy(env!("CARGO_BIN_EXE_wrt-vm"), &binary).expect("a copy of the binary");
-    std::fs::write(dir.path().join("module.wat"), EMPTY).expect("a file");
-
-    let mut command = std::process::Command::new(binary);
-    command.arg("run").arg(dir.path().join("module.wat")).uid(65534).gid(65534);
-    let output = command.stdin(Stdio::null()).output().expect("the binary runs");
-    assert_fails(&output, 1, &["no permission to open /dev/kvm", "usermod -aG kvm"]);
 }
 
 #[test]

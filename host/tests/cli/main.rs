@@ -1,5 +1,6 @@
 //! The command line, as a user meets it: the binary itself, its streams and exit codes.
 
+mod backends;
 mod cache;
 mod compile;
 mod engines;

@@ -9,9 +9,9 @@ use crate::raw::{RawVm, SMALLEST};
 use std::time::Instant;
 use wrt_vm::{EngineKind, Function, MicroVm, Module, Value};
 
-const CALLS: u32 = 1000;
+pub(crate) const CALLS: u32 = 1000;
 
-const LOOP: &str = r#"(module
+pub(crate) const LOOP: &str = r#"(module
   (import "wasi_snapshot_preview1" "clock_time_get"
     (func $time (param i32 i64 i32) (result i32)))
   (memory (export "memory") 1)

@@ -15,7 +15,7 @@ use wrt_vm::EngineKind;
 
 /// Kernels, with sizes that take about ten milliseconds each: long beside two exits, short
 /// beside what disturbs a machine.
-const KERNELS: [Kernel; 6] = [
+pub(crate) const KERNELS: [Kernel; 6] = [
     ("coremark", 80),
     ("sha256", 64),
     ("matmul", 96),

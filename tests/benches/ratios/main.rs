@@ -10,13 +10,19 @@
 //! | `create` | builder to first exit | the same VM by raw ioctls | at most 1.5 |
 //! | `interp` | wasmi in the VM | wasmi in this process | at least 0.95 of its speed |
 //! | `native` | wasmtime in the VM | wasmtime in this process | at least 0.97 of its speed, no kernel below 0.9 |
+//! | `child` | an exit of a child process | a breakpoint and back in a bare one | at most 1.25 |
+//! | `backends` | kernels in a child process | in a VM of KVM | at least 0.97 of its speed |
 //! | `compile` | the compiler in its VM | Cranelift in this process | at most 1.6 |
 //! | `process` | `wrt-vm run hello.wasm` | a process with a raw VM | at most 3, and 24 MiB |
 //! | `start` | `wrt-vm run`, cache warm | `wasmtime run`, cache warm | at most 1.5 |
 //! | `memory` | bytes of waiting programs | – | – |
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod backends;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod build;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod child;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod compile;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -57,11 +63,13 @@ fn main() -> std::process::ExitCode {
     let names: Vec<&str> =
         args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
     type Benchmark = (&'static str, fn() -> bool);
-    let benchmarks: [Benchmark; 8] = [
+    let benchmarks: [Benchmark; 10] = [
         ("hypercall", hypercall::run),
         ("create", create::run),
         ("interp", interp::run),
         ("native", native::run),
+        ("child", child::run),
+        ("backends", backends::run),
         ("compile", compile::run),
         ("process", process::run),
         ("start", start::run),

@@ -12,7 +12,7 @@ use wrt_vm::EngineKind;
 
 /// Kernels, with sizes that take some ten to twenty milliseconds each: long beside two exits,
 /// short beside what disturbs a machine.
-const KERNELS: [Kernel; 8] = [
+pub(crate) const KERNELS: [Kernel; 8] = [
     ("coremark", 2400),
     ("sha256", 1500),
     ("matmul", 280),

@@ -10,11 +10,11 @@ const MARK: u64 = 0x1badc0de5eed5eed;
 
 /// An artefact whose function begins its work with `code`, in place of a constant.
 fn artefact(code: [u8; 8]) -> Option<Module> {
-    let opened = match SETUP.backend.open().and_then(|opened| {
-        opened.hypervisor.create_vm()?;
-        Ok(opened)
+    let hypervisor = match SETUP.backend.open().and_then(|hypervisor| {
+        hypervisor.create_vm()?;
+        Ok(hypervisor)
     }) {
-        Ok(opened) => opened,
+        Ok(hypervisor) => hypervisor,
         Err(error) => {
             wrt_tests::skip(&format!("no process backend: {error}"));
             return None;
@@ -22,9 +22,8 @@ fn artefact(code: [u8; 8]) -> Option<Module> {
     };
     let text = format!(r#"(module (func (export "f") (result i64) (i64.const {MARK})))"#);
     let module = Module::from_text(&text).unwrap();
-    let target = Target::of(opened.hypervisor.as_ref());
-    let compiled =
-        Compiler::new(opened.hypervisor.as_ref()).unwrap().compile(&module, target).unwrap();
+    let target = Target::of(hypervisor.as_ref());
+    let compiled = Compiler::new(hypervisor.as_ref()).unwrap().compile(&module, target).unwrap();
     let mut bytes = compiled.as_slice().to_vec();
     let mark = MARK.to_le_bytes();
     let at = bytes.windows(8).position(|window| window == mark).expect("the constant");

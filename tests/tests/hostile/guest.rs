@@ -59,7 +59,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// A guest; `None`, with a line that says so, where the backend does not work.
     pub(crate) fn new() -> Option<Self> {
-        let vm = Backend::Process.open().and_then(|opened| opened.hypervisor.create_vm());
+        let vm = Backend::Process.open().and_then(|hypervisor| hypervisor.create_vm());
         let mut vm = match vm {
             Ok(vm) => vm,
             Err(error) => {

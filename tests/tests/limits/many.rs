@@ -125,3 +125,26 @@ fn fifty_vms_at_once_do_not_disturb_each_other() {
         });
     }
 }
+
+/// A hypervisor may tie a VM to a thread; that is not its users' business.
+#[test]
+fn a_vm_is_made_used_reset_and_dropped_by_a_thread_each() {
+    for setup in matrix() {
+        let mut vm = thread::spawn(move || setup.vm()).join().unwrap();
+        for _ in 0..3 {
+            vm = thread::spawn(move || {
+                assert_works(&mut vm);
+                vm
+            })
+            .join()
+            .unwrap();
+            vm = thread::spawn(move || {
+                vm.reset().unwrap();
+                vm
+            })
+            .join()
+            .unwrap();
+        }
+        thread::spawn(move || drop(vm)).join().unwrap();
+    }
+}

@@ -43,6 +43,7 @@ use wrt_abi::process::{WINDOW_BASE, WINDOW_SIZE};
 use wrt_platform::memory::{SparseMemory, sealed_program, vacate};
 
 const NAME: &str = "process";
+const BOUNDARY: &str = "a traced child process without system calls (seccomp)";
 
 /// The child's program.
 static PROGRAM: &[u8] = include_bytes!(env!("WRT_CHILD"));
@@ -56,14 +57,24 @@ impl Process {
     /// Makes ready what children are made of. Whether there may be any shows when the first
     /// is made.
     pub(super) fn open() -> Result<Self, HypervisorError> {
-        if !(is_x86_feature_detected!("sse4.2") && is_x86_feature_detected!("popcnt")) {
-            return Err(HypervisorError::Unsupported(
-                "the CPU is older than x86-64-v2 (no SSE4.2)",
-            ));
-        }
+        arch::check_processor()?;
         let program = sealed_program("wrt-vm guest", PROGRAM)
             .map_err(failed("make a file in memory (memfd_create)"))?;
         Ok(Self { program: Arc::new(program) })
+    }
+
+    fn create(&self) -> Result<ProcessVm, HypervisorError> {
+        let memory = SparseMemory::new("wrt-vm memory", WINDOW_SIZE)
+            .map_err(failed("make guest memory (memfd_create)"))?;
+        let child = Child::start(self.program.as_fd(), memory.as_fd(), &Namespaces::ATTEMPTS)
+            .map_err(explain)?;
+        let shared = Arc::new(Shared { child: Mutex::new(child) });
+        Ok(ProcessVm {
+            program: Arc::clone(&self.program),
+            memory,
+            shared,
+            mappings: HashMap::new(),
+        })
     }
 }
 
@@ -86,17 +97,7 @@ impl Hypervisor for Process {
     }
 
     fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError> {
-        let memory = SparseMemory::new("wrt-vm memory", WINDOW_SIZE)
-            .map_err(failed("make guest memory (memfd_create)"))?;
-        let child = Child::start(self.program.as_fd(), memory.as_fd(), &Namespaces::ATTEMPTS)
-            .map_err(explain)?;
-        let shared = Arc::new(Shared { child: Mutex::new(child) });
-        Ok(Box::new(ProcessVm {
-            program: Arc::clone(&self.program),
-            memory,
-            shared,
-            mappings: HashMap::new(),
-        }))
+        Ok(Box::new(self.create()?))
     }
 }
 
@@ -179,10 +180,7 @@ impl Vm for ProcessVm {
 
     fn boundary(&self) -> String {
         let child = lock(&self.shared.child);
-        format!(
-            "a traced child process without system calls (seccomp); namespaces of its own: {}",
-            child.namespaces.describe()
-        )
+        format!("{BOUNDARY}; namespaces of its own: {}", child.namespaces.describe())
     }
 }
 
@@ -228,6 +226,19 @@ fn protection(access: Access) -> c_int {
 
 /// What `doctor` shows.
 pub(super) fn details() -> Vec<(&'static str, String)> {
-    let Ok(vm) = Process::open().and_then(|process| process.create_vm()) else { return Vec::new() };
-    vec![("boundary", vm.boundary())]
+    let Ok(vm) = Process::open().and_then(|process| process.create()) else { return Vec::new() };
+    let child = lock(&vm.shared.child);
+    let missing = Namespaces::all().difference(child.namespaces);
+    vec![
+        ("boundary", BOUNDARY.to_owned()),
+        ("namespaces of its own", child.namespaces.describe()),
+        ("namespaces that it shares with this program", missing.describe()),
+        (
+            "kept from the guest",
+            match child.cpuid_faults {
+                true => "time stamps, the processor's description of itself".to_owned(),
+                false => "time stamps (this processor cannot deny CPUID)".to_owned(),
+            },
+        ),
+    ]
 }

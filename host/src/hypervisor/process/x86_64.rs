@@ -1,6 +1,6 @@
 //! Registers of a child on x86-64.
 
-use super::super::Fault;
+use super::super::{Fault, HypervisorError};
 use super::child::MappingCall;
 use crate::machine::arch::{BootState, FaultHandler};
 use wrt_abi::boot::TRAP_BY_BREAKPOINT;
@@ -118,6 +118,14 @@ impl Vectors {
 
     pub(super) fn as_iovec(&mut self) -> libc::iovec {
         libc::iovec { iov_base: self.0.as_mut_ptr().cast(), iov_len: self.0.len() }
+    }
+}
+
+/// Insists on what the guest's kernels are compiled for.
+pub(super) fn check_processor() -> Result<(), HypervisorError> {
+    match is_x86_feature_detected!("sse4.2") && is_x86_feature_detected!("popcnt") {
+        true => Ok(()),
+        false => Err(HypervisorError::Unsupported("the CPU is older than x86-64-v2 (no SSE4.2)")),
     }
 }
 
