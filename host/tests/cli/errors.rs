@@ -1,6 +1,6 @@
 //! Every error that a user can run into: what it says, and its exit code.
 
-use crate::support::{Ran, Wat, assert_fails, has_hypervisor, run, run_wat, skip, wrt_vm};
+use crate::support::{Ran, assert_fails, has_hypervisor, run, run_wat, wrt_vm};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;

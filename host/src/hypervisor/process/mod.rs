@@ -237,7 +237,7 @@ pub(super) fn details() -> Vec<(&'static str, String)> {
             "kept from the guest",
             match child.cpuid_faults {
                 true => "time stamps, the processor's description of itself".to_owned(),
-                false => "time stamps (this processor cannot deny CPUID)".to_owned(),
+                false => "time stamps (CPUID cannot be denied here, or not cheaply)".to_owned(),
             },
         ),
     ]
