@@ -5,7 +5,6 @@
 //! memory tells the two apart here and nowhere else, but for two things: what is privileged
 //! does not exist where there are no rings, and a processor may go on using translations that
 //! the tables hold no more.
-#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 use super::arch::{PageTables, TABLE_SIZE};
 use super::memory::MemoryRefused;
