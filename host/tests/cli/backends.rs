@@ -1,7 +1,8 @@
 //! Which backend a program runs on, and what is said about it.
 
 use crate::support::{
-    SHOW_WORLD, Wat, assert_fails, has_hypervisor, in_mount_namespace, skip, stdout, wrt_vm,
+    NO_HYPERVISOR, SHOW_WORLD, Wat, assert_fails, has_hypervisor, in_mount_namespace, skip, stdout,
+    wrt_vm,
 };
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -10,8 +11,6 @@ use std::process::{Command, Output, Stdio};
 use wrt_vm::hypervisor::available;
 
 const EMPTY: &str = "(module (func (export \"_start\")))";
-/// How the line begins that tells that there is no hypervisor.
-const NO_HYPERVISOR: &str = "wrt-vm: note: no hypervisor (";
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wrt-vm");
 

@@ -43,8 +43,7 @@ pub(crate) fn run() -> bool {
     pairs.print("an exit", f64::from(EXITS));
     let met = Target::AtMost(1.25).judge("child, ratio", pairs.ratio());
 
-    let mut calls = call();
-    Pairs::measure(31, || calls(), || bare(CALLS)).print("a WASI call", f64::from(CALLS));
+    Pairs::measure(31, call(), || bare(CALLS)).print("a WASI call", f64::from(CALLS));
     met
 }
 

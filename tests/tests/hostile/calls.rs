@@ -67,9 +67,10 @@ code!(behind_the_call: "mov 0x800000, %rax" "mov $0x600000000002, %rcx" "jmp *%r
 fn the_gate_is_closed_to_the_guest() {
     let Some(mut guest) = Guest::new() else { return };
     for number in [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_munmap, libc::SYS_mremap] {
-        guest.set_data(0, number as u64);
+        let number = number.cast_unsigned();
+        guest.set_data(0, number);
         let exit = guest.boot(through_the_gate());
-        assert_eq!(exit, Exit::SystemCall { number: number as u64 });
+        assert_eq!(exit, Exit::SystemCall { number });
     }
     // A breakpoint is a breakpoint: the mailbox, which the guest may deliver as it likes.
     assert_eq!(guest.boot(behind_the_call()), Exit::Mailbox);

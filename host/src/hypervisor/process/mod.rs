@@ -16,6 +16,9 @@
 //! all of it once, inaccessible (the *window*), and each translation is a duplicate of a part
 //! of the window. So the child needs no descriptor, and has none.
 //!
+//! A child's stops come to `waitpid`, by its number. A program that waits for *any* child in
+//! another thread takes them away, and the guest would stop for ever: it must not.
+//!
 //! The boundary is the host kernel's: its memory management and its handling of exceptions
 //! and of `ptrace`. That is more than a hypervisor has the guest reach, and much less than a
 //! process that makes system calls does.
