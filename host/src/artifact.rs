@@ -23,6 +23,9 @@ pub(crate) const MAGIC: &[u8; 8] = b"\x8awrtcode";
 const VERSION: u32 = 1;
 /// Where the compiler's output begins.
 pub(crate) const CODE_OFFSET: u64 = GRANULE;
+/// The same as an index.
+pub(crate) const CODE_INDEX: usize = 0x4000;
+const _: () = assert!(CODE_INDEX as u64 == CODE_OFFSET);
 
 /// Length of a header in the file.
 pub(crate) const HEADER_SIZE: usize = size_of::<RawHeader>();
@@ -162,7 +165,7 @@ impl Header {
     pub(crate) fn write(&self, code: &[u8], to: &mut dyn Write) -> io::Result<()> {
         let raw = self.raw();
         to.write_all(raw.as_bytes())?;
-        to.write_all(&[0; CODE_OFFSET as usize][HEADER_SIZE..])?;
+        to.write_all(&[0; CODE_INDEX][HEADER_SIZE..])?;
         to.write_all(code)
     }
 
@@ -206,7 +209,7 @@ mod tests {
         let header = Header::read(&file).unwrap();
         assert_eq!((header.target, header.len), (TARGET, 4));
         assert_eq!(header.source, blake3::hash(b"source"));
-        header.check(&file[CODE_OFFSET as usize..]).unwrap();
+        header.check(&file[CODE_INDEX..]).unwrap();
     }
 
     #[test]
@@ -225,10 +228,10 @@ mod tests {
         fn no_flipped_bit_is_accepted(bit in 0..(HEADER_SIZE + 4) * 8) {
             let mut file = file(b"code");
             let byte = bit / 8;
-            let at = if byte < HEADER_SIZE { byte } else { byte - HEADER_SIZE + CODE_OFFSET as usize };
+            let at = if byte < HEADER_SIZE { byte } else { byte - HEADER_SIZE + CODE_INDEX };
             file[at] ^= 1 << (bit % 8);
             let accepted = Header::read(&file)
-                .and_then(|header| header.check(&file[CODE_OFFSET as usize..]));
+                .and_then(|header| header.check(&file[CODE_INDEX..]));
             prop_assert!(accepted.is_err());
         }
 

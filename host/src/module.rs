@@ -41,7 +41,7 @@ impl Module {
             return Ok(Self { bytes: shared(bytes)?, compiled: None });
         }
         let header = Header::read(bytes)?;
-        let code = bytes.get(artifact::CODE_OFFSET as usize..).unwrap_or_default();
+        let code = bytes.get(artifact::CODE_INDEX..).unwrap_or_default();
         check_len(&header, code.len() as u64)?;
         header.check(code)?;
         Ok(Self { bytes: shared(code)?, compiled: Some(header) })

@@ -25,8 +25,8 @@ const PROFILE: &str = "compiler";
 /// The triple that it runs on in a VM.
 const WASI: &str = "wasm32-wasip1";
 
-/// How much rustc optimises the one that runs on this machine, once.
-const NATIVE_OPT_LEVEL: u8 = 1;
+/// How much rustc optimises the one that runs on this machine, once: little, and in parallel.
+const CHEAPLY: [&str; 3] = ["opt-level=1", "codegen-units=16", "lto='off'"];
 
 impl Builder {
     /// Builds the compiler and returns the path of its own artefact for `arch`: the native
@@ -47,9 +47,10 @@ impl Builder {
             return Ok(artifact);
         }
 
-        // The opt-level alone differs, which leaves build scripts and macros shared.
-        let cheaply = format!("profile.{PROFILE}.opt-level={NATIVE_OPT_LEVEL}");
-        self.run_on_compiler(Action::Build, &["--config", &cheaply])?;
+        // The same profile by name, which leaves build scripts and macros shared.
+        let settings = CHEAPLY.map(|setting| format!("profile.{PROFILE}.{setting}"));
+        let cheaply: Vec<&str> = settings.iter().flat_map(|s| ["--config", s]).collect();
+        self.run_on_compiler(Action::Build, &cheaply)?;
         let native = self.target().join(PROFILE).join(format!("{PACKAGE}{EXE_SUFFIX}"));
 
         // Another build may share the folder: nobody sees half an artefact.

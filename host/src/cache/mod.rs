@@ -120,7 +120,7 @@ impl Cache {
     pub fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut entries = self.dir.files()?;
         entries.retain(|entry| is_file_name(&entry.name));
-        entries.sort_by(|a, b| b.used.cmp(&a.used));
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.used));
         Ok(entries)
     }
 

@@ -12,6 +12,8 @@ mod kvm;
 #[cfg(target_os = "linux")]
 mod process;
 mod select;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
 pub use address::{Access, Gpa, Gva};
 pub use select::{Availability, Backend, Opened, available, details};

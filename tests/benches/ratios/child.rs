@@ -18,7 +18,7 @@ use wrt_vm::machine::arch::BootState;
 use wrt_vm::{Backend, MicroVm, Module, Value};
 
 /// Exits in a run.
-const EXITS: i32 = 200;
+const EXITS: u32 = 200;
 /// Where the guest is.
 const CODE: u64 = 0x40_0000;
 const SIZE: u64 = 16 << 10;
@@ -56,7 +56,7 @@ fn call() -> impl FnMut() -> Duration {
     let calls = vm.function(instance, "calls").expect("the export");
     move || {
         let started = Instant::now();
-        vm.call(&calls, &[Value::I32(CALLS)]).expect("a call");
+        vm.call(&calls, &[Value::I32(CALLS.cast_signed())]).expect("a call");
         started.elapsed()
     }
 }
@@ -89,7 +89,7 @@ impl Ours {
         Ok(Self { vcpu, _vm: vm, _memory: memory })
     }
 
-    fn time(&mut self, count: i32) -> Duration {
+    fn time(&mut self, count: u32) -> Duration {
         let started = Instant::now();
         for _ in 0..count {
             assert_eq!(self.vcpu.run().expect("an exit"), Exit::Mailbox);

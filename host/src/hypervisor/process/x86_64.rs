@@ -1,6 +1,7 @@
 //! Registers of a child on x86-64.
 
-use super::super::{Fault, HypervisorError};
+pub(super) use super::super::x86_64::check_processor;
+use super::super::{Fault, x86_64};
 use super::child::MappingCall;
 use crate::machine::arch::{BootState, FaultHandler};
 use wrt_abi::boot::TRAP_BY_BREAKPOINT;
@@ -121,29 +122,8 @@ impl Vectors {
     }
 }
 
-/// Insists on what the guest's kernels are compiled for.
-pub(super) fn check_processor() -> Result<(), HypervisorError> {
-    match is_x86_feature_detected!("sse4.2") && is_x86_feature_detected!("popcnt") {
-        true => Ok(()),
-        false => Err(HypervisorError::Unsupported("the CPU is older than x86-64-v2 (no SSE4.2)")),
-    }
-}
-
 /// What compiled code may use: all that the processor and the system have, since the child is
 /// a process like any other.
 pub(super) fn code_features() -> CpuFeatures {
-    let mut features = CpuFeatures::X86_64_V2;
-    for (has, feature) in [
-        (is_x86_feature_detected!("avx"), CpuFeatures::AVX),
-        (is_x86_feature_detected!("avx2"), CpuFeatures::AVX2),
-        (is_x86_feature_detected!("fma"), CpuFeatures::FMA),
-        (is_x86_feature_detected!("bmi1"), CpuFeatures::BMI1),
-        (is_x86_feature_detected!("bmi2"), CpuFeatures::BMI2),
-        (is_x86_feature_detected!("lzcnt"), CpuFeatures::LZCNT),
-    ] {
-        if has {
-            features = features.union(feature);
-        }
-    }
-    features
+    x86_64::features(CpuFeatures::X86_64_V3)
 }

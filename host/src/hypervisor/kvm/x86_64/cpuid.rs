@@ -5,7 +5,7 @@
 //! volume 2A, CPUID; AMD APM volume 3, appendix E.
 
 use super::failed;
-use crate::hypervisor::HypervisorError;
+use crate::hypervisor::{HypervisorError, x86_64};
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2};
 use wrt_abi::cpu::CpuFeatures;
 
@@ -52,10 +52,7 @@ pub(super) fn masked(system: &kvm_ioctls::Kvm) -> Result<(CpuId, Features), Hype
         .map_err(failed("list the CPU's features"))?;
     let entries: Vec<_> = supported.as_slice().iter().filter_map(mask).collect();
     let leaf = |function: u32| entries.iter().find(|entry| entry.function == function);
-    // The processor's own word: KVM nested in software lists fewer features than it runs.
-    if !(is_x86_feature_detected!("sse4.2") && is_x86_feature_detected!("popcnt")) {
-        return Err(HypervisorError::Unsupported("the CPU is older than x86-64-v2 (no SSE4.2)"));
-    }
+    x86_64::check_processor()?;
     let leaf7 = leaf(7);
     let has = |bit: u32| leaf7.is_some_and(|entry| entry.ebx & 1 << bit != 0);
     let features = Features {
@@ -74,17 +71,7 @@ pub(super) fn masked(system: &kvm_ioctls::Kvm) -> Result<(CpuId, Features), Hype
 /// on general registers: no control register and no CPUID bit turns these off. The state of
 /// AVX is not the guest's.
 pub(in super::super) fn code_features() -> CpuFeatures {
-    let mut features = CpuFeatures::X86_64_V2;
-    for (has, feature) in [
-        (is_x86_feature_detected!("bmi1"), CpuFeatures::BMI1),
-        (is_x86_feature_detected!("bmi2"), CpuFeatures::BMI2),
-        (is_x86_feature_detected!("lzcnt"), CpuFeatures::LZCNT),
-    ] {
-        if has {
-            features = features.union(feature);
-        }
-    }
-    features
+    x86_64::features(CpuFeatures::BMI1.union(CpuFeatures::BMI2).union(CpuFeatures::LZCNT))
 }
 
 /// The entry as the guest may see it, or `None` for a leaf that it does not see.
