@@ -9,24 +9,15 @@ pub(super) use exit::{decode as decode_exit, raw as raw_exit};
 pub(super) use state::{BootRegisters, prepare_vcpu};
 
 use super::{HypervisorError, failed};
-use kvm_bindings::{KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL, kvm_enable_cap};
 use kvm_ioctls::{Cap, MsrFilterDefaultAction, MsrFilterRange, MsrFilterRangeFlags, VmFd};
 
 /// Guest-physical address of three pages that KVM may need on Intel without unrestricted
 /// guests (`KVM_SET_TSS_ADDR`). Nothing of ours is ever there: see `machine::memory`.
 const TSS_PAGES: usize = 0xfffb_d000;
 
-/// Sets what holds for the whole VM: model-specific registers are denied, and a slot that goes
-/// takes its own translations with it, not those of all others too.
+/// Sets what holds for the whole VM: model-specific registers are denied.
 pub(super) fn prepare_vm(vm: &VmFd) -> Result<(), HypervisorError> {
     vm.set_tss_address(TSS_PAGES).map_err(failed("place the TSS pages"))?;
-    // Linux 6.12. Before, the guest faults on everything anew after each module it has loaded.
-    let quirks = vm.check_extension_raw(KVM_CAP_DISABLE_QUIRKS2.into()).cast_unsigned();
-    if quirks & KVM_X86_QUIRK_SLOT_ZAP_ALL != 0 {
-        let mut cap = kvm_enable_cap { cap: KVM_CAP_DISABLE_QUIRKS2, ..Default::default() };
-        cap.args[0] = KVM_X86_QUIRK_SLOT_ZAP_ALL.into();
-        vm.enable_cap(&cap).map_err(failed("have slots removed one by one"))?;
-    }
     if vm.check_extension(Cap::X86MsrFilter) {
         // KVM wants one range; a clear bit denies too.
         let nothing = MsrFilterRange {
