@@ -41,7 +41,7 @@ pub(super) struct Compile {
         value_parser = super::quantity::duration)]
     timeout: Duration,
 
-    /// The hypervisor to use: `auto` or `kvm`.
+    /// What the compiler runs in: `kvm`, `process` or `auto`, as for `wrt-vm run`.
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     backend: Backend,
 
