@@ -49,7 +49,7 @@ impl Target {
 
     /// What a hypervisor's VMs on this machine run, as far as compiled code makes use of it.
     pub fn of(hypervisor: &dyn Hypervisor) -> Self {
-        Self { arch: Self::ARCH, features: hypervisor.code_features() }
+        Self { arch: hypervisor.arch(), features: hypervisor.code_features() }
     }
 
     /// Every machine of an architecture.

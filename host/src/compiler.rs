@@ -5,6 +5,7 @@
 //! neither.
 
 use crate::artifact::{Header, Source, Target};
+use crate::embedded;
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
 use crate::hypercall::text;
 use crate::hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
@@ -15,11 +16,8 @@ use crate::vm::{Builder, MicroVm};
 use std::time::{Duration, Instant};
 use wrt_abi::EngineKind;
 use wrt_abi::compiler::{EXIT_INVALID_MODULE, NAME, Rejection};
-use wrt_platform::memory::{PageAligned, SharedBytes};
-
-static PROGRAM: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_COMPILER")));
-/// Digest of the program, made when it was embedded.
-const PROGRAM_ID: &str = env!("WRT_COMPILER_ID");
+use wrt_abi::cpu::Arch;
+use wrt_platform::memory::SharedBytes;
 
 /// Bytes of linear memory that the compiler may have unless told otherwise.
 const MAX_MEMORY: u64 = 2 << 30;
@@ -124,7 +122,7 @@ impl Compiler {
     }
 
     fn run(&mut self, call: Option<&CancelState>) -> Result<(), Error> {
-        let loaded = self.vm.load(&program())?;
+        let loaded = self.vm.load(&program(self.machine.arch)?)?;
         let instance = self.vm.instantiate(loaded)?;
         let start = self.vm.function(instance, "_start")?;
         if let Some(why) = call.and_then(|call| call.hand_on(self.vm.cancel_state())) {
@@ -168,19 +166,18 @@ impl Compiler {
     }
 }
 
-/// The compiler itself.
-fn program() -> Module {
-    let bytes = SharedBytes::from_static(PROGRAM);
-    let target = Target::baseline(Target::ARCH);
+/// The compiler itself, for one processor.
+fn program(arch: Arch) -> Result<Module, Error> {
+    let bytes = SharedBytes::from_static(embedded::guest(arch)?.compiler);
     // It cannot be damaged: it is part of this program.
-    let header = Header::unchecked(target, bytes.as_slice().len() as u64);
-    Module::compiled(bytes, header)
+    let header = Header::unchecked(Target::baseline(arch), bytes.as_slice().len() as u64);
+    Ok(Module::compiled(bytes, header))
 }
 
 /// Names the code that a module leads to.
 pub(crate) fn source(module: &Module, target: Target) -> Source {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(PROGRAM_ID.as_bytes());
+    hasher.update(embedded::COMPILER_ID.as_bytes());
     hasher.update(&(target.arch as u32).to_le_bytes());
     hasher.update(&target.features.bits().to_le_bytes());
     hasher.update(module.as_slice());

@@ -39,6 +39,7 @@ compile_error!("wrt-vm needs a 64-bit host: guest addresses are kept in usize");
 mod artifact;
 mod cache;
 mod compiler;
+mod embedded;
 mod error;
 mod hypercall;
 pub mod hypervisor;

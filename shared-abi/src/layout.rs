@@ -9,6 +9,7 @@
 //! 0000_0000_0000  never mapped: null pointers fault
 //! 0000_0020_0000  IMAGE    text r-x, rodata r--, data rw-   (stub page: privileged r-x)
 //! 0000_0180_0000  SYSTEM   privileged: descriptor tables, stub stack
+//! 0000_0190_0000  DOORBELL privileged, Arm: nothing behind it
 //! 0000_01c0_0000  MAILBOX  rw-
 //! 0000_01e0_0000  STACK    rw-, grows down from STACK_TOP, guard below
 //! 0000_4000_0000  HEAP     rw-, grows up
@@ -61,12 +62,44 @@ pub const X86_FAULT_PORT: u16 = 0x0a02;
 /// x86-64: distance in bytes between the stub's exception vectors, from its first byte.
 pub const X86_VECTOR_STRIDE: u64 = 16;
 
+/// What the stub and the host agree on where the processor is an Arm.
+///
+/// SYSTEM holds two words for the stub; the runtime cannot reach it.
+pub mod arm {
+    /// Offset in SYSTEM of the doorbell's guest-virtual address, or of 0: then `hvc` takes its
+    /// place. Linux keeps `hvc` to itself, so KVM's guests ring.
+    pub const SYSTEM_DOORBELL: u64 = 0;
+    /// Offset in SYSTEM of a word that the host sets to anything but 0 when it has changed
+    /// page tables, and the stub back to 0 when it has forgotten what it knew of them.
+    pub const SYSTEM_UPKEEP: u64 = 8;
+
+    /// Guest-virtual address of the doorbell, a page that only the stub reaches. There is no
+    /// memory behind it: a store to it leaves the VM.
+    pub const DOORBELL_BASE: u64 = 0x0190_0000;
+    /// Offset of the 32-bit store that delivers the mailbox.
+    pub const RING_MAILBOX: u64 = 0;
+    /// Offset of the 32-bit store that reports an exception.
+    pub const RING_FAULT: u64 = 8;
+
+    /// Number of the `hvc` that delivers the mailbox.
+    pub const HVC_MAILBOX: u16 = 0x0a00;
+    /// Number of the `hvc` that reports an exception.
+    pub const HVC_FAULT: u16 = 0x0a02;
+
+    /// Where a vCPU starts, from the stub's first byte; its vectors are before.
+    pub const BOOT_OFFSET: u64 = 0x800;
+    /// PSTATE of the runtime: EL0, all interrupts masked.
+    pub const PSTATE_EL0: u64 = 0x3c0;
+}
+
 /// Flag of an image segment (in ELF's `PF_MASKOS` bits) that only the stub may reach.
 pub const PF_PRIVILEGED: u32 = 0x0010_0000;
 
 const _: () = {
     assert!(IMAGE_BASE + IMAGE_MAX <= SYSTEM_BASE);
     assert!(SYSTEM_BASE < MAILBOX_BASE);
+    assert!(SYSTEM_BASE.is_multiple_of(1 << 16));
+    assert!(SYSTEM_BASE < arm::DOORBELL_BASE && arm::DOORBELL_BASE < MAILBOX_BASE);
     assert!(MAILBOX_BASE + crate::mailbox::MAILBOX_SIZE as u64 <= STACK_TOP - STACK_MAX);
     assert!(STACK_TOP < HEAP_BASE);
     assert!(HEAP_BASE + HEAP_MAX <= REGION_BASE);

@@ -9,5 +9,6 @@ use wrt_guest_builder::{Arch, Builder};
 fn main() -> Result<()> {
     let work = std::env::args_os().nth(1).context("usage: check WORK-FOLDER")?;
     let builder = std::env::var_os("CARGO_MANIFEST_DIR").context("run me by `cargo run`")?;
-    Builder::new(Path::new(&builder).join(".."), work).lint(Arch::X86_64)
+    let builder = Builder::new(Path::new(&builder).join(".."), work);
+    [Arch::X86_64, Arch::Aarch64].into_iter().try_for_each(|arch| builder.lint(arch))
 }

@@ -8,31 +8,38 @@ use std::path::PathBuf;
 const PACKAGE: &str = "wrt-child";
 
 impl Arch {
-    /// The triple that the child is compiled for: no operating system, since it has no library.
-    fn child_triple(self) -> &'static str {
+    /// The triple that the child is compiled for, if there is a child for this architecture:
+    /// no operating system, since it has no library.
+    fn child_triple(self) -> Option<&'static str> {
         match self {
-            Self::X86_64 => "x86_64-unknown-none",
+            Self::X86_64 => Some("x86_64-unknown-none"),
+            Self::Aarch64 => None,
         }
     }
 }
 
 impl Builder {
-    /// Builds the child's program for `arch` and returns the path of its ELF file.
+    /// Builds the child's program for `arch` and returns the path of its ELF file, or `None` if
+    /// there is no child for this architecture.
     ///
     /// # Errors
     ///
     /// As [`Self::build`].
-    pub fn build_child(&self, arch: Arch) -> Result<PathBuf> {
-        self.run_on_child(arch, Action::Build)?;
-        Ok(self.target().join(arch.child_triple()).join("release").join(PACKAGE))
+    pub fn build_child(&self, arch: Arch) -> Result<Option<PathBuf>> {
+        let Some(triple) = arch.child_triple() else { return Ok(None) };
+        self.run_on_child(triple, Action::Build)?;
+        Ok(Some(self.target().join(triple).join("release").join(PACKAGE)))
     }
 
     /// Lints the child's program.
     pub(crate) fn lint_child(&self, arch: Arch) -> Result<()> {
-        self.run_on_child(arch, Action::Clippy)
+        match arch.child_triple() {
+            Some(triple) => self.run_on_child(triple, Action::Clippy),
+            None => Ok(()),
+        }
     }
 
-    fn run_on_child(&self, arch: Arch, action: Action) -> Result<()> {
+    fn run_on_child(&self, triple: &str, action: Action) -> Result<()> {
         let script = self.guest.join("child/link.ld");
         let mut flags = vec![
             // It is linked for a fixed place, but one far above what a 32-bit address reaches.
@@ -43,7 +50,7 @@ impl Builder {
             flags.push(format!("-Clink-arg={arg}"));
         }
         self.cargo(action, &flags, |cargo| {
-            cargo.args(["--package", PACKAGE, "--release", "--target", arch.child_triple()]);
+            cargo.args(["--package", PACKAGE, "--release", "--target", triple]);
         })
     }
 }

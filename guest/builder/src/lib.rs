@@ -9,7 +9,7 @@
 //!   C library: `x86_64-unknown-none` has soft floats, with which an interpreter is slow and
 //!   wasmi's dispatch grows the stack at every instruction. The native engine's kernel is
 //!   built for that triple, because wasmtime wants `std` on every other; compiled code has
-//!   its floats in registers all the same;
+//!   its floats in registers all the same. On Arm one triple serves both;
 //! * the compiler is compiled twice ([`compiler`] explains how): by rustc to WebAssembly, and
 //!   that by itself to the artefact which the native engine runs.
 
@@ -26,6 +26,8 @@ use std::process::Command;
 pub enum Arch {
     /// 64-bit x86.
     X86_64,
+    /// 64-bit Arm.
+    Aarch64,
 }
 
 impl Arch {
@@ -33,6 +35,7 @@ impl Arch {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Aarch64),
             _ => None,
         }
     }
@@ -40,6 +43,7 @@ impl Arch {
     fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
         }
     }
 
@@ -47,6 +51,7 @@ impl Arch {
     fn abi(self) -> wrt_abi::cpu::Arch {
         match self {
             Self::X86_64 => wrt_abi::cpu::Arch::X86_64,
+            Self::Aarch64 => wrt_abi::cpu::Arch::Aarch64,
         }
     }
 
@@ -55,11 +60,12 @@ impl Arch {
         match (self, kernel) {
             (Self::X86_64, Kernel::Interp) => "x86_64-unknown-linux-gnu",
             (Self::X86_64, Kernel::Native) => "x86_64-unknown-none",
+            (Self::Aarch64, _) => "aarch64-unknown-none",
         }
     }
 
     fn rustflags(self, kernel: Kernel, guest: &Path) -> Vec<String> {
-        let script = guest.join("src/arch").join(self.name()).join("link.ld");
+        let script = guest.join("src/arch/link.ld");
         let mut flags = vec!["-Crelocation-model=static".to_owned()];
         let mut link_arg = |arg: &str| flags.push(format!("-Clink-arg={arg}"));
         link_arg(&format!("-T{}", script.display()));
@@ -70,14 +76,14 @@ impl Arch {
                     link_arg(arg);
                 }
                 link_arg("-Wl,--build-id=none,--gc-sections");
-                link_arg("-Wl,-z,max-page-size=4096,-z,noexecstack");
+                link_arg("-Wl,-z,max-page-size=16384,-z,noexecstack");
                 // SSE4.2 and POPCNT: every x86-64 machine with EPT or NPT has them, and
                 // `hypervisor::kvm` refuses one that does not.
                 flags.push("-Ctarget-cpu=x86-64-v2".to_owned());
             }
             // Linked by rustc's own linker.
-            (Self::X86_64, Kernel::Native) => {
-                for arg in ["--build-id=none", "--gc-sections", "-z", "max-page-size=4096"] {
+            (Self::X86_64, Kernel::Native) | (Self::Aarch64, _) => {
+                for arg in ["--build-id=none", "--gc-sections", "-z", "max-page-size=16384"] {
                     link_arg(arg);
                 }
             }
@@ -161,7 +167,13 @@ impl Builder {
     /// When cargo fails (its own output says why) or a patch does not apply.
     pub fn build(&self, arch: Arch, kernel: Kernel) -> Result<PathBuf> {
         self.run_on_kernel(arch, kernel, Action::Build)?;
-        Ok(self.target().join(arch.triple(kernel)).join("release/wrt-guest"))
+        let built = self.target().join(arch.triple(kernel)).join("release/wrt-guest");
+        // Kernels for one triple are built to the same place.
+        let image = self.work.join(format!("wrt-guest-{}-{}", arch.name(), kernel.feature()));
+        let unfinished = image.with_extension(std::process::id().to_string());
+        std::fs::copy(&built, &unfinished).with_context(|| format!("{}", built.display()))?;
+        std::fs::rename(&unfinished, &image)?;
+        Ok(image)
     }
 
     /// Lints everything for `arch` with the flags that it is built with.

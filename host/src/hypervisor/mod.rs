@@ -7,9 +7,13 @@
 //! made them says so ([`Hypervisor::binds_threads`]).
 
 mod address;
+#[cfg(any(target_arch = "aarch64", feature = "hvsim"))]
+mod arm;
+#[cfg(any(target_os = "macos", feature = "hvsim"))]
+mod hvf;
 #[cfg(target_os = "linux")]
 mod kvm;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod process;
 mod select;
 #[cfg(target_arch = "x86_64")]
@@ -22,12 +26,15 @@ use crate::machine::arch::BootState;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use thiserror::Error;
-use wrt_abi::cpu::CpuFeatures;
+use wrt_abi::cpu::{Arch, CpuFeatures};
 
 /// A way to make VMs.
 pub trait Hypervisor: Send + Sync {
     /// The name users select it by.
     fn name(&self) -> &'static str;
+
+    /// The processor of its guests.
+    fn arch(&self) -> Arch;
 
     /// Whether a VM belongs to the thread that made it: all of it must be used, and dropped,
     /// by that thread. A [`Kicker`] works from any.
@@ -114,6 +121,12 @@ pub trait Vm: Send {
         None
     }
 
+    /// Guest-physical address of the page that an Arm guest's stub stores to in order to call
+    /// the host, or `None` if it executes `hvc`. Nothing is ever mapped there.
+    fn doorbell(&self) -> Option<Gpa> {
+        None
+    }
+
     /// What keeps the guest in, in words.
     fn boundary(&self) -> String;
 }
@@ -183,9 +196,9 @@ pub enum Exit {
     Mailbox,
     /// Somebody called [`Kicker::kick`].
     Kicked,
-    /// The privileged stub reports an exception.
+    /// The privileged stub has left the report of an exception in SYSTEM (x86-64).
     Exception,
-    /// The backend, for want of a stub, reports an exception.
+    /// An exception, of which the backend knows: for want of a stub, or from registers.
     Fault(Fault),
     /// The guest called the system that it runs on. The call was not made.
     SystemCall {
@@ -227,7 +240,7 @@ pub enum Exit {
 /// An exception of the guest's processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The exception's number.
+    /// The exception's number; on Arm, its class.
     pub vector: u8,
     /// Address of the instruction.
     pub instruction: u64,

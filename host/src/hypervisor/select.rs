@@ -9,6 +9,8 @@ pub enum Backend {
     /// The best one that this machine has.
     #[default]
     Auto,
+    /// Apple's Hypervisor.framework.
+    Hvf,
     /// Linux KVM.
     Kvm,
     /// A traced child process, where there is no hypervisor: a weaker boundary.
@@ -25,12 +27,23 @@ pub struct Opened {
 
 impl Backend {
     /// Every concrete backend that this build has, the best first.
-    pub const ALL: &'static [Self] = &[Self::Kvm, Self::Process];
+    pub const ALL: &'static [Self] = &[
+        #[cfg(target_os = "linux")]
+        Self::Kvm,
+        #[cfg(any(target_os = "macos", feature = "hvsim"))]
+        Self::Hvf,
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        Self::Process,
+    ];
+
+    /// The best one that this system may have.
+    const BEST: Self = if cfg!(target_os = "macos") { Self::Hvf } else { Self::Kvm };
 
     /// The name that selects it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Hvf => "hvf",
             Self::Kvm => "kvm",
             Self::Process => "process",
         }
@@ -53,9 +66,10 @@ impl Backend {
     pub fn choose(self) -> Result<Opened, HypervisorError> {
         let opened = |hypervisor| Opened { hypervisor, instead_of: None };
         match self {
+            Self::Hvf => open_hvf().map(opened),
             Self::Kvm => open_kvm().map(opened),
             Self::Process => open_process().map(opened),
-            Self::Auto => open_kvm().map(opened).or_else(|why| match open_process() {
+            Self::Auto => Self::BEST.choose().or_else(|why| match open_process() {
                 Ok(hypervisor) => {
                     tracing::warn!("no hypervisor, a child process instead: {why}");
                     Ok(Opened { hypervisor, instead_of: Some(why) })
@@ -67,32 +81,44 @@ impl Backend {
     }
 }
 
+#[cfg(any(target_os = "macos", feature = "hvsim"))]
+fn open_hvf() -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    Ok(Box::new(super::hvf::Hvf::open()?))
+}
+
+#[cfg(not(any(target_os = "macos", feature = "hvsim")))]
+fn open_hvf() -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    Err(elsewhere("hvf", "Hypervisor.framework exists on macOS only"))
+}
+
 #[cfg(target_os = "linux")]
 fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
     Ok(Box::new(super::kvm::Kvm::open()?))
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(not(target_os = "linux"))]
+fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    Err(elsewhere("kvm", "KVM exists on Linux only"))
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
     Ok(Box::new(super::process::Process::open()?))
 }
 
-#[cfg(not(target_os = "linux"))]
-fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
-    Err(HypervisorError::Unavailable {
-        name: "kvm",
-        reason: "this is not Linux".to_owned(),
-        remedy: "KVM exists on Linux only",
-    })
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
+    Err(elsewhere("process", "the process backend exists for Linux on x86-64 only"))
 }
 
-#[cfg(not(target_os = "linux"))]
-fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
-    Err(HypervisorError::Unavailable {
-        name: "process",
-        reason: "this is not Linux".to_owned(),
-        remedy: "the process backend exists on Linux only",
-    })
+/// The error of a backend that another system has.
+#[cfg_attr(
+    all(target_os = "linux", target_arch = "x86_64", feature = "hvsim"),
+    expect(dead_code, reason = "every backend is here")
+)]
+fn elsewhere(name: &'static str, remedy: &'static str) -> HypervisorError {
+    let reason = format!("this is {} on {}", std::env::consts::OS, std::env::consts::ARCH);
+    HypervisorError::Unavailable { name, reason, remedy }
 }
 
 impl FromStr for Backend {
@@ -101,10 +127,11 @@ impl FromStr for Backend {
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "auto" => Ok(Self::Auto),
+            "hvf" => Ok(Self::Hvf),
             "kvm" => Ok(Self::Kvm),
             "process" => Ok(Self::Process),
             other => {
-                Err(format!("no backend is called `{other}`; there are auto, kvm and process"))
+                Err(format!("no backend is called `{other}`; there are auto, hvf, kvm and process"))
             }
         }
     }
@@ -133,11 +160,14 @@ pub fn available() -> Vec<Availability> {
 /// What there is to know about a backend that works, for people.
 pub fn details(backend: Backend) -> Vec<(&'static str, String)> {
     match backend {
+        Backend::Auto => details(Backend::BEST),
+        #[cfg(any(target_os = "macos", feature = "hvsim"))]
+        Backend::Hvf => super::hvf::details(),
         #[cfg(target_os = "linux")]
-        Backend::Auto | Backend::Kvm => super::kvm::details(),
-        #[cfg(target_os = "linux")]
+        Backend::Kvm => super::kvm::details(),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         Backend::Process => super::process::details(),
-        #[cfg(not(target_os = "linux"))]
+        #[allow(unreachable_patterns, reason = "where every backend is there")]
         _ => Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! The guest kernels' images: ELF files embedded in this library, one an engine.
+//! The guest kernels' images: ELF files, of those that are [embedded](crate::embedded).
 //!
 //! Segments that the guest may not write are mapped straight from the embedded bytes, so
 //! that all VMs of all processes share them; only the data segment is copied.
@@ -6,20 +6,16 @@
 use super::arch::FaultHandler;
 use crate::hypervisor::{Access, Gva};
 use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
-use goblin::elf64::header::{EM_X86_64, Header};
+use goblin::elf64::header::{EM_AARCH64, EM_X86_64, Header};
 use goblin::elf64::program_header::ProgramHeader;
 use thiserror::Error;
-use wrt_abi::EngineKind;
 use wrt_abi::boot;
-use wrt_abi::layout::{IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
-use wrt_platform::memory::PageAligned;
+use wrt_abi::cpu::Arch;
+use wrt_abi::layout::{GRANULE, IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
 use zerocopy::FromBytes as _;
 
-/// Page alignment of the file's segments.
-const PAGE: u64 = 4096;
-
-static INTERP: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_INTERP_IMAGE")));
-static NATIVE: &PageAligned<[u8]> = &PageAligned(*include_bytes!(env!("WRT_NATIVE_IMAGE")));
+/// Alignment of the file's segments: a page of any processor.
+const PAGE: u64 = GRANULE;
 
 /// A part of the image in guest memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +35,8 @@ pub(crate) struct Segment<'a> {
 /// A checked image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Image<'a> {
+    /// The processor that it is for.
+    pub(crate) arch: Arch,
     /// First instruction.
     pub(crate) entry: Gva,
     /// Where it wants its faults, if it wants any.
@@ -52,14 +50,6 @@ pub(crate) struct Image<'a> {
 #[error("malformed guest image: {0}")]
 pub(crate) struct MalformedImage(&'static str);
 
-/// Bytes of the embedded image that holds an engine.
-pub(crate) fn embedded(engine: EngineKind) -> &'static [u8] {
-    match engine {
-        EngineKind::Interp => &INTERP.0,
-        EngineKind::Native => &NATIVE.0,
-    }
-}
-
 impl<'a> Image<'a> {
     /// Checks an ELF file and lists its segments.
     ///
@@ -70,8 +60,13 @@ impl<'a> Image<'a> {
         let malformed = |what| MalformedImage(what);
         let header: &[u8; 64] = file.first_chunk().ok_or(malformed("no ELF header"))?;
         let header = Header::from_bytes(header);
-        if header.e_ident[..4] != *b"\x7fELF" || header.e_machine != EM_X86_64 {
-            return Err(malformed("not an ELF file for this machine"));
+        let arch = match header.e_machine {
+            EM_X86_64 => Arch::X86_64,
+            EM_AARCH64 => Arch::Aarch64,
+            _ => return Err(malformed("not for a processor that there are guests of")),
+        };
+        if header.e_ident[..4] != *b"\x7fELF" {
+            return Err(malformed("not an ELF file"));
         }
         let start = usize::try_from(header.e_phoff).unwrap_or(usize::MAX);
         let table = file.get(start..).ok_or(malformed("no program headers"))?;
@@ -121,7 +116,7 @@ impl<'a> Image<'a> {
             return Err(malformed("the entry is not in code of the runtime"));
         }
         let faults = fault_handler(&segments)?;
-        Ok(Self { entry, faults, segments })
+        Ok(Self { arch, entry, faults, segments })
     }
 }
 
@@ -156,15 +151,20 @@ fn holds(segments: &[Segment<'_>], access: Access, address: Gva) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::embedded::{GUESTS, Guest};
     use proptest::prelude::*;
+    use wrt_abi::EngineKind;
 
     #[test]
     fn the_embedded_images_have_a_stub_code_and_data() {
-        EngineKind::ALL.iter().for_each(|&engine| has_a_stub_code_and_data(engine));
+        for guest in GUESTS {
+            EngineKind::ALL.iter().for_each(|&engine| has_a_stub_code_and_data(guest, engine));
+        }
     }
 
-    fn has_a_stub_code_and_data(engine: EngineKind) {
-        let image = Image::parse(embedded(engine)).unwrap();
+    fn has_a_stub_code_and_data(guest: &Guest, engine: EngineKind) {
+        let image = Image::parse(guest.image(engine)).unwrap();
+        assert_eq!(image.arch, guest.arch);
         let stub = &image.segments[0];
         assert!(stub.privileged && stub.access == Access::READ | Access::EXECUTE);
         assert_eq!(stub.gva, Gva(IMAGE_BASE));
@@ -178,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_images_never_panic(at in 0usize..400, byte: u8, len in 0usize..5000) {
-            let embedded = embedded(EngineKind::Interp);
+            let embedded = GUESTS[0].image(EngineKind::Interp);
             let mut file = embedded[..len.min(embedded.len())].to_vec();
             if let Some(place) = file.get_mut(at) {
                 *place = byte;

@@ -23,7 +23,7 @@ pub(crate) use regions::Content;
 
 use self::core::CoreParts;
 use super::addresses::Addresses;
-use super::arch::{BootState, SYSTEM_SIZE};
+use super::arch::{self, BootState, SYSTEM_SIZE};
 use super::image::Image;
 use super::mailbox::Mailbox;
 use super::translation::Translation;
@@ -31,7 +31,8 @@ use crate::hypervisor::{Access, Gpa, Gva, HypervisorError, Vm};
 use regions::{Region, region_number};
 use std::collections::{BTreeMap, VecDeque};
 use thiserror::Error;
-use wrt_abi::layout::{HEAP_BASE, HEAP_MAX, REGION_COUNT};
+use wrt_abi::cpu::Arch;
+use wrt_abi::layout::{HEAP_BASE, HEAP_MAX, REGION_COUNT, arm};
 use wrt_platform::memory::{Protection, Reservation};
 
 /// Heap that exists from the start.
@@ -80,6 +81,8 @@ pub(crate) struct GuestMemory {
     limit: u64,
     mapped: u64,
     peak: u64,
+    /// Where the stub rings, if it does.
+    doorbell: Option<Gpa>,
     boot: BootState,
 }
 
@@ -97,13 +100,19 @@ impl GuestMemory {
         limit: u64,
     ) -> Result<Self, MemoryRefused> {
         let backend_translates = vm.address_space().is_some();
-        let parts = CoreParts::new(image, stack_size, !backend_translates);
+        let format = (!backend_translates).then(|| arch::format(image.arch));
+        let parts = CoreParts::new(image, stack_size, format);
         let core = Reservation::new(parts.heap + HEAP_MAX as usize)?;
-        let translation = match backend_translates {
-            true => Translation::Backend,
-            // SAFETY: (1) the tables are the core's first part, which is committed before they
-            // are used and lives as long, (2) aligned as it is, and told to nobody else.
-            false => unsafe { Translation::tables(core.base().cast(), CORE_GPA) },
+        let translation = match format {
+            None => Translation::Backend,
+            // SAFETY: (1) the tables are the core's first part, and the word is in SYSTEM; both
+            // are committed before they are used and live as long, (2) aligned as they are, and
+            // told to nobody else.
+            Some(format) => unsafe {
+                let upkeep = (image.arch == Arch::Aarch64)
+                    .then(|| core.base().add(parts.system + arm::SYSTEM_UPKEEP as usize).cast());
+                Translation::tables(format, core.base().cast(), CORE_GPA, upkeep)
+            },
         };
         // SAFETY: the heap's offset lies within the reservation.
         let heap_host = unsafe { core.base().add(parts.heap) };
@@ -130,6 +139,7 @@ impl GuestMemory {
             limit,
             mapped: 0,
             peak: 0,
+            doorbell: vm.doorbell(),
             boot: BootState::default(),
         };
         memory.map_core(vm)?;

@@ -8,9 +8,7 @@ mod model;
 use super::regions::Region;
 use super::*;
 use crate::hypervisor::Mapping;
-use crate::machine::arch::TABLE_SIZE;
-use crate::machine::image;
-use crate::machine::translation::TABLES_SIZE;
+use crate::machine::translation::tables_size;
 use fixture::{Fixture, Form, LIMIT, host_bytes};
 use std::sync::Arc;
 use wrt_abi::layout::{
@@ -24,7 +22,12 @@ const MIB: u64 = 1 << 20;
 
 #[test]
 fn a_fresh_guest_has_its_parts_and_nothing_between_them() {
-    let f = Fixture::new();
+    for form in [Form::X86_64, Form::Aarch64] {
+        has_its_parts_and_nothing_between_them(&Fixture::of(form));
+    }
+}
+
+fn has_its_parts_and_nothing_between_them(f: &Fixture) {
     f.check();
     let parts = f.memory.parts;
     let stack_bottom = STACK_TOP - parts.stack_size as u64;
@@ -49,8 +52,7 @@ fn a_fresh_guest_has_its_parts_and_nothing_between_them() {
 fn a_guest_without_rings_has_nothing_privileged() {
     let f = Fixture::of(Form::Backend);
     f.check();
-    let image = image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap();
-    for segment in &image.segments {
+    for segment in &f.image.segments {
         assert_eq!(f.translate(segment.gva.0).is_some(), !segment.privileged, "{segment:?}");
     }
     assert!(f.translate(SYSTEM_BASE).is_none() && f.memory.copy_system().is_none());
@@ -59,12 +61,18 @@ fn a_guest_without_rings_has_nothing_privileged() {
 
 #[test]
 fn no_address_of_the_guest_leads_to_its_page_tables() {
-    let f = Fixture::new();
-    let tables = CORE_GPA.0..CORE_GPA.0 + TABLES_SIZE as u64;
+    for form in [Form::X86_64, Form::Aarch64] {
+        leads_nowhere_to_its_page_tables(&Fixture::of(form));
+    }
+}
+
+fn leads_nowhere_to_its_page_tables(f: &Fixture) {
+    let format = arch::format(f.image.arch);
+    let tables = CORE_GPA.0..CORE_GPA.0 + tables_size(format) as u64;
     // All that a fresh guest has lies below these; regions get chunks, never the core.
     let image = IMAGE_BASE..IMAGE_BASE + wrt_abi::layout::IMAGE_MAX;
     let heap = HEAP_BASE..HEAP_BASE + 2 * HEAP_INITIAL;
-    for page in image.chain(SYSTEM_BASE..STACK_TOP).chain(heap).step_by(TABLE_SIZE) {
+    for page in image.chain(SYSTEM_BASE..STACK_TOP).chain(heap).step_by(4096) {
         if let Some(leaf) = f.translate(page) {
             assert!(!tables.contains(&leaf.gpa), "{page:#x} leads to {:#x}", leaf.gpa);
         }
@@ -219,12 +227,7 @@ fn a_reset_leaves_nothing_of_what_was_there() {
             f.memory.slice(Gva(HEAP_BASE), 4 * MIB).unwrap().fill(round);
             f.fill_core(round);
 
-            f.memory
-                .reset(
-                    &mut f.vm,
-                    &image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap(),
-                )
-                .unwrap();
+            f.memory.reset(&mut f.vm, &f.image).unwrap();
             f.check();
             assert_eq!(f.vm.mappings.len(), 2);
             assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));
@@ -265,8 +268,8 @@ fn shared_bytes_can_be_read_by_the_guest_and_by_nobody_changed() {
 fn only_the_published_part_of_an_artefact_can_be_executed() {
     for form in Form::ALL {
         let mut f = Fixture::of(form);
-        let page = TABLE_SIZE as u64;
-        let bytes = Fixture::shared(10 * TABLE_SIZE);
+        let page = f.memory.translation.page_size();
+        let bytes = Fixture::shared(10 * page as usize);
         let code = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Code).unwrap();
         let module = f.memory.share(&mut f.vm, bytes, Content::Data).unwrap();
         let executable = |f: &Fixture| -> Vec<u64> {

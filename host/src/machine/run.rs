@@ -2,10 +2,11 @@
 
 use super::arch;
 use super::cancel::{CallGuard, CancelState};
-use super::image::{self, Image};
+use super::image::Image;
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
 use super::watchdog::{self, Alarm};
+use crate::embedded;
 use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::{self, Outcome, Services};
 use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
@@ -111,7 +112,7 @@ impl Machine {
         services: Services,
     ) -> Result<Self, Error> {
         let started = Instant::now();
-        let file = image::embedded(config.engine);
+        let file = embedded::guest(hypervisor.arch())?.image(config.engine);
         let image = Image::parse(file).map_err(|error| VmEnd::Protocol(error.to_string()))?;
         wrt_platform::memory::populate_read(file);
         let mut vm = hypervisor.create_vm()?;
@@ -353,7 +354,7 @@ impl Machine {
     fn end_of(&self, exit: Exit) -> VmEnd {
         let exception = match exit {
             Exit::Exception => self.memory.copy_system().map(|copy| arch::describe_report(&copy)),
-            Exit::Fault(fault) => Some(arch::describe_fault(fault)),
+            Exit::Fault(fault) => Some(arch::describe_fault(self.image.arch, fault)),
             _ => None,
         };
         if let Some(exception) = exception {

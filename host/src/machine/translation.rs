@@ -4,17 +4,22 @@
 //! address leads to. A backend without them keeps an [`AddressSpace`] for the guest. Guest
 //! memory tells the two apart here and nowhere else, but for two things: what is privileged
 //! does not exist where there are no rings, and a processor may go on using translations that
-//! the tables hold no more.
+//! the tables hold no more. An Arm guest's stub sees to that when it is asked; an x86-64 guest
+//! has them until the memory that they lead to is gone.
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::arch::{PageTables, TABLE_SIZE};
+use super::arch::{Format, PageTables};
 use super::memory::MemoryRefused;
 use crate::hypervisor::{Access, AddressSpace, Gpa, Gva, Vm};
 use std::ptr::NonNull;
 
-/// Page tables that a guest can have: 4 MiB of them, untouched until used.
+/// Page tables that a guest can have; they are untouched until used.
 const TABLES: usize = 1024;
-/// Bytes of guest memory that they take.
-pub(super) const TABLES_SIZE: usize = TABLES * TABLE_SIZE;
+
+/// Bytes of guest memory that tables of a form take.
+pub(super) fn tables_size(format: &Format) -> usize {
+    TABLES * format.page_size() as usize
+}
 
 /// The form of a guest's translations.
 #[derive(Debug)]
@@ -25,6 +30,9 @@ pub(super) enum Translation {
         tables: PageTables,
         /// Where the host has them.
         pool: NonNull<u64>,
+        /// Where the host asks the stub to have the processor forget what it knows of them,
+        /// if it does.
+        upkeep: Option<NonNull<u64>>,
     },
     /// The backend's.
     Backend,
@@ -38,10 +46,24 @@ impl Translation {
     ///
     /// # Safety
     ///
-    /// 1. [`TABLES_SIZE`] bytes at `pool` stay readable and writable for this value's life.
+    /// 1. [`tables_size`] bytes at `pool`, and the word `upkeep`, stay readable and writable
+    ///    for this value's life.
     /// 2. They are aligned to 8 bytes, and nobody else refers to them.
-    pub(super) unsafe fn tables(pool: NonNull<u64>, gpa: Gpa) -> Self {
-        Self::Tables { tables: PageTables::new(gpa, TABLES), pool }
+    pub(super) unsafe fn tables(
+        format: &'static Format,
+        pool: NonNull<u64>,
+        gpa: Gpa,
+        upkeep: Option<NonNull<u64>>,
+    ) -> Self {
+        Self::Tables { tables: PageTables::new(format, gpa, TABLES), pool, upkeep }
+    }
+
+    /// Bytes of the smallest page, which all addresses and lengths here are multiples of.
+    pub(super) fn page_size(&self) -> u64 {
+        match self {
+            Self::Tables { tables, .. } => tables.format().page_size(),
+            Self::Backend => wrt_platform::memory::page_size() as u64,
+        }
     }
 
     /// Whether the guest has a privileged side, which needs memory of its own.
@@ -52,7 +74,7 @@ impl Translation {
     /// Whether translations that were taken away may be used until the memory that they led
     /// to is taken away too.
     pub(super) fn may_linger(&self) -> bool {
-        matches!(self, Self::Tables { .. })
+        matches!(self, Self::Tables { upkeep: None, .. })
     }
 
     /// Address of the root table, if there are tables.
@@ -101,16 +123,29 @@ impl Translation {
         access: Access,
         user: bool,
     ) -> Result<(), MemoryRefused> {
-        let Self::Tables { tables, pool } = self else { return Ok(()) };
-        // SAFETY: as long and as valid as `tables` was promised (1), ours alone (2), and the
-        // vCPU is stopped.
-        let pool = unsafe { std::slice::from_raw_parts_mut(pool.as_ptr(), TABLES_SIZE / 8) };
+        let Some((tables, pool)) = self.edit() else { return Ok(()) };
         let mapped = tables.map(pool, gva, gpa, len, access, user);
         if mapped.is_err() {
             // Not half of it: the chunk behind it may go.
             tables.unmap(pool, gva, len);
         }
         mapped.map_err(|_| MemoryRefused::Limit)
+    }
+
+    /// The tables and their memory, to be changed; the processor will forget what it knows of
+    /// them before the runtime goes on, if it can be asked to.
+    fn edit(&mut self) -> Option<(&mut PageTables, &mut [u64])> {
+        let Self::Tables { tables, pool, upkeep } = self else { return None };
+        if let Some(upkeep) = upkeep {
+            // SAFETY: valid (1) and ours (2), and the vCPU is stopped. Volatile: the stub
+            // writes it too. What it wrote is not read.
+            unsafe { upkeep.as_ptr().write_volatile(1) };
+        }
+        let words = tables_size(tables.format()) / 8;
+        // SAFETY: as long and as valid as `tables` was promised (1), ours alone (2), and the
+        // vCPU is stopped.
+        let pool = unsafe { std::slice::from_raw_parts_mut(pool.as_ptr(), words) };
+        Some((tables, pool))
     }
 
     /// Takes the translations of a range away.
@@ -121,11 +156,10 @@ impl Translation {
         len: u64,
     ) -> Result<(), MemoryRefused> {
         match self {
-            Self::Tables { tables, pool } => {
-                // SAFETY: as in `map_in_tables`.
-                let pool =
-                    unsafe { std::slice::from_raw_parts_mut(pool.as_ptr(), TABLES_SIZE / 8) };
-                tables.unmap(pool, gva, len);
+            Self::Tables { .. } => {
+                if let Some((tables, pool)) = self.edit() {
+                    tables.unmap(pool, gva, len);
+                }
             }
             Self::Backend if len == 0 => {}
             Self::Backend => space(vm)?.unmap(gva, len)?,
@@ -136,7 +170,7 @@ impl Translation {
     /// Takes all of them away. The memory of tables is the caller's to zero.
     pub(super) fn clear(&mut self, vm: &mut dyn Vm) -> Result<(), MemoryRefused> {
         match self {
-            Self::Tables { tables, .. } => *tables = PageTables::new(tables.root(), TABLES),
+            Self::Tables { tables, .. } => tables.clear(),
             Self::Backend => space(vm)?.clear()?,
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! Every mapping that wasmtime asks for is a linear memory or the like: a region whose first
 //! bytes are usable and whose rest faults. Code is not mapped by wasmtime; see [`Published`].
 
+use crate::arch;
 use crate::fault::{Cause, Fault};
 use crate::hostcall;
 use core::ptr;
@@ -144,7 +145,10 @@ impl CustomCodeMemory for Published {
 
     fn publish_executable(&self, start: *const u8, len: usize) -> wasmtime::Result<()> {
         match hostcall::code_publish(start.addr(), len) {
-            true => Ok(()),
+            true => {
+                arch::make_executable(start, len);
+                Ok(())
+            }
             false => Err(wasmtime::Error::msg("the host does not let this be executed")),
         }
     }

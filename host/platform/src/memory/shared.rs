@@ -1,7 +1,7 @@
 //! Bytes that nobody writes any more, on pages of their own: a guest may map them.
 
-use super::{Protection, Reservation, page_size};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use super::{Protection, Reservation};
+use rustix::mm::{MapFlags, ProtFlags, mmap};
 use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
@@ -25,10 +25,9 @@ pub struct SharedBytes {
 
 #[derive(Debug)]
 enum Pages {
-    /// Memory of this process.
+    /// Memory of this process, or in its place a file's pages, which all processes that map it
+    /// share.
     Own(Reservation),
-    /// A file's: all processes that map it share its pages.
-    File(Mapping),
     /// Part of the program.
     Static(&'static PageAligned<[u8]>),
 }
@@ -43,7 +42,7 @@ impl SharedBytes {
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let pages = Reservation::new(len.max(1))?;
+        let pages = Reservation::new(padded(len)?)?;
         pages.protect(0, pages.len(), Protection::ReadWrite)?;
         // SAFETY: `len` committed bytes of a reservation that nothing else knows of yet.
         fill(unsafe { std::slice::from_raw_parts_mut(pages.base().as_ptr(), len) })?;
@@ -75,13 +74,15 @@ impl SharedBytes {
             Some(end) if end <= file.metadata()?.len() => {}
             _ => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
-        let whole = len.next_multiple_of(page_size());
-        // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let base = unsafe {
-            mmap(std::ptr::null_mut(), whole, ProtFlags::READ, MapFlags::SHARED, file, offset)
+        let pages = Reservation::new(padded(len)?)?;
+        // What lies behind the file's last page is zero.
+        pages.protect(0, pages.len(), Protection::Read)?;
+        // SAFETY: takes the place of pages of a reservation that nothing else knows of yet.
+        unsafe {
+            let flags = MapFlags::SHARED | MapFlags::FIXED;
+            mmap(pages.base().as_ptr().cast(), len, ProtFlags::READ, flags, file, offset)
         }?;
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { pages: Pages::File(Mapping { base, len: whole }), len })
+        Ok(Self { pages: Pages::Own(pages), len })
     }
 
     /// The bytes.
@@ -92,34 +93,20 @@ impl SharedBytes {
         unsafe { std::slice::from_raw_parts(base.as_ptr(), self.len) }
     }
 
-    /// The pages that hold the bytes, padded to a whole page with bytes of no meaning.
+    /// The pages that hold the bytes, aligned and padded to a page of any system
+    /// ([`PAGE_MAX`]) with bytes of no meaning.
     pub fn pages(&self) -> (NonNull<u8>, usize) {
         match &self.pages {
             Pages::Own(pages) => (pages.base(), pages.len()),
-            Pages::File(mapping) => (mapping.base, mapping.len),
             // The type's size is a multiple of its alignment.
             Pages::Static(bytes) => (NonNull::from(&bytes.0).cast(), size_of_val(*bytes)),
         }
     }
 }
 
-/// A mapping of a file.
-#[derive(Debug)]
-struct Mapping {
-    base: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone, and is only read.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made by `map_file` and is unused from here on.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
-    }
+/// Bytes of the pages that hold `len`.
+fn padded(len: usize) -> io::Result<usize> {
+    len.max(1).checked_next_multiple_of(PAGE_MAX).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
 #[cfg(test)]
@@ -143,8 +130,11 @@ mod tests {
         for bytes in [mapped, own.unwrap(), SharedBytes::from_static(EMBEDDED)] {
             assert_eq!(bytes.as_slice(), [7; 5000]);
             let (base, len) = bytes.pages();
-            assert!(base.addr().get().is_multiple_of(page_size()));
-            assert!(len >= 5000 && len.is_multiple_of(page_size()));
+            assert!(base.addr().get().is_multiple_of(PAGE_MAX));
+            assert!(len >= 5000 && len.is_multiple_of(PAGE_MAX));
+            // SAFETY: the padding is readable, too.
+            let all = unsafe { std::slice::from_raw_parts(base.as_ptr(), len) };
+            assert_eq!(all[..5000], [7; 5000]);
         }
     }
 

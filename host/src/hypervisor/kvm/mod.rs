@@ -4,10 +4,15 @@
 //! name. There is no in-kernel interrupt controller: the guest has no interrupts, and a
 //! `hlt` comes back as an exit.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod kick;
+mod raw;
 mod vcpu;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+#[cfg(target_arch = "aarch64")]
+use aarch64 as arch;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 
@@ -17,7 +22,7 @@ use kvm_ioctls::{Cap, VmFd};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use wrt_abi::cpu::CpuFeatures;
+use wrt_abi::cpu::{Arch, CpuFeatures};
 
 const DEVICE: &str = "/dev/kvm";
 const BOUNDARY: &str = "second-stage or shadow page tables of the Linux kernel";
@@ -61,12 +66,10 @@ impl Kvm {
 /// What `doctor` shows.
 pub(super) fn details() -> Vec<(&'static str, String)> {
     let Ok(Kvm { system }) = Kvm::open() else { return Vec::new() };
-    let yes_no = |cap| if system.check_extension(cap) { "yes" } else { "no" }.to_owned();
-    vec![
-        ("boundary", BOUNDARY.to_owned()),
-        ("memory slots a VM", system.get_nr_memslots().to_string()),
-        ("model-specific registers denied by KVM's filter", yes_no(Cap::X86MsrFilter)),
-    ]
+    [("boundary", BOUNDARY.to_owned()), ("memory slots a VM", system.get_nr_memslots().to_string())]
+        .into_iter()
+        .chain(arch::details(&system))
+        .collect()
 }
 
 fn unavailable(reason: String, remedy: &'static str) -> HypervisorError {
@@ -109,13 +112,16 @@ impl Hypervisor for Kvm {
         Box::new(Self { system: Arc::clone(&self.system) })
     }
 
+    fn arch(&self) -> Arch {
+        arch::ARCH
+    }
+
     fn code_features(&self) -> CpuFeatures {
         arch::code_features()
     }
 
     fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError> {
-        let fd = self.system.create_vm().map_err(failed("create a VM"))?;
-        arch::prepare_vm(&fd)?;
+        let fd = arch::create_vm(&self.system)?;
         Ok(Box::new(KvmVm {
             fd: Arc::new(fd),
             system: Arc::clone(&self.system),
@@ -182,6 +188,10 @@ impl Vm for KvmVm {
 
     fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError> {
         Ok(Box::new(vcpu::KvmVcpu::new(&self.system, &self.fd)?))
+    }
+
+    fn doorbell(&self) -> Option<Gpa> {
+        arch::DOORBELL
     }
 
     fn boundary(&self) -> String {

@@ -20,7 +20,7 @@ pub(super) struct KvmVcpu {
 impl KvmVcpu {
     pub(super) fn new(system: &kvm_ioctls::Kvm, vm: &Arc<VmFd>) -> Result<Self, HypervisorError> {
         let mut fd = vm.create_vcpu(0).map_err(failed("create a vCPU"))?;
-        let boot = arch::prepare_vcpu(system, &fd)?;
+        let boot = arch::prepare_vcpu(system, vm, &fd)?;
         let immediate_exit: *mut u8 = &raw mut fd.get_kvm_run().immediate_exit;
         // SAFETY: the byte lies in the vCPU's shared page, which lives as long as `fd`; it
         // has an atomic's size and alignment, and is only used as one from here on.
@@ -33,16 +33,16 @@ impl KvmVcpu {
 
 impl Vcpu for KvmVcpu {
     fn set_boot_state(&mut self, state: &BootState) -> Result<(), HypervisorError> {
-        self.boot.apply(&self.fd, state)
+        self.boot.apply(&mut self.fd, state)
     }
 
     fn run(&mut self) -> Result<Exit, HypervisorError> {
         self.kick.set_running(true);
         let exit = loop {
-            // Only the errno matters here; the exit is decoded below from its raw words.
+            // Only the errno matters here; the exit is decoded from its raw words.
             let entered = self.fd.run().map(|_| ()).map_err(|error| error.errno());
             match entered {
-                Ok(()) => break Ok(arch::decode_exit(arch::raw_exit(self.fd.get_kvm_run()))),
+                Ok(()) => break arch::exit(&mut self.fd),
                 Err(libc::EINTR | libc::EAGAIN) if self.kick.is_kicked() => break Ok(Exit::Kicked),
                 // A signal for somebody else, or a kick of a call that is over.
                 Err(libc::EINTR | libc::EAGAIN) => {}

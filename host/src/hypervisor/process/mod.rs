@@ -41,7 +41,7 @@ use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wrt_abi::cpu::CpuFeatures;
+use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_abi::process::{WINDOW_BASE, WINDOW_SIZE};
 use wrt_platform::memory::{SparseMemory, sealed_program, vacate};
 
@@ -84,6 +84,10 @@ impl Process {
 impl Hypervisor for Process {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn arch(&self) -> Arch {
+        arch::ARCH
     }
 
     /// `ptrace(2)`: the tracer is a thread.

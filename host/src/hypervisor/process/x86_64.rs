@@ -5,8 +5,11 @@ use super::super::{Fault, x86_64};
 use super::child::MappingCall;
 use crate::machine::arch::{BootState, FaultHandler};
 use wrt_abi::boot::TRAP_BY_BREAKPOINT;
-use wrt_abi::cpu::CpuFeatures;
+use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_abi::process::GATE_BASE;
+
+/// The processor of the guests.
+pub(super) const ARCH: Arch = Arch::X86_64;
 
 /// Linux's selectors of 64-bit code and of data in ring 3.
 const USER_CODE: u64 = 0x33;

@@ -1,15 +1,15 @@
 //! The core: what a guest has from its first instruction on.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::super::arch::{SYSTEM_SIZE, TABLE_SIZE, build_system};
+use super::super::arch::{Format, SYSTEM_SIZE, build_system};
 use super::super::image::{Image, Segment};
-use super::super::translation::TABLES_SIZE;
+use super::super::translation::tables_size;
 use super::{
     CORE_GPA, GuestMemory, HEAP_INITIAL, IMAGE_GPA, LARGE_PAGE, MemoryRefused, READ_WRITE,
 };
 use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
 use std::ptr::NonNull;
-use wrt_abi::layout::{GRANULE, MAILBOX_BASE, STACK_TOP, SYSTEM_BASE};
+use wrt_abi::layout::{GRANULE, MAILBOX_BASE, STACK_TOP, SYSTEM_BASE, arm};
 use wrt_abi::mailbox::MAILBOX_SIZE;
 use wrt_platform::memory::Protection;
 
@@ -33,11 +33,15 @@ pub(super) struct CoreParts {
 }
 
 impl CoreParts {
-    /// The parts of a guest, with or without those of a privileged side.
-    pub(super) fn new(image: &Image<'_>, stack_size: usize, privileged: bool) -> Self {
-        let (tables_size, system_size) = match privileged {
-            true => (TABLES_SIZE, SYSTEM_SIZE),
-            false => (0, 0),
+    /// The parts of a guest; those of a privileged side if it has page tables.
+    pub(super) fn new(
+        image: &Image<'_>,
+        stack_size: usize,
+        tables: Option<&'static Format>,
+    ) -> Self {
+        let (tables_size, system_size) = match tables {
+            Some(format) => (tables_size(format), SYSTEM_SIZE),
+            None => (0, 0),
         };
         let data_size = data_size(image);
         let granule = GRANULE as usize;
@@ -75,7 +79,7 @@ fn data_size(image: &Image<'_>) -> usize {
     let writable = || image.segments.iter().filter(|segment| is_data(segment));
     let start = writable().map(|segment| segment.gva.0).min().unwrap_or(0);
     let end = writable().map(|segment| segment.gva.0 + segment.size).max().unwrap_or(0);
-    usize::try_from((end - start).next_multiple_of(TABLE_SIZE as u64)).unwrap_or(0)
+    usize::try_from((end - start).next_multiple_of(GRANULE)).unwrap_or(0)
 }
 
 fn is_data(segment: &Segment<'_>) -> bool {
@@ -103,6 +107,10 @@ impl GuestMemory {
         let translation = &mut self.translation;
         let size = system_size as u64;
         translation.map_privileged(Gva(SYSTEM_BASE), gpa(system), size, READ_WRITE)?;
+        if let Some(doorbell) = self.doorbell {
+            let gva = Gva(arm::DOORBELL_BASE);
+            translation.map_privileged(gva, doorbell, GRANULE, READ_WRITE)?;
+        }
         for (gva, offset, size) in [
             (STACK_TOP - stack_size as u64, stack, stack_size),
             (MAILBOX_BASE, mailbox, MAILBOX_SIZE),
@@ -128,7 +136,7 @@ impl GuestMemory {
         let start = read_only().map(|segment| segment.bytes.as_ptr()).min();
         let end = read_only().map(|segment| segment.bytes.as_ptr_range().end).max();
         if let (Some(start), Some(end)) = (start, end) {
-            let len = (end.addr() - start.addr()).next_multiple_of(TABLE_SIZE) as u64;
+            let len = ((end.addr() - start.addr()) as u64).next_multiple_of(GRANULE);
             let mapping = Mapping {
                 gpa: IMAGE_GPA,
                 host: NonNull::from(&image.segments[0].bytes[0]),
@@ -142,7 +150,7 @@ impl GuestMemory {
             for segment in read_only() {
                 let offset = segment.bytes.as_ptr().addr() - start.addr();
                 let gpa = Gpa(IMAGE_GPA.0 + offset as u64);
-                let len = segment.size.next_multiple_of(TABLE_SIZE as u64);
+                let len = segment.size.next_multiple_of(GRANULE);
                 let Segment { gva, access, privileged, .. } = *segment;
                 match privileged {
                     true => self.translation.map_privileged(gva, gpa, len, access)?,
@@ -170,7 +178,8 @@ impl GuestMemory {
             }
         }
         let mut system = Box::new([0; SYSTEM_SIZE]);
-        self.boot = build_system(&mut system, image, self.translation.root());
+        let doorbell = self.doorbell.is_some();
+        self.boot = build_system(&mut system, image, self.translation.root(), doorbell);
         if !self.translation.has_privileged_side() {
             return Ok(());
         }

@@ -2,7 +2,6 @@
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 use super::super::addresses::UNIT;
-use super::super::arch::TABLE_SIZE;
 use super::{GuestMemory, LARGE_PAGE, MemoryRefused, READ_WRITE};
 use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
 use std::ptr::NonNull;
@@ -224,7 +223,7 @@ impl GuestMemory {
     ) -> Result<(), MemoryRefused> {
         let number = region_number(start).ok_or(MemoryRefused::Unknown)?;
         let region = self.regions.get(&number).ok_or(MemoryRefused::Unknown)?;
-        let page = TABLE_SIZE as u64;
+        let page = self.translation.page_size();
         let offset = start.0.checked_sub(region.gva.0).ok_or(MemoryRefused::Unknown)?;
         let end = offset.checked_add(len).ok_or(MemoryRefused::Unknown)?;
         let aligned = offset.is_multiple_of(page) && len.is_multiple_of(page);

@@ -1,8 +1,11 @@
 //! A guest's memory with a hypervisor that takes notes.
 
 use super::*;
+use crate::embedded::GUESTS;
 use crate::hypervisor::{AddressSpace, Vcpu};
+use crate::machine::arch::reading::{self, Entry};
 use std::io;
+use wrt_abi::EngineKind;
 
 /// Bytes that a guest of these tests may have.
 pub(super) const LIMIT: u64 = 64 << 20;
@@ -11,14 +14,16 @@ const STACK: usize = 64 << 10;
 /// Who translates the guest's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Page tables in the core.
-    Tables,
+    /// Page tables in the core, an x86-64's.
+    X86_64,
+    /// Page tables in the core, an Arm's.
+    Aarch64,
     /// The hypervisor.
     Backend,
 }
 
 impl Form {
-    pub(super) const ALL: [Self; 2] = [Self::Tables, Self::Backend];
+    pub(super) const ALL: [Self; 3] = [Self::X86_64, Self::Aarch64, Self::Backend];
 }
 
 /// Remembers what is mapped, and insists on the rules for it.
@@ -144,6 +149,7 @@ pub(super) struct Leaf {
 pub(super) struct Fixture {
     pub(super) vm: Notes,
     pub(super) memory: GuestMemory,
+    pub(super) image: Image<'static>,
 }
 
 impl Fixture {
@@ -152,7 +158,7 @@ impl Fixture {
     }
 
     pub(super) fn with_limit(limit: u64) -> Self {
-        Self::with(limit, Form::Tables)
+        Self::with(limit, Form::X86_64)
     }
 
     pub(super) fn of(form: Form) -> Self {
@@ -162,9 +168,14 @@ impl Fixture {
     fn with(limit: u64, form: Form) -> Self {
         let space = (form == Form::Backend).then(Space::default);
         let mut vm = Notes { space, ..Notes::default() };
-        let image = image::Image::parse(image::embedded(wrt_abi::EngineKind::Interp)).unwrap();
+        // One image will do for both: nothing executes it.
+        let mut image = Image::parse(GUESTS[0].image(EngineKind::Interp)).unwrap();
+        image.arch = match form {
+            Form::Aarch64 => Arch::Aarch64,
+            Form::X86_64 | Form::Backend => Arch::X86_64,
+        };
         let memory = GuestMemory::new(&mut vm, &image, STACK, limit).unwrap();
-        Self { vm, memory }
+        Self { vm, memory, image }
     }
 
     pub(super) fn shared(len: usize) -> Arc<SharedBytes> {
@@ -184,24 +195,24 @@ impl Fixture {
         self.walk_tables(gva)
     }
 
-    /// Walks the guest's page tables as its processor would: Intel SDM 3A, 5.5.
+    /// Walks the guest's page tables as its processor would.
     fn walk_tables(&self, gva: u64) -> Option<Leaf> {
+        let format = arch::format(self.image.arch);
         let mut table = self.memory.boot_state().page_tables.0;
-        for level in (0..4).rev() {
-            let shift = 12 + 9 * level;
-            let at = table + (gva >> shift) % 512 * 8;
+        for level in (1..=format.root).rev() {
+            let at = table + format.index(level, gva) as u64 * 8;
             let bytes = host_bytes(self.vm.mapping_at(at).unwrap(), at, 8);
             let entry = u64::from_le_bytes(bytes.try_into().unwrap());
-            if entry & 1 == 0 {
-                return None;
+            match reading::read(self.image.arch, entry, level) {
+                Entry::Nothing => return None,
+                Entry::Table(address) => table = address,
+                Entry::Page { address, access, user, .. } => {
+                    let gpa = address + gva % (1 << format.span_bits(level - 1));
+                    let [writable, executable] =
+                        [Access::WRITE, Access::EXECUTE].map(|kind| access.contains(kind));
+                    return Some(Leaf { gpa, writable, user, executable });
+                }
             }
-            let address = entry & 0x000f_ffff_ffff_f000;
-            if level == 0 || entry & 1 << 7 != 0 {
-                let [writable, user, sealed] = [1, 2, 63].map(|bit| entry >> bit & 1 == 1);
-                let gpa = address + gva % (1 << shift);
-                return Some(Leaf { gpa, writable, user, executable: !sealed });
-            }
-            table = address;
         }
         None
     }

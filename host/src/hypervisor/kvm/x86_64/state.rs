@@ -6,7 +6,7 @@ use crate::hypervisor::HypervisorError;
 use crate::machine::arch::BootState;
 use crate::machine::arch::selectors::{TSS, USER_CODE, USER_DATA};
 use kvm_bindings::{kvm_debugregs, kvm_fpu, kvm_regs, kvm_segment, kvm_sregs, kvm_vcpu_events};
-use kvm_ioctls::VcpuFd;
+use kvm_ioctls::{VcpuFd, VmFd};
 
 // Intel SDM volume 3A, 2.5 "Control registers" and 2.2.1 "Extended feature enable register".
 const CR0_PE: u64 = 1;
@@ -37,6 +37,7 @@ const FCW: u16 = 0x37f;
 /// Gives the vCPU its feature table and remembers its reset state.
 pub(in super::super) fn prepare_vcpu(
     system: &kvm_ioctls::Kvm,
+    _vm: &VmFd,
     vcpu: &VcpuFd,
 ) -> Result<BootRegisters, HypervisorError> {
     let (table, features) = cpuid::masked(system)?;
@@ -57,7 +58,7 @@ impl BootRegisters {
     /// Puts the vCPU at the guest's entry, in ring 3, with paging on.
     pub(in super::super) fn apply(
         &mut self,
-        vcpu: &VcpuFd,
+        vcpu: &mut VcpuFd,
         state: &BootState,
     ) -> Result<(), HypervisorError> {
         let set = |action| failed(action);
@@ -101,14 +102,14 @@ impl BootRegisters {
         sregs.cs = segment(USER_CODE, 11, true);
         let data = segment(USER_DATA, 3, false);
         (sregs.ds, sregs.es, sregs.fs, sregs.gs, sregs.ss) = (data, data, data, data, data);
-        sregs.gdt.base = state.gdt.0.0;
-        sregs.gdt.limit = state.gdt.1;
-        sregs.idt.base = state.idt.0.0;
-        sregs.idt.limit = state.idt.1;
+        sregs.gdt.base = state.descriptors.gdt.0.0;
+        sregs.gdt.limit = state.descriptors.gdt.1;
+        sregs.idt.base = state.descriptors.idt.0.0;
+        sregs.idt.limit = state.descriptors.idt.1;
         // Type 11: busy 64-bit TSS.
         sregs.tr = kvm_segment {
-            base: state.tss.0.0,
-            limit: state.tss.1.into(),
+            base: state.descriptors.tss.0.0,
+            limit: state.descriptors.tss.1.into(),
             selector: TSS,
             type_: 11,
             present: 1,

@@ -10,13 +10,9 @@
 //! volume 1, 19.5.2 (I/O permission bitmap).
 #![expect(clippy::cast_possible_truncation, reason = "constants, far below 16 bits")]
 
-use super::BootState;
-use crate::hypervisor::{Gpa, Gva};
-use crate::machine::image::Image;
-use wrt_abi::layout::{IMAGE_BASE, STACK_TOP, SYSTEM_BASE, X86_MAILBOX_PORT, X86_VECTOR_STRIDE};
-
-/// Bytes of the privileged structures.
-pub(crate) const SYSTEM_SIZE: usize = 0x4000;
+use super::super::SYSTEM_SIZE;
+use crate::hypervisor::Gva;
+use wrt_abi::layout::{IMAGE_BASE, SYSTEM_BASE, X86_MAILBOX_PORT, X86_VECTOR_STRIDE};
 
 const GDT_OFFSET: usize = 0;
 const TSS_OFFSET: usize = 0x100;
@@ -46,12 +42,19 @@ pub mod selectors {
     pub const TSS: u16 = 0x28;
 }
 
-/// Writes the structures into zeroed memory and says how a vCPU starts with them.
-pub(crate) fn build_system(
-    system: &mut [u8; SYSTEM_SIZE],
-    image: &Image<'_>,
-    page_tables: Gpa,
-) -> BootState {
+/// Where the processor finds its descriptor tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Descriptors {
+    /// Global descriptor table: address and limit.
+    pub gdt: (Gva, u16),
+    /// Interrupt descriptor table: address and limit.
+    pub idt: (Gva, u16),
+    /// Task state segment: address and limit.
+    pub tss: (Gva, u16),
+}
+
+/// Writes the structures into zeroed memory and says where they are.
+pub(in super::super) fn build_system(system: &mut [u8; SYSTEM_SIZE]) -> Descriptors {
     let tss = SYSTEM_BASE + TSS_OFFSET as u64;
     let gdt = [
         0,
@@ -86,11 +89,7 @@ pub(crate) fn build_system(
         put(system, IDT_OFFSET + vector * 16, &[low, handler >> 32]);
     }
 
-    BootState {
-        entry: image.entry,
-        stack: Gva(STACK_TOP),
-        faults: image.faults,
-        page_tables,
+    Descriptors {
         gdt: (Gva(SYSTEM_BASE + GDT_OFFSET as u64), (gdt.len() * 8 - 1) as u16),
         idt: (Gva(SYSTEM_BASE + IDT_OFFSET as u64), (VECTORS * 16 - 1) as u16),
         tss: (Gva(tss), TSS_LIMIT),
@@ -109,8 +108,7 @@ mod tests {
 
     fn built() -> Box<[u8; SYSTEM_SIZE]> {
         let mut system = Box::new([0; SYSTEM_SIZE]);
-        let image = Image { entry: Gva(IMAGE_BASE), faults: None, segments: Vec::new() };
-        build_system(&mut system, &image, Gpa(0x1000));
+        build_system(&mut system);
         system
     }
 

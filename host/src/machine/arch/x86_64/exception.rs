@@ -1,6 +1,7 @@
 //! The processor's exceptions, for people.
 
-use super::descriptors::{STUB_STACK_TOP, SYSTEM_SIZE};
+use super::super::SYSTEM_SIZE;
+use super::descriptors::STUB_STACK_TOP;
 use crate::error::Exception;
 use crate::hypervisor::Fault;
 
@@ -9,7 +10,7 @@ const PAGE_FAULT: u64 = 14;
 
 /// What the stub left on its stack, in words. The guest may have forged all of it: it is
 /// shown to people and decides nothing.
-pub(crate) fn describe_report(system: &[u8; SYSTEM_SIZE]) -> Exception {
+pub(in super::super) fn describe_report(system: &[u8; SYSTEM_SIZE]) -> Exception {
     // From the top: ss, rsp, rflags, cs, rip, error code, vector, rax, cr2.
     let word = |slot: usize| {
         let at = STUB_STACK_TOP - slot * 8;
@@ -28,7 +29,7 @@ pub(crate) fn describe_report(system: &[u8; SYSTEM_SIZE]) -> Exception {
 }
 
 /// A fault that the backend itself has seen.
-pub(crate) fn describe_fault(fault: Fault) -> Exception {
+pub(in super::super) fn describe_fault(fault: Fault) -> Exception {
     let Fault { vector, instruction, stack, address } = fault;
     Exception { name: name(vector.into()), vector: vector.into(), instruction, stack, address }
 }

@@ -1,0 +1,196 @@
+//! The guest's page tables, written by the host alone.
+//!
+//! The tables are in guest RAM that no guest-virtual address leads to. A guest that escaped
+//! into its privileged stub could still find and rewrite them, so the host never reads an
+//! entry back: which tables exist, and where, is kept in [`PageTables::known`], in the host's
+//! own memory.
+//!
+//! Processors differ in the sizes of pages and in the bits of an entry, not in the way: that
+//! is a [`Format`].
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
+
+use crate::hypervisor::{Access, Gpa, Gva};
+use std::collections::BTreeMap;
+
+/// The form of a processor's page tables: each table is as large as the smallest page, and
+/// holds words of 64 bits.
+#[derive(Debug)]
+pub(crate) struct Format {
+    /// Bytes of the smallest page, as a power of two.
+    pub(crate) page_bits: u32,
+    /// Levels of tables above the page: this is the root's number, and 1 that of the tables
+    /// whose entries are pages.
+    pub(crate) root: u8,
+    /// Makes an entry of [`LARGE_LEVEL`] that maps a large page, or one of level 1, from the
+    /// address, what may be done, and whether the runtime may.
+    pub(super) leaf: fn(Leaf) -> u64,
+    /// Makes an entry that leads to another table from its address.
+    pub(super) table: fn(Gpa) -> u64,
+}
+
+/// An entry that maps a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaf {
+    pub(super) gpa: Gpa,
+    pub(super) access: Access,
+    /// Whether the runtime may, or only the stub.
+    pub(super) user: bool,
+    /// Whether it is a large page.
+    pub(super) large: bool,
+}
+
+/// The level whose entries may map large pages.
+pub(super) const LARGE_LEVEL: u8 = 2;
+
+impl Format {
+    /// Bytes of a table, and of the smallest page.
+    pub(crate) const fn page_size(&self) -> u64 {
+        1 << self.page_bits
+    }
+
+    /// Bytes of a large page.
+    pub(crate) const fn large_page_size(&self) -> u64 {
+        1 << self.span_bits(LARGE_LEVEL - 1)
+    }
+
+    /// Entries of a table.
+    pub(crate) const fn entries(&self) -> usize {
+        1 << self.index_bits()
+    }
+
+    const fn index_bits(&self) -> u32 {
+        self.page_bits - 3
+    }
+
+    /// Address bits that a whole table of this level spans.
+    pub(crate) const fn span_bits(&self, level: u8) -> u32 {
+        self.page_bits + self.index_bits() * level as u32
+    }
+
+    /// Which of a table's entries is `va`'s.
+    pub(crate) const fn index(&self, level: u8, va: u64) -> usize {
+        (va >> self.span_bits(level - 1)) as usize % self.entries()
+    }
+}
+
+/// Builds tables in a pool of guest RAM.
+#[derive(Debug)]
+pub(crate) struct PageTables {
+    format: &'static Format,
+    /// Address of the pool's first table, which is the root.
+    base: Gpa,
+    capacity: usize,
+    used: usize,
+    /// Number in the pool of the table that maps an address at a level, by level and the
+    /// address's bits above what the table spans.
+    known: BTreeMap<(u8, u64), usize>,
+}
+
+/// The pool has no table left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutOfTables;
+
+impl PageTables {
+    /// Tables at `base`, in a pool of `capacity` tables, of which the first is the root.
+    pub(crate) fn new(format: &'static Format, base: Gpa, capacity: usize) -> Self {
+        Self { format, base, capacity, used: 1, known: BTreeMap::from([((format.root, 0), 0)]) }
+    }
+
+    /// Their form.
+    pub(crate) fn format(&self) -> &'static Format {
+        self.format
+    }
+
+    /// Address of the root.
+    pub(crate) fn root(&self) -> Gpa {
+        self.base
+    }
+
+    /// Forgets every table but the root. The pool's memory is the caller's to zero.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.format, self.base, self.capacity);
+    }
+
+    /// Maps `len` bytes at `gva` to `gpa`. All three are multiples of a page; the range must
+    /// not be mapped yet, except to the same place. Large pages are used where both addresses
+    /// allow.
+    ///
+    /// `pool` is the pool's memory, one word an entry.
+    pub(crate) fn map(
+        &mut self,
+        pool: &mut [u64],
+        gva: Gva,
+        gpa: Gpa,
+        len: u64,
+        access: Access,
+        user: bool,
+    ) -> Result<(), OutOfTables> {
+        assert!(access.is_wx_safe(), "a page is never writable and executable");
+        let format = self.format;
+        debug_assert!((gva.0 | gpa.0 | len).is_multiple_of(format.page_size()));
+        let large_page = format.large_page_size();
+        let mut done = 0;
+        while done < len {
+            let (va, pa) = (gva.0 + done, gpa.0 + done);
+            let small = (LARGE_LEVEL - 1, va >> format.span_bits(LARGE_LEVEL - 1));
+            let large = (va | pa).is_multiple_of(large_page)
+                && len - done >= large_page
+                && !self.known.contains_key(&small);
+            let (level, size) = match large {
+                true => (LARGE_LEVEL, large_page),
+                false => (1, format.page_size()),
+            };
+            let leaf = Leaf { gpa: Gpa(pa), access, user, large };
+            let table = self.table(pool, level, va)?;
+            pool[table * format.entries() + format.index(level, va)] = (format.leaf)(leaf);
+            done += size;
+        }
+        Ok(())
+    }
+
+    /// Takes the translations of a range away. The caller makes sure that the processor's
+    /// own copies go too.
+    pub(crate) fn unmap(&mut self, pool: &mut [u64], gva: Gva, len: u64) {
+        let format = self.format;
+        let large_page = format.large_page_size();
+        let mut done = 0;
+        while done < len {
+            let va = gva.0 + done;
+            let small = self.known.get(&(1, va >> format.span_bits(1)));
+            let (level, table, size) = match small {
+                Some(&table) => (1, Some(table), format.page_size()),
+                None => {
+                    let large = self.known.get(&(LARGE_LEVEL, va >> format.span_bits(LARGE_LEVEL)));
+                    (LARGE_LEVEL, large.copied(), large_page - va % large_page)
+                }
+            };
+            if let Some(table) = table {
+                pool[table * format.entries() + format.index(level, va)] = 0;
+            }
+            done += size;
+        }
+    }
+
+    /// The table that holds `va`'s entry at `level`, made if need be.
+    fn table(&mut self, pool: &mut [u64], level: u8, va: u64) -> Result<usize, OutOfTables> {
+        let format = self.format;
+        let key = (level, va >> format.span_bits(level));
+        if let Some(&table) = self.known.get(&key) {
+            return Ok(table);
+        }
+        let parent = self.table(pool, level + 1, va)?;
+        if self.used == self.capacity {
+            return Err(OutOfTables);
+        }
+        let table = self.used;
+        self.used += 1;
+        self.known.insert(key, table);
+        let address = Gpa(self.base.0 + table as u64 * format.page_size());
+        pool[parent * format.entries() + format.index(level + 1, va)] = (format.table)(address);
+        Ok(table)
+    }
+}
+
+#[cfg(test)]
+#[path = "paging_tests.rs"]
+mod tests;

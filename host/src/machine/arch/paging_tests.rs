@@ -1,0 +1,134 @@
+use super::super::reading::{self, Entry};
+use super::super::{aarch64, x86_64};
+use super::*;
+use proptest::prelude::*;
+use wrt_abi::cpu::Arch;
+
+const BASE: Gpa = Gpa(0x10_0000);
+
+/// A processor with its page tables.
+#[derive(Debug)]
+struct Processor {
+    arch: Arch,
+    format: &'static Format,
+}
+
+const PROCESSORS: [Processor; 2] = [
+    Processor { arch: Arch::X86_64, format: &x86_64::FORMAT },
+    Processor { arch: Arch::Aarch64, format: &aarch64::FORMAT },
+];
+
+/// Where an address leads, and how.
+struct Found {
+    address: u64,
+    access: Access,
+    user: bool,
+    large: bool,
+}
+
+impl Processor {
+    /// What it would do.
+    fn walk(&self, pool: &[u64], va: u64) -> Option<Found> {
+        let format = self.format;
+        let mut table = 0;
+        for level in (1..=format.root).rev() {
+            let entry = pool[table * format.entries() + format.index(level, va)];
+            match reading::read(self.arch, entry, level) {
+                Entry::Nothing => return None,
+                Entry::Page { address, access, user, large } => {
+                    let address = address + va % (1 << format.span_bits(level - 1));
+                    return Some(Found { address, access, user, large });
+                }
+                Entry::Table(gpa) => table = ((gpa - BASE.0) / format.page_size()) as usize,
+            }
+        }
+        None
+    }
+
+    fn pool(&self, tables: usize) -> (Vec<u64>, PageTables) {
+        let pool = vec![0; tables * self.format.entries()];
+        (pool, PageTables::new(self.format, BASE, tables))
+    }
+}
+
+fn access() -> impl Strategy<Value = Access> {
+    prop_oneof![
+        Just(Access::READ),
+        Just(Access::READ | Access::WRITE),
+        Just(Access::READ | Access::EXECUTE),
+    ]
+}
+
+fn processor() -> impl Strategy<Value = &'static Processor> {
+    prop::sample::select(PROCESSORS.iter().collect::<Vec<_>>())
+}
+
+proptest! {
+    #[test]
+    fn what_is_mapped_translates_and_nothing_else_does(
+        processor in processor(),
+        page in 1u64..1 << 30, frame in 1u64..1 << 20, pages in 1u64..2000,
+        access in access(), user: bool, probe in 0u64..2000,
+    ) {
+        let bits = processor.format.page_bits;
+        let (mut pool, mut tables) = processor.pool(64);
+        let (gva, gpa) = (page << bits, frame << bits);
+        tables.map(&mut pool, Gva(gva), Gpa(gpa), pages << bits, access, user).unwrap();
+
+        let inside = (probe % pages) << bits | 0x123;
+        let found = processor.walk(&pool, gva + inside).unwrap();
+        prop_assert_eq!(found.address, gpa + inside);
+        prop_assert_eq!((found.access, found.user), (access, user));
+        prop_assert!(processor.walk(&pool, gva - 1).is_none());
+        prop_assert!(processor.walk(&pool, gva + (pages << bits)).is_none());
+
+        tables.unmap(&mut pool, Gva(gva), pages << bits);
+        prop_assert!(processor.walk(&pool, gva + inside).is_none());
+    }
+
+    #[test]
+    fn growth_keeps_what_was_there(
+        processor in processor(), first in 1u64..1500, more in 1u64..1500
+    ) {
+        let bits = processor.format.page_bits;
+        let (mut pool, mut tables) = processor.pool(64);
+        let (gva, gpa) = (0x8_0000_0000u64, 0x1_0000_0000u64);
+        let access = Access::READ | Access::WRITE;
+        let end = first << bits;
+        tables.map(&mut pool, Gva(gva), Gpa(gpa), end, access, true).unwrap();
+        tables.map(&mut pool, Gva(gva + end), Gpa(gpa + end), more << bits, access, true).unwrap();
+        for page in 0..first + more {
+            let found = processor.walk(&pool, gva + (page << bits)).unwrap();
+            prop_assert_eq!(found.address, gpa + (page << bits));
+        }
+    }
+}
+
+#[test]
+fn aligned_memory_takes_large_pages() {
+    for processor in &PROCESSORS {
+        let (mut pool, mut tables) = processor.pool(8);
+        let access = Access::READ | Access::WRITE;
+        tables.map(&mut pool, Gva(1 << 30), Gpa(1 << 32), 64 << 20, access, true).unwrap();
+        assert!(processor.walk(&pool, 1 << 30).unwrap().large);
+        let above = usize::from(processor.format.root - LARGE_LEVEL);
+        assert_eq!(tables.used, 1 + above, "the root, and a table a level down to the large page");
+    }
+}
+
+#[test]
+fn an_empty_pool_is_an_error() {
+    for processor in &PROCESSORS {
+        let page = processor.format.page_size();
+        let (mut pool, mut tables) = processor.pool(2);
+        let mapped = tables.map(&mut pool, Gva(page), Gpa(page), page, Access::READ, true);
+        assert_eq!(mapped, Err(OutOfTables));
+    }
+}
+
+#[test]
+#[should_panic(expected = "never writable and executable")]
+fn writable_code_is_refused() {
+    let (mut pool, mut tables) = PROCESSORS[0].pool(8);
+    let _ = tables.map(&mut pool, Gva(0x1000), Gpa(0x1000), 4096, Access::all(), true);
+}
