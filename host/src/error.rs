@@ -1,6 +1,8 @@
 //! What can go wrong, by whose fault, and what to do about it.
 
 use crate::hypervisor::{Exit, Gpa, HypervisorError};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -164,7 +166,7 @@ impl fmt::Display for Trap {
 }
 
 /// Why a VM cannot go on. Whatever a guest does ends here, never in a panic of the host.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum VmEnd {
     /// The runtime in the guest panicked.
     #[error("the guest kernel panicked: {0}")]
@@ -215,6 +217,9 @@ pub enum VmEnd {
     /// The hypervisor failed while the guest ran.
     #[error("the hypervisor failed: {0}")]
     Hypervisor(String),
+    /// The process that it was in is gone, or does not do as it should.
+    #[error("the VM's worker process failed: {0}")]
+    Worker(String),
     /// It was ended earlier.
     #[error("this VM has ended; reset it to use it again")]
     Earlier,
@@ -222,10 +227,10 @@ pub enum VmEnd {
 
 /// A processor exception of the guest, as its stub or the backend reports it. For people to read:
 /// a hostile guest can forge every word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {
     /// The exception's name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its number.
     pub vector: u64,
     /// Address of the instruction.

@@ -32,6 +32,7 @@
 //! * `machine`: guest RAM, page tables, boot, the run loop. Nobody else touches page tables.
 //! * `compiler`: modules to machine code, in a VM as well; `cache` keeps the code.
 //! * `hypercall`: what a guest may ask for, one file a service.
+//! * [`worker`]: micro-VMs in processes of their own.
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("wrt-vm needs a 64-bit host: guest addresses are kept in usize");
@@ -47,6 +48,8 @@ pub mod hypervisor;
 pub mod machine;
 mod module;
 mod vm;
+#[doc(hidden)]
+pub mod worker;
 
 pub use artifact::Target;
 pub use cache::{Cache, Entry};

@@ -4,11 +4,13 @@ use crate::artifact::Target;
 use crate::cache::Cache;
 use crate::compiler::Compiler;
 use crate::error::{Error, Frame, Interruption, Trap};
-use crate::hypercall::wasi::{Wasi, WasiConfig};
-use crate::hypercall::{Services, text};
+use crate::hypercall::text;
+use crate::hypercall::wasi::WasiConfig;
 use crate::hypervisor::{Backend, Gva, Hypervisor};
 use crate::machine::{Answer, CancelState, Content, Home, MachineConfig, Usage};
 use crate::module::Module;
+use crate::worker::in_workers;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -41,6 +43,7 @@ pub struct Builder {
     stack_size: u64,
     wasi: WasiConfig,
     cache: Option<Cache>,
+    worker: Option<PathBuf>,
 }
 
 impl Default for Builder {
@@ -52,6 +55,7 @@ impl Default for Builder {
             stack_size: STACK_DEFAULT,
             wasi: WasiConfig::new(),
             cache: None,
+            worker: None,
         }
     }
 }
@@ -96,6 +100,14 @@ impl Builder {
         self
     }
 
+    /// Has the VM in a process of its own, which runs this program: `wrt-vm`, or another that
+    /// calls [`serve`](crate::worker::serve). On macOS a process has one VM at most, so who
+    /// wants several, or to compile while one is there, has workers.
+    pub fn worker(mut self, program: impl Into<PathBuf>) -> Self {
+        self.worker = Some(program.into());
+        self
+    }
+
     /// Makes the VM. Nothing runs in it yet.
     ///
     /// # Errors
@@ -103,7 +115,10 @@ impl Builder {
     /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
     /// opened, [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
-        let hypervisor = self.backend.open()?;
+        let mut hypervisor = self.backend.open()?;
+        if let Some(program) = self.worker.clone() {
+            hypervisor = in_workers(hypervisor, program);
+        }
         self.build_on(hypervisor.as_ref())
     }
 
@@ -128,15 +143,14 @@ impl Builder {
             stack_size,
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
-        let services = Services::new(Wasi::new(&self.wasi)?);
-        let machine = Home::new(hypervisor, config, services)?;
+        let machine = Home::new(hypervisor, config, &self.wasi)?;
         tracing::info!(
             backend = hypervisor.name(),
             time = ?machine.usage().create,
             "made a VM"
         );
         Ok(MicroVm {
-            backend: hypervisor.name(),
+            hypervisor: hypervisor.another(),
             target: Target::of(hypervisor),
             machine,
             compiler: None,
@@ -216,7 +230,7 @@ pub struct Export {
 /// A VM may move between threads but serves one call at a time; run one a thread for
 /// parallel work. Calls block, and must not be made inside an async runtime.
 pub struct MicroVm {
-    backend: &'static str,
+    hypervisor: Box<dyn Hypervisor>,
     target: Target,
     machine: Home,
     /// Made when it is needed first.
@@ -264,7 +278,7 @@ impl MicroVm {
         }
         let compiler = match &mut self.compiler {
             Some(compiler) => compiler,
-            none => none.insert(Box::new(Compiler::new(self.settings.backend.open()?.as_ref())?)),
+            none => none.insert(Box::new(Compiler::new(self.hypervisor.as_ref())?)),
         };
         let target = self.target;
         let compiled =
@@ -378,9 +392,7 @@ impl MicroVm {
     pub fn read_memory(&mut self, memory: Memory, at: u64, to: &mut [u8]) -> Result<(), Error> {
         let (base, len) = self.locate(memory)?;
         let gva = range(base, len, at, to.len())?;
-        let bytes = self.machine.memory().slice(gva, to.len() as u64).map_err(malformed)?;
-        to.copy_from_slice(bytes);
-        Ok(())
+        self.machine.read(gva, to)
     }
 
     /// Copies bytes into a memory.
@@ -391,9 +403,7 @@ impl MicroVm {
     pub fn write_memory(&mut self, memory: Memory, at: u64, from: &[u8]) -> Result<(), Error> {
         let (base, len) = self.locate(memory)?;
         let gva = range(base, len, at, from.len())?;
-        let bytes = self.machine.memory().slice(gva, from.len() as u64).map_err(malformed)?;
-        bytes.copy_from_slice(from);
-        Ok(())
+        self.machine.write(gva, from)
     }
 
     /// Value of an exported global.
@@ -448,7 +458,7 @@ impl MicroVm {
     /// As [`Builder::build`].
     pub fn reset(&mut self) -> Result<(), Error> {
         self.identity = Identity::new();
-        self.machine.reset(Services::new(Wasi::new(&self.settings.wasi)?))
+        self.machine.reset(&self.settings.wasi)
     }
 
     /// Changes the WASI world and [resets](Self::reset).
@@ -474,7 +484,12 @@ impl MicroVm {
 
     /// Name of the hypervisor that runs it.
     pub fn backend(&self) -> &'static str {
-        self.backend
+        self.hypervisor.name()
+    }
+
+    /// Process id of its worker, if it has one.
+    pub fn worker(&self) -> Option<u32> {
+        self.machine.worker()
     }
 
     /// What keeps the guest in, in words.

@@ -7,6 +7,7 @@ pub mod programs;
 
 use std::fmt;
 use std::io::Write as _;
+use std::path::PathBuf;
 use wrt_vm::hypervisor::available;
 use wrt_vm::{Backend, Builder, Cache, EngineKind, MicroVm};
 
@@ -22,7 +23,18 @@ pub struct Setup {
 impl Setup {
     /// Settings of a micro-VM of this setup.
     pub fn builder(self) -> Builder {
-        MicroVm::builder().backend(self.backend).engine(self.engine).cache(cache())
+        let builder = MicroVm::builder().backend(self.backend).engine(self.engine).cache(cache());
+        match self.backend {
+            // A process has one VM there, and tests have several.
+            Backend::Hvf => in_worker(builder),
+            _ if std::env::var_os("WRT_WORKERS").is_some() => in_worker(builder),
+            _ => builder,
+        }
+    }
+
+    /// Whether its guests' processor is an Arm.
+    pub fn is_arm(self) -> bool {
+        cfg!(target_arch = "aarch64") || self.backend == Backend::Hvf
     }
 
     /// A micro-VM of this setup.
@@ -43,19 +55,38 @@ impl fmt::Display for Setup {
 
 const ENGINES: [EngineKind; 2] = [EngineKind::Interp, EngineKind::Native];
 
+/// Has a VM in a worker process.
+pub fn in_worker(builder: Builder) -> Builder {
+    builder.worker(program())
+}
+
+/// The `wrt-vm` of this build, for workers.
+///
+/// # Panics
+///
+/// When it has not been built.
+pub fn program() -> PathBuf {
+    let program = target().join(format!("wrt-vm{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "{} is missing: `cargo build` makes it", program.display());
+    program
+}
+
 /// What was compiled for earlier tests, in the target folder: a module is compiled once.
 fn cache() -> Cache {
+    Cache::open(target().join("code-cache")).expect("a code cache in the target folder")
+}
+
+/// The folder of this build: target/PROFILE, of target/PROFILE/deps/PROGRAM.
+fn target() -> PathBuf {
     let program = std::env::current_exe().expect("a test knows its program");
-    // target/PROFILE/deps/PROGRAM
-    let target = program.ancestors().nth(2).expect("a test is in a target folder");
-    Cache::open(target.join("code-cache")).expect("a code cache in the target folder")
+    program.ancestors().nth(2).expect("a test is in a target folder").to_owned()
 }
 
 /// Every setup that can make a VM on this machine.
 ///
 /// Says which ones are left out and why, so that a run without a hypervisor does not look
 /// like one that tested something. Set `WRT_SETUP` to have only those whose name contains it,
-/// such as `process with native`.
+/// such as `process with native`, and `WRT_WORKERS` to have all of them in worker processes.
 pub fn matrix() -> Vec<Setup> {
     let mut setups = Vec::new();
     let wanted = std::env::var("WRT_SETUP").unwrap_or_default();

@@ -9,7 +9,7 @@ mod shared;
 #[cfg(target_os = "linux")]
 mod sparse;
 
-pub use shared::{PAGE_MAX, PageAligned, SharedBytes};
+pub use shared::{PAGE_MAX, PageAligned, SharedBytes, unnamed_file};
 #[cfg(target_os = "linux")]
 pub use sparse::{SparseMemory, sealed_program, vacate};
 

@@ -33,6 +33,9 @@ enum Command {
     Compile(compile::Compile),
     Cache(cache::CacheCommand),
     Doctor(doctor::Doctor),
+    /// Be a VM of another process's
+    #[command(hide = true)]
+    Worker,
 }
 
 /// Exit codes that do not come from the program.
@@ -54,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compile(compile) => compile.execute(),
         Command::Cache(cache) => cache.execute(),
         Command::Doctor(doctor) => doctor.execute(),
+        Command::Worker => wrt_vm::worker::serve(),
     }
 }
 

@@ -4,11 +4,12 @@ use super::cache::CacheOptions;
 use super::native::{Choice, Chooser, Wanted};
 use super::stats::Timeline;
 use super::{code, complain, invoke, module, quantity};
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use wrt_vm::worker::in_workers;
 use wrt_vm::{Backend, Error, Interruption, MicroVm, Module, Output, Seconds, Stdin, WasiConfig};
 
 /// How much later than `--timeout` the process ends by force, should a host call hang.
@@ -55,6 +56,10 @@ pub(super) struct Run {
     /// a hypervisor), or `auto`, the best of them that works.
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     backend: Backend,
+
+    /// Have the VM in a process of its own.
+    #[arg(long)]
+    worker: bool,
 
     /// The engine to use.
     #[arg(long, value_enum, default_value = "auto")]
@@ -142,7 +147,11 @@ impl Run {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let module = module::read(self.module())?;
         timeline.step("read");
-        let hypervisor = super::open(self.backend)?;
+        let mut hypervisor = super::open(self.backend)?;
+        if self.worker {
+            let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
+            hypervisor = in_workers(hypervisor, program);
+        }
         let cache = self.cache.open()?;
         let chooser = Chooser {
             hypervisor: hypervisor.as_ref(),

@@ -1,11 +1,14 @@
 //! Addresses of the guest, and what may be done with memory.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! address {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         pub struct $name(pub u64);
 
         impl $name {

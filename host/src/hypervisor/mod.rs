@@ -23,6 +23,8 @@ pub use address::{Access, Gpa, Gva};
 pub use select::{Availability, Backend, Opened, available, details};
 
 use crate::machine::arch::BootState;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use thiserror::Error;
@@ -40,6 +42,11 @@ pub trait Hypervisor: Send + Sync {
     /// by that thread. A [`Kicker`] works from any.
     fn binds_threads(&self) -> bool {
         false
+    }
+
+    /// The program whose processes have the VMs, if this one does not.
+    fn worker(&self) -> Option<&Path> {
+        None
     }
 
     /// Another handle on the same hypervisor, for another thread.
@@ -190,7 +197,7 @@ pub trait Kicker: Send + Sync {
 }
 
 /// Why a vCPU stopped. Only [`Self::Mailbox`] and [`Self::Kicked`] leave a VM that can go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     /// The runtime delivered the mailbox.
     Mailbox,
@@ -238,7 +245,7 @@ pub enum Exit {
 }
 
 /// An exception of the guest's processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The exception's number; on Arm, its class.
     pub vector: u8,

@@ -1,15 +1,17 @@
-//! Where a machine works: on its caller's thread, or on one of its own.
+//! Where a machine works: on its caller's thread, on one of its own, or in a worker process.
 //!
 //! Some backends tie a VM to the thread that made it, while a micro-VM may move between
 //! threads. So its machine has a thread then, travels there with each piece of work, and comes
 //! back with the result. The caller waits: at any time there is one thread that has it.
 
 use super::cancel::CancelState;
-use super::memory::{Content, GuestMemory};
+use super::memory::{Content, MemoryRefused};
 use super::run::{Answer, Machine, MachineConfig, Usage};
-use crate::error::Error;
+use crate::error::{Error, VmEnd};
 use crate::hypercall::Services;
-use crate::hypervisor::Hypervisor;
+use crate::hypercall::wasi::{Wasi, WasiConfig};
+use crate::hypervisor::{Gva, Hypervisor};
+use crate::worker::Remote;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -19,15 +21,183 @@ use wrt_abi::Command;
 use wrt_platform::memory::SharedBytes;
 
 /// A machine, and where it works.
-pub(crate) struct Home {
+pub(crate) enum Home {
+    /// In this process.
+    Here(Here),
+    /// In another.
+    Worker(Box<Remote>),
+}
+
+/// A machine of this process.
+pub(crate) struct Here {
     /// Away while it works on its thread, which nobody sees.
     machine: Option<Box<Machine>>,
     thread: Option<OwnThread>,
 }
 
 impl Home {
-    /// As [`Machine::new`].
+    /// Makes a machine with services of a world.
+    ///
+    /// # Errors
+    ///
+    /// As [`Machine::new`]; and when a world or a worker cannot be had.
     pub(crate) fn new(
+        hypervisor: &dyn Hypervisor,
+        config: MachineConfig,
+        world: &WasiConfig,
+    ) -> Result<Self, Error> {
+        Ok(match hypervisor.worker() {
+            Some(program) => {
+                Self::Worker(Box::new(Remote::new(program, hypervisor, config, world)?))
+            }
+            None => Self::Here(Here::new(hypervisor, config, services(world)?)?),
+        })
+    }
+
+    /// As [`Machine::command`].
+    pub(crate) fn command(
+        &mut self,
+        command: Command,
+        words: &[u64],
+        payload: &[u8],
+    ) -> Result<Answer, Error> {
+        match self {
+            Self::Here(here) => here.command(command, words, payload),
+            Self::Worker(worker) => worker.command(command, words, payload),
+        }
+    }
+
+    /// As [`Machine::reset`], to a world.
+    pub(crate) fn reset(&mut self, world: &WasiConfig) -> Result<(), Error> {
+        match self {
+            Self::Here(here) => {
+                let services = services(world)?;
+                here.work(move |machine| machine.reset(services))
+            }
+            Self::Worker(worker) => worker.reset(world),
+        }
+    }
+
+    /// As [`Machine::share`].
+    pub(crate) fn share(
+        &mut self,
+        bytes: &Arc<SharedBytes>,
+        content: Content,
+    ) -> Result<u64, Error> {
+        match self {
+            Self::Here(here) => {
+                let bytes = Arc::clone(bytes);
+                here.work(move |machine| machine.share(&bytes, content))
+            }
+            Self::Worker(worker) => worker.share(bytes, content),
+        }
+    }
+
+    /// As [`Machine::unshare`].
+    pub(crate) fn unshare(&mut self, gva: u64) -> Result<(), Error> {
+        match self {
+            Self::Here(here) => here.work(move |machine| machine.unshare(gva)),
+            Self::Worker(worker) => worker.unshare(gva),
+        }
+    }
+
+    /// As [`Machine::on_host`]; the work is done here, since it is not the VM's.
+    pub(crate) fn on_host<T>(
+        &mut self,
+        work: impl FnOnce(&CancelState) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self {
+            Self::Here(here) => here.here_mut().on_host(work),
+            Self::Worker(worker) => worker.on_host(work),
+        }
+    }
+
+    /// Copies out of guest memory.
+    ///
+    /// # Errors
+    ///
+    /// When the guest does not have these bytes, though it said so.
+    pub(crate) fn read(&mut self, from: Gva, to: &mut [u8]) -> Result<(), Error> {
+        match self {
+            Self::Here(here) => {
+                let memory = here.here_mut().memory();
+                let bytes = memory.slice(from, to.len() as u64).map_err(not_there)?;
+                to.copy_from_slice(bytes);
+                Ok(())
+            }
+            Self::Worker(worker) => worker.read(from, to),
+        }
+    }
+
+    /// Copies into guest memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub(crate) fn write(&mut self, to: Gva, from: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Here(here) => {
+                let memory = here.here_mut().memory();
+                let bytes = memory.slice(to, from.len() as u64).map_err(not_there)?;
+                bytes.copy_from_slice(from);
+                Ok(())
+            }
+            Self::Worker(worker) => worker.write(to, from),
+        }
+    }
+
+    /// As [`Machine::set_deadline`].
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        match self {
+            Self::Here(here) => here.here_mut().set_deadline(deadline),
+            Self::Worker(worker) => worker.set_deadline(deadline),
+        }
+    }
+
+    /// As [`Machine::cancel_state`].
+    pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
+        match self {
+            Self::Here(here) => here.here().cancel_state(),
+            Self::Worker(worker) => worker.cancel_state(),
+        }
+    }
+
+    /// As [`Machine::usage`].
+    pub(crate) fn usage(&self) -> Usage {
+        match self {
+            Self::Here(here) => here.here().usage(),
+            Self::Worker(worker) => worker.usage(),
+        }
+    }
+
+    /// Process id of the worker, if it is in one.
+    pub(crate) fn worker(&self) -> Option<u32> {
+        match self {
+            Self::Here(_) => None,
+            Self::Worker(worker) => Some(worker.process()),
+        }
+    }
+
+    /// As [`Machine::boundary`].
+    pub(crate) fn boundary(&self) -> String {
+        match self {
+            Self::Here(here) => here.here().boundary(),
+            Self::Worker(worker) => worker.boundary(),
+        }
+    }
+}
+
+fn services(world: &WasiConfig) -> Result<Services, Error> {
+    Ok(Services::new(Wasi::new(world)?))
+}
+
+fn not_there(error: MemoryRefused) -> Error {
+    VmEnd::Protocol(error.to_string()).into()
+}
+
+impl Here {
+    /// As [`Machine::new`].
+    fn new(
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
         services: Services,
@@ -42,8 +212,7 @@ impl Home {
         Ok(Self { machine: Some(Box::new(made)), thread: Some(thread) })
     }
 
-    /// As [`Machine::command`].
-    pub(crate) fn command(
+    fn command(
         &mut self,
         command: Command,
         words: &[u64],
@@ -54,59 +223,6 @@ impl Home {
         }
         let (words, payload) = (words.to_vec(), payload.to_vec());
         self.work(move |machine| machine.command(command, &words, &payload))
-    }
-
-    /// As [`Machine::reset`].
-    pub(crate) fn reset(&mut self, services: Services) -> Result<(), Error> {
-        self.work(move |machine| machine.reset(services))
-    }
-
-    /// As [`Machine::share`].
-    pub(crate) fn share(
-        &mut self,
-        bytes: &Arc<SharedBytes>,
-        content: Content,
-    ) -> Result<u64, Error> {
-        let bytes = Arc::clone(bytes);
-        self.work(move |machine| machine.share(&bytes, content))
-    }
-
-    /// As [`Machine::unshare`].
-    pub(crate) fn unshare(&mut self, gva: u64) -> Result<(), Error> {
-        self.work(move |machine| machine.unshare(gva))
-    }
-
-    /// As [`Machine::on_host`]; the work is done here, since it is not the VM's.
-    pub(crate) fn on_host<T>(
-        &mut self,
-        work: impl FnOnce(&CancelState) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        self.here_mut().on_host(work)
-    }
-
-    /// As [`Machine::memory`].
-    pub(crate) fn memory(&mut self) -> &mut GuestMemory {
-        self.here_mut().memory()
-    }
-
-    /// As [`Machine::set_deadline`].
-    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.here_mut().set_deadline(deadline);
-    }
-
-    /// As [`Machine::cancel_state`].
-    pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
-        self.here().cancel_state()
-    }
-
-    /// As [`Machine::usage`].
-    pub(crate) fn usage(&self) -> Usage {
-        self.here().usage()
-    }
-
-    /// As [`Machine::boundary`].
-    pub(crate) fn boundary(&self) -> String {
-        self.here().boundary()
     }
 
     /// Has the machine work where it must.
@@ -134,10 +250,10 @@ impl Home {
     }
 }
 
-/// Work takes the whole of [`Home`], and brings the machine back in any case.
+/// Work takes the whole of [`Here`], and brings the machine back in any case.
 const AT_HOME: &str = "the machine is at home between two calls";
 
-impl Drop for Home {
+impl Drop for Here {
     fn drop(&mut self) {
         let machine = self.machine.take();
         if let Some(thread) = &self.thread {

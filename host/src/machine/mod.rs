@@ -21,3 +21,4 @@ pub(crate) use home::Home;
 pub(crate) use memory::{Content, GuestMemory, MemoryRefused};
 pub(crate) use run::{Answer, MachineConfig};
 pub use run::{Exits, Usage};
+pub(crate) use watchdog::begin_call;

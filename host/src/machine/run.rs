@@ -1,15 +1,16 @@
 //! The run loop: commands in, hypercalls served, answers out.
 
 use super::arch;
-use super::cancel::{CallGuard, CancelState};
+use super::cancel::CancelState;
 use super::image::Image;
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
-use super::watchdog::{self, Alarm};
+use super::watchdog::begin_call;
 use crate::embedded;
-use crate::error::{Error, Interruption, VmEnd};
+use crate::error::{Error, VmEnd};
 use crate::hypercall::{self, Outcome, Services};
 use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_abi::layout::{GRANULE, STACK_TOP};
@@ -29,7 +30,7 @@ pub(crate) struct MachineConfig {
 }
 
 /// What a guest has made of its VM.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Bytes of guest RAM that are mapped: heap, linear memories, large blocks.
     pub mapped: u64,
@@ -44,7 +45,7 @@ pub struct Usage {
 }
 
 /// Exits of a VM, counted by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exits {
     /// Answers to commands, the boot's included.
     pub commands: u64,
@@ -207,7 +208,7 @@ impl Machine {
         if self.state == State::Ended {
             return Err(VmEnd::Earlier.into());
         }
-        let call = self.begin()?;
+        let call = begin_call(&self.cancel, self.deadline)?;
         let result = self.execute(command, words, payload);
         if result.is_err() {
             self.state = State::Ended;
@@ -225,27 +226,11 @@ impl Machine {
         &mut self,
         work: impl FnOnce(&CancelState) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let call = self.begin()?;
+        let call = begin_call(&self.cancel, self.deadline)?;
         let result = work(&self.cancel);
         drop(call);
         self.vcpu.clear_kick();
         result
-    }
-
-    /// Begins a call, unless it is to end already.
-    fn begin(&self) -> Result<(Option<Alarm>, CallGuard), Error> {
-        let call = self.cancel.begin();
-        let alarm = match self.deadline {
-            Some(deadline) if deadline <= Instant::now() => {
-                return Err(Error::Interrupted(Interruption::TimedOut));
-            }
-            Some(deadline) => Some(watchdog::arm(deadline, &self.cancel)),
-            None => None,
-        };
-        match self.cancel.interruption() {
-            Some(why) => Err(Error::Interrupted(why)),
-            None => Ok((alarm, call)),
-        }
     }
 
     fn execute(

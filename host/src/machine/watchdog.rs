@@ -1,7 +1,7 @@
 //! Ends calls at their deadlines: one thread for the whole process, started on first use.
 
-use super::cancel::CancelState;
-use crate::error::Interruption;
+use super::cancel::{CallGuard, CancelState};
+use crate::error::{Error, Interruption};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -15,13 +15,32 @@ struct Watchdog {
     changed: Condvar,
 }
 
+/// Begins a call that ends by `deadline`, unless it is to end already.
+pub(crate) fn begin_call(
+    cancel: &Arc<CancelState>,
+    deadline: Option<Instant>,
+) -> Result<(Option<Alarm>, CallGuard), Error> {
+    let call = cancel.begin();
+    let alarm = match deadline {
+        Some(deadline) if deadline <= Instant::now() => {
+            return Err(Error::Interrupted(Interruption::TimedOut));
+        }
+        Some(deadline) => Some(arm(deadline, cancel)),
+        None => None,
+    };
+    match cancel.interruption() {
+        Some(why) => Err(Error::Interrupted(why)),
+        None => Ok((alarm, call)),
+    }
+}
+
 /// An alarm that is set; dropping it takes it back.
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     key: (Instant, u64),
 }
 
 /// Ends the running call of `cancel` at `deadline`, unless the alarm is dropped before.
-pub(super) fn arm(deadline: Instant, cancel: &Arc<CancelState>) -> Alarm {
+fn arm(deadline: Instant, cancel: &Arc<CancelState>) -> Alarm {
     let watchdog = watchdog();
     let mut alarms = watchdog.alarms.lock().unwrap_or_else(PoisonError::into_inner);
     alarms.1 += 1;

@@ -9,7 +9,7 @@ use crate::instantiate;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Error, Function, Instance, Memory, MicroVm, TrapKind, Value};
+use wrt_vm::{EngineKind, Error, Function, Instance, Memory, MicroVm, TrapKind, Value};
 
 const PAGE: u64 = 64 << 10;
 /// What compiled code may rely on: bytes after a 32-bit memory's 4 GiB that always fault.
@@ -237,8 +237,12 @@ impl World {
                     }
                     _ => {
                         outside += 1;
-                        // Of an access across the end, the part before it could be written.
-                        let across = first < u128::from(size);
+                        // Of an access across the end, the part before it could be written. (An
+                        // Arm may make two stores of one of 16 bytes, and be done with the first
+                        // when the second faults: Arm ARM B2.2.1. Those that are one, it undoes.)
+                        let native = setup.engine == EngineKind::Native;
+                        let torn = setup.is_arm() && native && width == 16;
+                        let across = first < u128::from(size) && !torn;
                         let end = across.then(|| size - MARK.len() as u64);
                         beyond(vm, *memory, end, call, what);
                     }

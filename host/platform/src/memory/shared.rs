@@ -1,9 +1,12 @@
 //! Bytes that nobody writes any more, on pages of their own: a guest may map them.
 
 use super::{Protection, Reservation};
+#[cfg(target_os = "linux")]
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 
 /// The largest page of any system that this runs on, in bytes: Apple silicon's.
@@ -104,6 +107,20 @@ impl SharedBytes {
     }
 }
 
+/// Makes a file without a name that holds `bytes`: for another process to map.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn unnamed_file(bytes: &[u8]) -> io::Result<OwnedFd> {
+    #[cfg(target_os = "linux")]
+    let mut file = File::from(memfd_create("wrt-vm bytes", MemfdFlags::CLOEXEC)?);
+    #[cfg(not(target_os = "linux"))]
+    let mut file = tempfile::tempfile()?;
+    file.write_all(bytes)?;
+    Ok(file.into())
+}
+
 /// Bytes of the pages that hold `len`.
 fn padded(len: usize) -> io::Result<usize> {
     len.max(1).checked_next_multiple_of(PAGE_MAX).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
@@ -112,8 +129,6 @@ fn padded(len: usize) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
-
     static EMBEDDED: &PageAligned<[u8]> = &PageAligned([7; 5000]);
 
     #[test]

@@ -3,28 +3,48 @@
 use crate::error::Error;
 use crate::module::Module;
 use bytes::Bytes;
+use rustix::process::fchdir;
+use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::OutputStream as _;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wrt_platform::memory::SharedBytes;
+
+/// The error of a directory.
+pub(super) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Error {
+    Error::Wasi(format!("cannot open the directory {what} for the program: {why}"))
+}
 
 /// A program's WASI world. Empty at first: no arguments, no environment, no directory,
 /// nothing to read, and whatever is written is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct WasiConfig {
-    args: Vec<String>,
-    env: Vec<(String, String)>,
-    preopens: Vec<Preopen>,
-    stdin: Stdin,
-    stdout: Output,
-    stderr: Output,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) preopens: Vec<Preopen>,
+    pub(super) stdin: Stdin,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
 }
 
 #[derive(Clone, Debug)]
-struct Preopen {
-    host: PathBuf,
-    guest: String,
-    read_only: bool,
+pub(super) struct Preopen {
+    pub(super) host: Directory,
+    pub(super) guest: String,
+    pub(super) read_only: bool,
+}
+
+/// A directory of the host.
+#[derive(Clone, Debug)]
+pub(super) enum Directory {
+    /// By its path.
+    At(PathBuf),
+    /// Open already.
+    Open(Arc<OwnedFd>),
 }
 
 /// Where a program's standard input comes from.
@@ -39,6 +59,18 @@ pub enum Stdin {
     Bytes(Vec<u8>),
     /// A module's bytes.
     Module(Module),
+    /// Bytes on pages of their own.
+    #[doc(hidden)]
+    Shared(Arc<SharedBytes>),
+}
+
+/// Shared bytes as a slice.
+struct Slice(Arc<SharedBytes>);
+
+impl AsRef<[u8]> for Slice {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
 }
 
 /// Where a program's standard output or error goes.
@@ -57,12 +89,27 @@ pub enum Output {
 #[derive(Clone, Debug)]
 pub struct OutputBuffer {
     pipe: MemoryOutputPipe,
+    capacity: usize,
 }
 
 impl OutputBuffer {
     /// A buffer for at most `capacity` bytes; writing more traps the program.
     pub fn new(capacity: usize) -> Self {
-        Self { pipe: MemoryOutputPipe::new(capacity) }
+        Self { pipe: MemoryOutputPipe::new(capacity), capacity }
+    }
+
+    /// How much it takes.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Adds what a worker has captured; more than fits is not what it was asked for.
+    pub(crate) fn append(&self, bytes: Vec<u8>) {
+        let room = self.capacity.saturating_sub(self.pipe.contents().len());
+        let mut bytes = Bytes::from(bytes);
+        bytes.truncate(room);
+        // It fits, and the pipe is never closed.
+        let _ = self.pipe.clone().write(bytes);
     }
 
     /// What was written so far.
@@ -97,13 +144,15 @@ impl WasiConfig {
 
     /// Opens a directory of the host to the program, under the name `guest`.
     pub fn dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
-        self.preopens.push(Preopen { host: host.into(), guest: guest.into(), read_only: false });
+        let host = Directory::At(host.into());
+        self.preopens.push(Preopen { host, guest: guest.into(), read_only: false });
         self
     }
 
     /// As [`Self::dir`], but nothing below can be changed.
     pub fn read_only_dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
-        self.preopens.push(Preopen { host: host.into(), guest: guest.into(), read_only: true });
+        let host = Directory::At(host.into());
+        self.preopens.push(Preopen { host, guest: guest.into(), read_only: true });
         self
     }
 
@@ -142,6 +191,10 @@ impl WasiConfig {
             Stdin::Module(module) => {
                 builder.stdin(MemoryInputPipe::new(Bytes::from_owner(module.clone())))
             }
+            Stdin::Shared(bytes) => {
+                let bytes = Bytes::from_owner(Slice(Arc::clone(bytes)));
+                builder.stdin(MemoryInputPipe::new(bytes))
+            }
         };
         match &self.stdout {
             Output::Discard => &mut builder,
@@ -155,12 +208,18 @@ impl WasiConfig {
         };
         for Preopen { host, guest, read_only } in &self.preopens {
             let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-            builder.preopened_dir(host, guest, perms).map_err(|error| {
-                Error::Wasi(format!(
-                    "cannot open the directory {} for the program: {}",
-                    host.display(),
-                    error.root_cause()
-                ))
+            let opened = match host {
+                Directory::At(path) => builder.preopened_dir(path, guest, perms),
+                Directory::Open(directory) => {
+                    // It has no path that holds everywhere, but it can be where we are: this is
+                    // a worker, which is nowhere in particular.
+                    fchdir(directory).map_err(|error| cannot_open(guest, error))?;
+                    builder.preopened_dir(".", guest, perms)
+                }
+            };
+            opened.map_err(|error| match host {
+                Directory::At(path) => cannot_open(path.display(), error.root_cause()),
+                Directory::Open(_) => cannot_open(guest, error.root_cause()),
             })?;
         }
         Ok(builder.build_p1())

@@ -8,6 +8,7 @@
 mod config;
 mod raw;
 mod sleep;
+mod world;
 
 pub use config::{Output, OutputBuffer, Stdin, WasiConfig};
 

@@ -6,7 +6,7 @@ use crate::hypervisor::Fault;
 /// A fault that the stub has reported: its vector is the exception class.
 pub(in super::super) fn describe_fault(fault: Fault) -> Exception {
     let Fault { vector, instruction, stack, address } = fault;
-    Exception { name: name(vector), vector: vector.into(), instruction, stack, address }
+    Exception { name: name(vector).into(), vector: vector.into(), instruction, stack, address }
 }
 
 /// Arm ARM D24.2.40, ESR_EL1.EC.

@@ -1,4 +1,5 @@
 //! 64-bit Arm.
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 mod exception;
 mod paging;

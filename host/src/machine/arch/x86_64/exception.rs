@@ -20,7 +20,7 @@ pub(in super::super) fn describe_report(system: &[u8; SYSTEM_SIZE]) -> Exception
     };
     let vector = word(7);
     Exception {
-        name: name(vector),
+        name: name(vector).into(),
         vector,
         instruction: word(5),
         stack: word(2),
@@ -31,7 +31,13 @@ pub(in super::super) fn describe_report(system: &[u8; SYSTEM_SIZE]) -> Exception
 /// A fault that the backend itself has seen.
 pub(in super::super) fn describe_fault(fault: Fault) -> Exception {
     let Fault { vector, instruction, stack, address } = fault;
-    Exception { name: name(vector.into()), vector: vector.into(), instruction, stack, address }
+    Exception {
+        name: name(vector.into()).into(),
+        vector: vector.into(),
+        instruction,
+        stack,
+        address,
+    }
 }
 
 /// Intel SDM volume 3A, table 7-1.

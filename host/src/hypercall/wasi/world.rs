@@ -1,0 +1,104 @@
+//! A world on its way to a worker.
+
+use super::config::{Directory, Preopen, cannot_open};
+use super::{Output, OutputBuffer, Stdin, WasiConfig};
+use crate::error::Error;
+use crate::worker::{Sink, Source, World};
+use rustix::fs::{Mode, OFlags, open};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use wrt_platform::memory::{SharedBytes, unnamed_file};
+
+impl WasiConfig {
+    /// The world in words, and the descriptors that go with them.
+    ///
+    /// # Errors
+    ///
+    /// When a directory cannot be opened.
+    pub(crate) fn describe(&self) -> Result<(World, Vec<OwnedFd>), Error> {
+        let mut descriptors = Vec::new();
+        let mut preopens = Vec::new();
+        for Preopen { host, guest, read_only } in &self.preopens {
+            let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+            let opened = match host {
+                Directory::At(path) => open(path, flags, Mode::empty())
+                    .map_err(|error| cannot_open(path.display(), std::io::Error::from(error)))?,
+                Directory::Open(directory) => {
+                    directory.try_clone().map_err(|error| cannot_open(guest, error))?
+                }
+            };
+            descriptors.push(opened);
+            preopens.push((guest.clone(), *read_only));
+        }
+        let stdin = match &self.stdin {
+            Stdin::Empty => Source::Empty,
+            Stdin::Inherit => Source::Inherit,
+            Stdin::Bytes(bytes) => Source::Bytes(bytes.clone()),
+            Stdin::Shared(bytes) => {
+                descriptors.push(unnamed_file(bytes.as_slice()).map_err(Error::Memory)?);
+                Source::File(bytes.as_slice().len() as u64)
+            }
+            Stdin::Module(module) => {
+                descriptors.push(unnamed_file(module.as_slice()).map_err(Error::Memory)?);
+                Source::File(module.len() as u64)
+            }
+        };
+        let (stdout, stderr) = (sink(&self.stdout), sink(&self.stderr));
+        let (args, env) = (self.args.clone(), self.env.clone());
+        Ok((World { args, env, preopens, stdin, stdout, stderr }, descriptors))
+    }
+
+    /// The world that was described; `None` if words and descriptors do not fit together.
+    pub(crate) fn from_world(world: World, descriptors: Vec<OwnedFd>) -> Option<Self> {
+        let World { args, env, preopens, stdin, stdout, stderr } = world;
+        let mut descriptors = descriptors.into_iter();
+        let preopens = preopens
+            .into_iter()
+            .map(|(guest, read_only)| {
+                let host = Directory::Open(Arc::new(descriptors.next()?));
+                Some(Preopen { host, guest, read_only })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        let stdin = match stdin {
+            Source::Empty => Stdin::Empty,
+            Source::Inherit => Stdin::Inherit,
+            Source::Bytes(bytes) => Stdin::Bytes(bytes),
+            Source::File(len) => {
+                let file = File::from(descriptors.next()?);
+                // SAFETY: whoever described the world has made the file for this alone.
+                let bytes = unsafe { SharedBytes::map_file(&file, 0, usize::try_from(len).ok()?) };
+                Stdin::Shared(Arc::new(bytes.ok()?))
+            }
+        };
+        let config =
+            Self { args, env, preopens, stdin, stdout: output(stdout), stderr: output(stderr) };
+        descriptors.next().is_none().then_some(config)
+    }
+
+    /// Where standard output and standard error are captured, if they are.
+    pub(crate) fn captures(&self) -> [Option<OutputBuffer>; 2] {
+        [&self.stdout, &self.stderr].map(|output| match output {
+            Output::Capture(buffer) => Some(buffer.clone()),
+            Output::Discard | Output::Inherit => None,
+        })
+    }
+}
+
+fn sink(output: &Output) -> Sink {
+    match output {
+        Output::Discard => Sink::Discard,
+        Output::Inherit => Sink::Inherit,
+        Output::Capture(buffer) => Sink::Capture(buffer.capacity() as u64),
+    }
+}
+
+fn output(sink: Sink) -> Output {
+    match sink {
+        Sink::Discard => Output::Discard,
+        Sink::Inherit => Output::Inherit,
+        Sink::Capture(capacity) => {
+            Output::Capture(OutputBuffer::new(usize::try_from(capacity).unwrap_or(usize::MAX)))
+        }
+    }
+}

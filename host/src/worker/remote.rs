@@ -1,0 +1,277 @@
+//! A machine in a worker, as its parent has it.
+
+use super::channel::Channel;
+use super::message::{CHUNK_MAX, Done, Request, Response};
+use crate::error::{Error, VmEnd};
+use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
+use crate::hypervisor::{Gva, Hypervisor, Kicker};
+use crate::machine::{Answer, CancelState, Content, MachineConfig, Usage, begin_call};
+use command_fds::{CommandFdExt as _, FdMapping};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command as Program, ExitStatus};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use wrt_abi::Command;
+use wrt_platform::memory::SharedBytes;
+
+/// The descriptors that a worker finds its sockets at.
+pub(super) const REQUESTS: i32 = 3;
+pub(super) const CANCELS: i32 = 4;
+
+/// How long a worker has to end by itself.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// The parent's end.
+pub(crate) struct Remote {
+    worker: Child,
+    channel: Channel,
+    cancel: Arc<CancelState>,
+    kick: Arc<Kick>,
+    deadline: Option<Instant>,
+    usage: Usage,
+    boundary: String,
+    /// Where captured output goes.
+    captures: [Option<OutputBuffer>; 2],
+    /// Why there is no worker any more.
+    dead: Option<VmEnd>,
+}
+
+/// Tells a worker which command to end.
+struct Kick {
+    socket: Mutex<UnixStream>,
+    /// The command that runs, or is the next to.
+    sequence: AtomicU64,
+}
+
+impl Kicker for Kick {
+    fn kick(&self) {
+        let sequence = self.sequence.load(Ordering::SeqCst);
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        // A worker that is gone has ended its command.
+        let _ = (&*socket).write_all(&sequence.to_le_bytes());
+    }
+}
+
+impl Remote {
+    /// Starts a worker, and has it make a machine.
+    pub(crate) fn new(
+        program: &Path,
+        hypervisor: &dyn Hypervisor,
+        config: MachineConfig,
+        world: &WasiConfig,
+    ) -> Result<Self, Error> {
+        let started = Instant::now();
+        let (channel, cancels, worker) = start(program).map_err(|error| {
+            Error::Failed(format!("cannot start the worker {}: {error}", program.display()))
+        })?;
+        let kick = Arc::new(Kick { socket: Mutex::new(cancels), sequence: AtomicU64::new(0) });
+        let mut remote = Self {
+            worker,
+            channel: Channel::new(channel),
+            cancel: CancelState::new(Arc::clone(&kick) as Arc<dyn Kicker>),
+            kick,
+            deadline: None,
+            usage: Usage::default(),
+            boundary: String::new(),
+            captures: [None, None],
+            dead: None,
+        };
+        let (description, descriptors) = world.describe()?;
+        remote.captures = world.captures();
+        let build = Request::Build {
+            backend: hypervisor.name().to_owned(),
+            engine: config.engine as u64,
+            stack_size: config.stack_size,
+            memory_limit: config.memory_limit,
+            world: description,
+        };
+        match remote.ask(&build, descriptors)? {
+            Done::Built(boundary) => remote.boundary = boundary,
+            _ => return Err(remote.nonsense()),
+        }
+        remote.usage.create = started.elapsed();
+        Ok(remote)
+    }
+
+    pub(crate) fn command(
+        &mut self,
+        command: Command,
+        words: &[u64],
+        payload: &[u8],
+    ) -> Result<Answer, Error> {
+        let sequence = self.kick.sequence.fetch_add(1, Ordering::SeqCst) + 1;
+        let call = begin_call(&self.cancel, self.deadline)?;
+        let request = Request::Command {
+            sequence,
+            command: command as u64,
+            words: words.to_vec(),
+            payload: payload.to_vec(),
+        };
+        let done = self.ask(&request, Vec::new());
+        drop(call);
+        done?.answer().ok_or_else(|| self.nonsense())
+    }
+
+    pub(crate) fn reset(&mut self, world: &WasiConfig) -> Result<(), Error> {
+        let (description, descriptors) = world.describe()?;
+        // What is left of the last program's output is the last program's.
+        let reset = self.ask(&Request::Reset { world: description }, descriptors);
+        self.captures = world.captures();
+        reset.map(|_| ())
+    }
+
+    pub(crate) fn share(&mut self, bytes: &SharedBytes, content: Content) -> Result<u64, Error> {
+        let file = wrt_platform::memory::unnamed_file(bytes.as_slice()).map_err(Error::Memory)?;
+        let len = bytes.as_slice().len() as u64;
+        let request = Request::Share { len, code: content == Content::Code };
+        match self.ask(&request, vec![file])? {
+            Done::Shared(address) => Ok(address),
+            _ => Err(self.nonsense()),
+        }
+    }
+
+    pub(crate) fn unshare(&mut self, address: u64) -> Result<(), Error> {
+        self.ask(&Request::Unshare { address }, Vec::new()).map(|_| ())
+    }
+
+    pub(crate) fn read(&mut self, from: Gva, to: &mut [u8]) -> Result<(), Error> {
+        for (number, chunk) in to.chunks_mut(CHUNK_MAX).enumerate() {
+            let address = from.0.wrapping_add((number * CHUNK_MAX) as u64);
+            let request = Request::Read { address, len: chunk.len() as u64 };
+            match self.ask(&request, Vec::new())? {
+                Done::Read(bytes) if bytes.len() == chunk.len() => chunk.copy_from_slice(&bytes),
+                _ => return Err(self.nonsense()),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write(&mut self, to: Gva, from: &[u8]) -> Result<(), Error> {
+        for (number, chunk) in from.chunks(CHUNK_MAX).enumerate() {
+            let address = to.0.wrapping_add((number * CHUNK_MAX) as u64);
+            self.ask(&Request::Write { address, bytes: chunk.to_vec() }, Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` on the host as a call of this machine.
+    pub(crate) fn on_host<T>(
+        &mut self,
+        work: impl FnOnce(&CancelState) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let call = begin_call(&self.cancel, self.deadline)?;
+        let result = work(&self.cancel);
+        drop(call);
+        result
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
+        &self.cancel
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.worker.id()
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    pub(crate) fn boundary(&self) -> String {
+        format!("{}; a worker process of its own", self.boundary)
+    }
+
+    /// Sends a request and waits for what becomes of it.
+    fn ask(&mut self, request: &Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
+        if let Some(end) = &self.dead {
+            return Err(end.clone().into());
+        }
+        let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+        let response = self
+            .channel
+            .send(request, &borrowed)
+            .and_then(|()| self.channel.receive::<Response>())
+            .map_err(|error| self.lost(&error))?;
+        let Response { result, usage, captured } = response.0;
+        self.usage = Usage { create: self.usage.create, ..usage };
+        for (buffer, bytes) in self.captures.iter().zip(captured) {
+            if let Some(buffer) = buffer {
+                buffer.append(bytes);
+            }
+        }
+        result.map_err(|failure| failure.into_error(self.cancel.interruption()))
+    }
+
+    /// The worker does not answer as it should: it is ended, and is not asked again.
+    fn lost(&mut self, error: &io::Error) -> Error {
+        let end = match error.kind() {
+            io::ErrorKind::InvalidData => {
+                let _ = self.worker.kill();
+                VmEnd::Worker(format!("it sent {error}"))
+            }
+            _ => VmEnd::Worker(match self.end_worker() {
+                Ok(status) => describe(status),
+                Err(error) => error.to_string(),
+            }),
+        };
+        self.dead = Some(end.clone());
+        end.into()
+    }
+
+    /// The worker has answered something else.
+    fn nonsense(&mut self) -> Error {
+        let error = io::Error::new(io::ErrorKind::InvalidData, "an answer to another question");
+        self.lost(&error)
+    }
+
+    /// Waits for the worker's end, and hastens it if need be.
+    fn end_worker(&mut self) -> io::Result<ExitStatus> {
+        let deadline = Instant::now() + GRACE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.worker.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.worker.kill()?;
+        self.worker.wait()
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        // Between two requests it holds nothing that would be lost.
+        let _ = self.worker.kill();
+        let _ = self.worker.wait();
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("it was killed by signal {signal}"),
+        (None, Some(code)) => format!("it exited with code {code}"),
+        (None, None) => "it is gone".to_owned(),
+    }
+}
+
+/// Starts a worker with the other ends of two sockets.
+fn start(program: &Path) -> io::Result<(UnixStream, UnixStream, Child)> {
+    let (requests, its_requests) = UnixStream::pair()?;
+    let (cancels, its_cancels) = UnixStream::pair()?;
+    let mapping = |socket: UnixStream, child_fd| FdMapping { parent_fd: socket.into(), child_fd };
+    let mut command = Program::new(program);
+    command
+        .arg("worker")
+        .fd_mappings(vec![mapping(its_requests, REQUESTS), mapping(its_cancels, CANCELS)])
+        .map_err(io::Error::other)?;
+    Ok((requests, cancels, command.spawn()?))
+}

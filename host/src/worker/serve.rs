@@ -1,0 +1,234 @@
+//! A worker: one machine, and orders for it.
+
+use super::channel::Channel;
+use super::message::{self, CHUNK_MAX, Done, Failure, Request, Response};
+use super::remote::{CANCELS, REQUESTS};
+use crate::error::{Error, Interruption};
+use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
+use crate::hypervisor::{Backend, Gva};
+use crate::machine::{CancelState, Content, Home, Usage};
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wrt_platform::memory::SharedBytes;
+
+/// Serves the process that has started this one, until it is gone. To be called first thing by
+/// a program that was given `worker` as its first argument, and to end it.
+pub fn serve() -> ExitCode {
+    let (Some(requests), Some(cancels)) = (socket(REQUESTS), socket(CANCELS)) else {
+        eprintln!("wrt-vm: `worker` is for wrt-vm itself: it takes its orders on sockets");
+        return ExitCode::from(2);
+    };
+    let commands = Arc::new(Commands::default());
+    let listener = Arc::clone(&commands);
+    let thread = std::thread::Builder::new().name("wrt-vm cancel".to_owned());
+    if thread.spawn(move || listener.listen(cancels)).is_err() {
+        return ExitCode::FAILURE;
+    }
+    let mut worker = Worker { channel: Channel::new(requests), commands, machine: None };
+    loop {
+        match worker.serve_one() {
+            Ok(()) => {}
+            // The parent has no use for this one any more, or is gone.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof
+                        | io::ErrorKind::BrokenPipe
+                        | io::ErrorKind::ConnectionReset
+                ) =>
+            {
+                return ExitCode::SUCCESS;
+            }
+            Err(error) => {
+                eprintln!("wrt-vm worker: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+}
+
+/// A socket that this process was started with.
+fn socket(number: i32) -> Option<UnixStream> {
+    // SAFETY: nothing else in this process knows of the number; whether it is open shows now.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    if fcntl_setfd(&descriptor, FdFlags::CLOEXEC).is_err() {
+        // Not open, so not ours to close.
+        std::mem::forget(descriptor);
+        return None;
+    }
+    let socket = UnixStream::from(descriptor);
+    match socket.peer_addr() {
+        Ok(_) => Some(socket),
+        Err(_) => {
+            // Somebody else's file.
+            std::mem::forget(socket);
+            None
+        }
+    }
+}
+
+struct Worker {
+    channel: Channel,
+    commands: Arc<Commands>,
+    machine: Option<Built>,
+}
+
+struct Built {
+    home: Home,
+    captures: [Capture; 2],
+}
+
+/// Output that goes to the parent, and how much of it has.
+struct Capture {
+    buffer: Option<OutputBuffer>,
+    sent: usize,
+}
+
+impl Capture {
+    fn of(world: &WasiConfig) -> [Self; 2] {
+        world.captures().map(|buffer| Self { buffer, sent: 0 })
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let Some(buffer) = &self.buffer else { return Vec::new() };
+        let contents = buffer.contents();
+        let new = contents.get(self.sent..).unwrap_or_default().to_vec();
+        self.sent = contents.len();
+        new
+    }
+}
+
+impl Worker {
+    fn serve_one(&mut self) -> io::Result<()> {
+        let (request, descriptors) = self.channel.receive::<Request>()?;
+        let result = self.execute(request, descriptors).map_err(Failure::from);
+        let (usage, captured) = match &mut self.machine {
+            Some(machine) => (machine.home.usage(), machine.captures.each_mut().map(Capture::take)),
+            None => (Usage::default(), [Vec::new(), Vec::new()]),
+        };
+        self.channel.send(&Response { result, usage, captured }, &[])
+    }
+
+    fn execute(&mut self, request: Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
+        let machine = match (request, &mut self.machine) {
+            (
+                Request::Build { backend, engine, stack_size, memory_limit, world },
+                machine @ None,
+            ) => {
+                let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
+                let config = message::config(engine, stack_size, memory_limit);
+                let backend: Backend = backend.parse().map_err(Error::Failed)?;
+                let hypervisor = backend.open()?;
+                let home = Home::new(hypervisor.as_ref(), config.ok_or_else(confused)?, &world)?;
+                let boundary = home.boundary();
+                *machine = Some(Built { home, captures: Capture::of(&world) });
+                return Ok(Done::Built(boundary));
+            }
+            (Request::Build { .. }, Some(_)) | (_, None) => return Err(confused()),
+            (request, Some(machine)) => (request, machine),
+        };
+        let (request, Built { home, captures }) = machine;
+        Ok(match request {
+            Request::Build { .. } => return Err(confused()),
+            Request::Reset { world } => {
+                let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
+                home.reset(&world)?;
+                *captures = Capture::of(&world);
+                Done::Nothing
+            }
+            Request::Share { len, code } => {
+                let file = descriptors.into_iter().next().map(File::from).ok_or_else(confused)?;
+                let len = usize::try_from(len).map_err(|_| confused())?;
+                // SAFETY: the parent has made the file for this, and nobody else has it.
+                let bytes = unsafe { SharedBytes::map_file(&file, 0, len) };
+                let content = if code { Content::Code } else { Content::Data };
+                Done::Shared(home.share(&Arc::new(bytes.map_err(Error::Memory)?), content)?)
+            }
+            Request::Unshare { address } => {
+                home.unshare(address)?;
+                Done::Nothing
+            }
+            Request::Command { sequence, command, words, payload } => {
+                let command = message::command(command).ok_or_else(confused)?;
+                self.commands.begin(sequence, home.cancel_state());
+                let answer = home.command(command, &words, &payload);
+                self.commands.end();
+                answer?.into()
+            }
+            Request::Read { address, len } => {
+                let len = usize::try_from(len).ok().filter(|len| *len <= CHUNK_MAX);
+                let mut bytes = vec![0; len.ok_or_else(confused)?];
+                home.read(Gva(address), &mut bytes)?;
+                Done::Read(bytes)
+            }
+            Request::Write { address, bytes } => {
+                home.write(Gva(address), &bytes)?;
+                Done::Nothing
+            }
+        })
+    }
+}
+
+/// The parent does not know what it wants.
+fn confused() -> Error {
+    Error::Failed("a worker was asked for something that makes no sense".to_owned())
+}
+
+/// Which command runs, for those that the parent cancels.
+#[derive(Default)]
+struct Commands(Mutex<Running>);
+
+#[derive(Default)]
+struct Running {
+    /// The latest command that was begun.
+    sequence: u64,
+    /// Its machine, and its call there, while it runs.
+    call: Option<(Arc<CancelState>, u64)>,
+    /// The latest command that was cancelled before it was begun.
+    early: u64,
+}
+
+impl Commands {
+    fn lock(&self) -> MutexGuard<'_, Running> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A command is about to run.
+    fn begin(&self, sequence: u64, cancel: &Arc<CancelState>) {
+        let mut running = self.lock();
+        let call = cancel.current();
+        running.sequence = sequence;
+        if running.early >= sequence {
+            cancel.cancel(call, Interruption::Cancelled);
+        }
+        running.call = Some((Arc::clone(cancel), call));
+    }
+
+    fn end(&self) {
+        self.lock().call = None;
+    }
+
+    /// Cancels what the parent says, for as long as it is there; then ends the process, whatever
+    /// the guest is doing.
+    fn listen(&self, mut socket: UnixStream) {
+        let mut word = [0; 8];
+        while socket.read_exact(&mut word).is_ok() {
+            let sequence = u64::from_le_bytes(word);
+            let mut running = self.lock();
+            match &running.call {
+                Some((cancel, call)) if running.sequence == sequence => {
+                    cancel.cancel(*call, Interruption::Cancelled);
+                }
+                _ if sequence > running.sequence => running.early = sequence,
+                // It is over.
+                _ => {}
+            }
+        }
+        std::process::exit(0);
+    }
+}
