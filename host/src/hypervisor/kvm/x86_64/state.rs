@@ -1,12 +1,13 @@
 //! The vCPU's registers at boot.
 
-use super::cpuid::{self, Features};
+use super::cpuid;
 use super::failed;
 use crate::hypervisor::HypervisorError;
 use crate::machine::arch::BootState;
 use crate::machine::arch::selectors::{TSS, USER_CODE, USER_DATA};
 use kvm_bindings::{kvm_debugregs, kvm_fpu, kvm_regs, kvm_segment, kvm_sregs, kvm_vcpu_events};
 use kvm_ioctls::{VcpuFd, VmFd};
+use std::sync::OnceLock;
 
 // Intel SDM volume 3A, 2.5 "Control registers" and 2.2.1 "Extended feature enable register".
 const CR0_PE: u64 = 1;
@@ -35,21 +36,41 @@ const MXCSR: u32 = 0x1f80;
 const FCW: u16 = 0x37f;
 
 /// Gives the vCPU its feature table and remembers its reset state.
+/// Preventions of what the stub never does: execute or read the runtime's memory; and of what
+/// the runtime never does: read where the descriptor tables are.
+const CR4_PREVENTIONS: [u64; 3] = [CR4_SMEP, CR4_SMAP, CR4_UMIP];
+
 pub(in super::super) fn prepare_vcpu(
-    system: &kvm_ioctls::Kvm,
+    _system: &kvm_ioctls::Kvm,
     _vm: &VmFd,
     vcpu: &VcpuFd,
 ) -> Result<BootRegisters, HypervisorError> {
-    let (table, features) = cpuid::masked(system)?;
-    vcpu.set_cpuid2(&table).map_err(failed("set the guest's CPU features"))?;
+    static PREVENTIONS: OnceLock<u64> = OnceLock::new();
+    vcpu.set_cpuid2(&cpuid::table()?).map_err(failed("set the guest's CPU features"))?;
     let reset = vcpu.get_sregs().map_err(failed("read the vCPU's registers"))?;
-    Ok(BootRegisters { reset, features, fresh: true })
+    let preventions = *PREVENTIONS.get_or_init(|| accepted(vcpu, &reset));
+    Ok(BootRegisters { reset, preventions, fresh: true })
+}
+
+/// Which of [`CR4_PREVENTIONS`] KVM supports here: it refuses a register with any other.
+fn accepted(vcpu: &VcpuFd, reset: &kvm_sregs) -> u64 {
+    let accepts = |bits: &u64| {
+        let mut sregs = *reset;
+        sregs.cr4 |= bits;
+        vcpu.set_sregs(&sregs).is_ok()
+    };
+    let all = CR4_PREVENTIONS.into_iter().fold(0, |all, bit| all | bit);
+    match accepts(&all) {
+        true => all,
+        false => CR4_PREVENTIONS.into_iter().filter(accepts).fold(0, |all, bit| all | bit),
+    }
 }
 
 /// What boot needs to know about the vCPU.
 pub(in super::super) struct BootRegisters {
     reset: kvm_sregs,
-    features: Features,
+    /// What of [`CR4_PREVENTIONS`] there is.
+    preventions: u64,
     /// Whether the vCPU has never run: its remaining registers are as after power-on.
     fresh: bool,
 }
@@ -87,16 +108,7 @@ impl BootRegisters {
         sregs.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
         sregs.cr2 = 0;
         sregs.cr3 = state.page_tables.0;
-        sregs.cr4 = CR4_PAE | CR4_DE | CR4_TSD | CR4_OSFXSR | CR4_OSXMMEXCPT;
-        for (has, bit) in [
-            (self.features.smep, CR4_SMEP),
-            (self.features.smap, CR4_SMAP),
-            (self.features.umip, CR4_UMIP),
-        ] {
-            if has {
-                sregs.cr4 |= bit;
-            }
-        }
+        sregs.cr4 = CR4_PAE | CR4_DE | CR4_TSD | CR4_OSFXSR | CR4_OSXMMEXCPT | self.preventions;
         sregs.efer = EFER_LME | EFER_LMA | EFER_NX;
         // Type 11: code, executable, readable, accessed. Type 3: data, writable, accessed.
         sregs.cs = segment(USER_CODE, 11, true);
