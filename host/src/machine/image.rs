@@ -1,14 +1,18 @@
 //! The guest kernels' images: ELF files, of those that are [embedded](crate::embedded).
 //!
-//! Segments that the guest may not write are mapped straight from the embedded bytes, so
-//! that all VMs of all processes share them; only the data segment is copied.
+//! Segments that the guest may not write are shared by all VMs ([`super::read_only`] says how);
+//! only the data segment is copied for each.
 
 use super::arch::FaultHandler;
+use super::read_only::ReadOnly;
+use crate::embedded::Guest;
 use crate::hypervisor::{Access, Gva};
 use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
 use goblin::elf64::header::{EM_AARCH64, EM_X86_64, Header};
 use goblin::elf64::program_header::ProgramHeader;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use thiserror::Error;
+use wrt_abi::EngineKind;
 use wrt_abi::boot;
 use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{GRANULE, IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
@@ -33,7 +37,7 @@ pub(crate) struct Segment<'a> {
 }
 
 /// A checked image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Image<'a> {
     /// The processor that it is for.
     pub(crate) arch: Arch,
@@ -43,12 +47,35 @@ pub(crate) struct Image<'a> {
     pub(crate) faults: Option<FaultHandler>,
     /// Segments in the order of their addresses; none overlap.
     pub(crate) segments: Vec<Segment<'a>>,
+    /// The read-only ones as VMs have them, once one has.
+    pub(super) copy: OnceLock<ReadOnly>,
 }
 
 /// Why bytes are no guest image.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("malformed guest image: {0}")]
 pub(crate) struct MalformedImage(&'static str);
+
+/// The embedded image of a guest that holds an engine.
+///
+/// # Errors
+///
+/// When it was damaged.
+pub(crate) fn of(
+    guest: &Guest,
+    engine: EngineKind,
+) -> Result<&'static Image<'static>, MalformedImage> {
+    static PARSED: Mutex<Vec<(Arch, EngineKind, &Image<'static>)>> = Mutex::new(Vec::new());
+    let mut parsed = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = parsed.iter().find(|(arch, kind, _)| (*arch, *kind) == (guest.arch, engine));
+    if let Some((_, _, image)) = known {
+        return Ok(image);
+    }
+    // There are as many as files are embedded, and VMs may map what each holds.
+    let image: &'static _ = Box::leak(Box::new(Image::parse(guest.image(engine))?));
+    parsed.push((guest.arch, engine, image));
+    Ok(image)
+}
 
 impl<'a> Image<'a> {
     /// Checks an ELF file and lists its segments.
@@ -116,7 +143,29 @@ impl<'a> Image<'a> {
             return Err(malformed("the entry is not in code of the runtime"));
         }
         let faults = fault_handler(&segments)?;
-        Ok(Self { arch, entry, faults, segments })
+        Ok(Self { arch, entry, faults, segments, copy: OnceLock::new() })
+    }
+
+    /// The read-only segments on large pages, made when they are wanted first.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory.
+    pub(super) fn copy(&'static self) -> std::io::Result<&'static ReadOnly>
+    where
+        'a: 'static,
+    {
+        if let Some(copy) = self.copy.get() {
+            return Ok(copy);
+        }
+        // Of two threads that come here at once, one has made one in vain.
+        let made = ReadOnly::copy_of(self)?;
+        Ok(self.copy.get_or_init(|| made))
+    }
+
+    /// Segments that the guest may not write.
+    pub(super) fn read_only(&self) -> impl Iterator<Item = &Segment<'a>> {
+        self.segments.iter().filter(|segment| !segment.access.contains(Access::WRITE))
     }
 }
 
@@ -151,9 +200,8 @@ fn holds(segments: &[Segment<'_>], access: Access, address: Gva) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embedded::{GUESTS, Guest};
+    use crate::embedded::GUESTS;
     use proptest::prelude::*;
-    use wrt_abi::EngineKind;
 
     #[test]
     fn the_embedded_images_have_a_stub_code_and_data() {

@@ -4,7 +4,7 @@
 //! guest-physical      host mapping                                     in the guest's map
 //! 0x0010_0000 core    one reservation, one slot:
 //!                     tables | SYSTEM | data | stack | MAILBOX | heap  (guards between)
-//! 0x0800_0000 image   the embedded file's own pages, read-only         IMAGE
+//! 0x0800_0000 image   read-only: the same pages for all VMs            IMAGE
 //! 0x1_0000_0000 ...   chunks of heap growth and of regions             HEAP, REGION n
 //! ```
 //! The heap and each region are a reservation whose first bytes are usable. Growing one adds
@@ -45,7 +45,8 @@ const CHUNKS_GPA: u64 = 1 << 32;
 /// Apple's default guest-physical space: 36 bits.
 const CHUNKS_END: u64 = 1 << 36;
 
-const LARGE_PAGE: u64 = 2 << 20;
+/// A large page of x86-64, and of a host whose pages have 4 KiB.
+pub(super) const LARGE_PAGE: u64 = 2 << 20;
 
 /// Guest memory that cannot be had.
 #[derive(Debug, Error)]
@@ -95,7 +96,7 @@ impl GuestMemory {
     /// `stack_size` is a multiple of [`GRANULE`].
     pub(crate) fn new(
         vm: &mut dyn Vm,
-        image: &Image<'static>,
+        image: &'static Image<'static>,
         stack_size: usize,
         limit: u64,
     ) -> Result<Self, MemoryRefused> {
@@ -189,7 +190,7 @@ impl GuestMemory {
     pub(crate) fn reset(
         &mut self,
         vm: &mut dyn Vm,
-        image: &Image<'static>,
+        image: &'static Image<'static>,
     ) -> Result<(), MemoryRefused> {
         self.translation.clear(vm)?;
         for (number, region) in std::mem::take(&mut self.regions) {

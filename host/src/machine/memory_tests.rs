@@ -227,7 +227,7 @@ fn a_reset_leaves_nothing_of_what_was_there() {
             f.memory.slice(Gva(HEAP_BASE), 4 * MIB).unwrap().fill(round);
             f.fill_core(round);
 
-            f.memory.reset(&mut f.vm, &f.image).unwrap();
+            f.memory.reset(&mut f.vm, f.image).unwrap();
             f.check();
             assert_eq!(f.vm.mappings.len(), 2);
             assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));

@@ -12,6 +12,7 @@ mod home;
 mod image;
 mod mailbox;
 mod memory;
+mod read_only;
 mod run;
 mod translation;
 mod watchdog;

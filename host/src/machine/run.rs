@@ -2,7 +2,7 @@
 
 use super::arch;
 use super::cancel::CancelState;
-use super::image::Image;
+use super::image::{self, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
 use super::watchdog::begin_call;
@@ -97,7 +97,7 @@ pub(crate) struct Machine {
     vm: Box<dyn Vm>,
     memory: GuestMemory,
     mailbox: Mailbox,
-    image: Image<'static>,
+    image: &'static Image<'static>,
     services: Services,
     cancel: Arc<CancelState>,
     deadline: Option<Instant>,
@@ -113,13 +113,13 @@ impl Machine {
         services: Services,
     ) -> Result<Self, Error> {
         let started = Instant::now();
-        let file = embedded::guest(hypervisor.arch())?.image(config.engine);
-        let image = Image::parse(file).map_err(|error| VmEnd::Protocol(error.to_string()))?;
-        wrt_platform::memory::populate_read(file);
+        let guest = embedded::guest(hypervisor.arch())?;
+        let image =
+            image::of(guest, config.engine).map_err(|error| VmEnd::Protocol(error.to_string()))?;
         let mut vm = hypervisor.create_vm()?;
         let stack_size =
             usize::try_from(config.stack_size.next_multiple_of(GRANULE)).unwrap_or(usize::MAX);
-        let memory = GuestMemory::new(vm.as_mut(), &image, stack_size, config.memory_limit)
+        let memory = GuestMemory::new(vm.as_mut(), image, stack_size, config.memory_limit)
             .map_err(setup_error)?;
         let vcpu = vm.create_vcpu()?;
         let cancel = CancelState::new(vcpu.kicker());
@@ -144,7 +144,7 @@ impl Machine {
     pub(crate) fn reset(&mut self, services: Services) -> Result<(), Error> {
         // Should this fail half-way, nothing may run on what is left.
         self.state = State::Ended;
-        self.memory.reset(self.vm.as_mut(), &self.image).map_err(setup_error)?;
+        self.memory.reset(self.vm.as_mut(), self.image).map_err(setup_error)?;
         self.services = services;
         self.state = State::Fresh;
         Ok(())

@@ -9,7 +9,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 use super::arch::{Format, PageTables};
-use super::memory::MemoryRefused;
+use super::memory::{LARGE_PAGE, MemoryRefused};
 use crate::hypervisor::{Access, AddressSpace, Gpa, Gva, Vm};
 use std::ptr::NonNull;
 
@@ -69,6 +69,14 @@ impl Translation {
     /// Whether the guest has a privileged side, which needs memory of its own.
     pub(super) fn has_privileged_side(&self) -> bool {
         matches!(self, Self::Tables { .. })
+    }
+
+    /// Whether there are page tables whose large pages are as large as the host's.
+    pub(super) fn has_large_pages(&self) -> bool {
+        match self {
+            Self::Tables { tables, .. } => tables.format().large_page_size() == LARGE_PAGE,
+            Self::Backend => false,
+        }
     }
 
     /// Whether translations that were taken away may be used until the memory that they led

@@ -3,18 +3,19 @@
 
 use super::super::arch::{Format, SYSTEM_SIZE, build_system};
 use super::super::image::{Image, Segment};
+use super::super::read_only::{Part, ReadOnly};
 use super::super::translation::tables_size;
 use super::{
     CORE_GPA, GuestMemory, HEAP_INITIAL, IMAGE_GPA, LARGE_PAGE, MemoryRefused, READ_WRITE,
 };
 use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
-use std::ptr::NonNull;
 use wrt_abi::layout::{GRANULE, MAILBOX_BASE, STACK_TOP, SYSTEM_BASE, arm};
 use wrt_abi::mailbox::MAILBOX_SIZE;
 use wrt_platform::memory::Protection;
 
-/// Heap and stack bytes that every program touches, and whose pages are had in one go.
-const HEAP_TOUCHED: usize = 256 << 10;
+/// Heap and stack bytes that every program touches, and whose pages are had in one go: of
+/// what the host has, the hypervisor maps neighbours along with a page.
+const HEAP_TOUCHED: usize = 128 << 10;
 const STACK_TOUCHED: usize = 32 << 10;
 
 /// Offsets in the core of what it holds.
@@ -102,7 +103,17 @@ impl GuestMemory {
         for (offset, size) in self.parts.committed().into_iter().filter(|(_, size)| *size > 0) {
             self.core.protect(offset, size, Protection::ReadWrite)?;
         }
-        let CoreParts { system, system_size, stack, stack_size, mailbox, heap, .. } = self.parts;
+        let CoreParts {
+            system,
+            system_size,
+            data,
+            data_size,
+            stack,
+            stack_size,
+            mailbox,
+            heap,
+            ..
+        } = self.parts;
         let gpa = |offset: usize| Gpa(CORE_GPA.0 + offset as u64);
         let translation = &mut self.translation;
         let size = system_size as u64;
@@ -121,6 +132,7 @@ impl GuestMemory {
             stack + stack_size - STACK_TOUCHED.min(stack_size),
             STACK_TOUCHED.min(stack_size),
         );
+        self.core.populate(data, data_size);
         self.core.populate(heap, HEAP_TOUCHED);
         self.grow_heap(vm, HEAP_INITIAL)
     }
@@ -129,39 +141,33 @@ impl GuestMemory {
     pub(super) fn map_image(
         &mut self,
         vm: &mut dyn Vm,
-        image: &Image<'static>,
+        image: &'static Image<'static>,
     ) -> Result<(), MemoryRefused> {
-        let read_only = || image.segments.iter().filter(|segment| !is_data(segment));
-        // The file's pages, from the first to the last that hold read-only bytes.
-        let start = read_only().map(|segment| segment.bytes.as_ptr()).min();
-        let end = read_only().map(|segment| segment.bytes.as_ptr_range().end).max();
-        if let (Some(start), Some(end)) = (start, end) {
-            let len = ((end.addr() - start.addr()) as u64).next_multiple_of(GRANULE);
-            let mapping = Mapping {
-                gpa: IMAGE_GPA,
-                host: NonNull::from(&image.segments[0].bytes[0]),
-                len,
-                access: Access::READ | Access::EXECUTE,
-            };
-            debug_assert_eq!(mapping.host.as_ptr().cast_const(), start);
-            // SAFETY: (1) static bytes, on pages that hold nothing else (the file is
-            // padded to pages and page-aligned in the binary), (2) that nobody writes.
-            unsafe { vm.map(mapping) }?;
-            for segment in read_only() {
-                let offset = segment.bytes.as_ptr().addr() - start.addr();
-                let gpa = Gpa(IMAGE_GPA.0 + offset as u64);
-                let len = segment.size.next_multiple_of(GRANULE);
-                let Segment { gva, access, privileged, .. } = *segment;
-                match privileged {
-                    true => self.translation.map_privileged(gva, gpa, len, access)?,
-                    false => self.translation.map(vm, gva, gpa, len, access)?,
-                }
-            }
+        match self.translation.has_large_pages() {
+            true => self.map_read_only(vm, image.copy()?)?,
+            false => self.map_read_only(vm, &ReadOnly::of_file(image))?,
         }
         let data = image.segments.iter().find(|segment| is_data(segment)).map(|s| s.gva);
         if let Some(gva) = data {
             let gpa = Gpa(CORE_GPA.0 + self.parts.data as u64);
             self.translation.map(vm, gva, gpa, self.parts.data_size as u64, READ_WRITE)?;
+        }
+        Ok(())
+    }
+
+    /// Maps what no guest writes, which is static.
+    fn map_read_only(&mut self, vm: &mut dyn Vm, image: &ReadOnly) -> Result<(), MemoryRefused> {
+        let access = Access::READ | Access::EXECUTE;
+        let mapping = Mapping { gpa: IMAGE_GPA, host: image.host, len: image.len, access };
+        // SAFETY: (1) static bytes, or a copy that a static image keeps, on pages that hold
+        // nothing else, (2) that nobody writes.
+        unsafe { vm.map(mapping) }?;
+        for &Part { gva, offset, len, access, privileged } in &image.parts {
+            let gpa = Gpa(IMAGE_GPA.0 + offset);
+            match privileged {
+                true => self.translation.map_privileged(gva, gpa, len, access)?,
+                false => self.translation.map(vm, gva, gpa, len, access)?,
+            }
         }
         Ok(())
     }

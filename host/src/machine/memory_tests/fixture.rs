@@ -149,7 +149,7 @@ pub(super) struct Leaf {
 pub(super) struct Fixture {
     pub(super) vm: Notes,
     pub(super) memory: GuestMemory,
-    pub(super) image: Image<'static>,
+    pub(super) image: &'static Image<'static>,
 }
 
 impl Fixture {
@@ -174,7 +174,9 @@ impl Fixture {
             Form::Aarch64 => Arch::Aarch64,
             Form::X86_64 | Form::Backend => Arch::X86_64,
         };
-        let memory = GuestMemory::new(&mut vm, &image, STACK, limit).unwrap();
+        // What VMs may map stays.
+        let image: &'static _ = Box::leak(Box::new(image));
+        let memory = GuestMemory::new(&mut vm, image, STACK, limit).unwrap();
         Self { vm, memory, image }
     }
 

@@ -112,7 +112,7 @@ impl Model {
             }
             Step::Wild(gva, len) => self.wild(f, Gva(gva), len),
             Step::Reset => {
-                f.memory.reset(&mut f.vm, &f.image).unwrap();
+                f.memory.reset(&mut f.vm, f.image).unwrap();
                 for known in self.regions.drain(..) {
                     assert!(f.translate(known.gva.0).is_none());
                 }
