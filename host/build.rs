@@ -3,7 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use wrt_guest_builder::{Arch, Builder, Kernel};
 
@@ -40,8 +41,10 @@ fn embed(builder: &Builder, guests: &[Arch]) -> Result<String> {
     let mut id = None;
     for &arch in guests {
         let compiler = builder.build_compiler(arch)?;
+        let program = fs::read(&compiler)?;
+        let text = code_in(&program).context("the compiler's artefact has no code")?;
         if id.is_none() {
-            id = Some(blake3::Hasher::new().update_reader(File::open(&compiler)?)?.finalize());
+            id = Some(blake3::hash(&program));
         }
         writeln!(source, "    Guest {{")?;
         writeln!(source, "        arch: Arch::{arch:?},")?;
@@ -52,11 +55,27 @@ fn embed(builder: &Builder, guests: &[Arch]) -> Result<String> {
         ] {
             writeln!(source, "        {field}: &PageAligned(*include_bytes!({file:?})),")?;
         }
+        writeln!(source, "        text: Text {{ start: {}, end: {} }},", text.start, text.end)?;
         writeln!(source, "    }},")?;
     }
     let id = id.context("there is no guest to embed")?;
     writeln!(source, "];\npub(crate) const COMPILER_ID: &str = \"{id}\";")?;
     Ok(source)
+}
+
+/// Where the one executable section of an artefact, a 64-bit ELF file, is in it.
+fn code_in(elf: &[u8]) -> Option<Range<u64>> {
+    /// `SHF_EXECINSTR`.
+    const EXECUTABLE: u64 = 4;
+    let word = |at: usize| Some(u64::from_le_bytes(*elf.get(at..)?.first_chunk()?));
+    let half = |at: usize| Some(usize::from(u16::from_le_bytes(*elf.get(at..)?.first_chunk()?)));
+    // Of the header: e_shoff, e_shentsize, e_shnum; of a section: sh_flags, sh_offset, sh_size.
+    let (table, size) = (usize::try_from(word(0x28)?).ok()?, half(0x3a)?);
+    (0..half(0x3c)?).map(|number| table + number * size).find_map(|section| {
+        let code = word(section + 8)? & EXECUTABLE != 0;
+        let (start, len) = (word(section + 0x18)?, word(section + 0x20)?);
+        code.then_some(start..start + len)
+    })
 }
 
 /// The target folder, from `OUT_DIR`: TARGET/\[TRIPLE/\]PROFILE/build/PACKAGE/out.

@@ -5,7 +5,7 @@
 //! neither.
 
 use crate::artifact::{Header, Source, Target};
-use crate::embedded;
+use crate::embedded::{self, Guest};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
 use crate::hypercall::text;
 use crate::hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
@@ -13,11 +13,12 @@ use crate::hypervisor::Hypervisor;
 use crate::machine::CancelState;
 use crate::module::Module;
 use crate::vm::{Builder, MicroVm};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use wrt_abi::EngineKind;
 use wrt_abi::compiler::{EXIT_INVALID_MODULE, NAME, Rejection};
 use wrt_abi::cpu::Arch;
-use wrt_platform::memory::SharedBytes;
+use wrt_platform::memory::{SharedBytes, populate_read};
 
 /// Bytes of linear memory that the compiler may have unless told otherwise.
 const MAX_MEMORY: u64 = 2 << 30;
@@ -34,6 +35,7 @@ const MESSAGE_MAX: usize = 64 << 10;
 /// compiler, it ends in an error of that module.
 pub struct Compiler {
     vm: MicroVm,
+    program: Module,
     machine: Target,
     time_limit: Duration,
 }
@@ -45,11 +47,15 @@ impl Compiler {
     ///
     /// As [`Builder::build`].
     pub fn new(hypervisor: &dyn Hypervisor) -> Result<Self, Error> {
-        let vm = Builder::default()
+        let mut vm = Builder::default()
             .engine(EngineKind::Native)
             .max_memory(MAX_MEMORY)
             .build_on(hypervisor)?;
-        Ok(Self { vm, machine: Target::of(hypervisor), time_limit: TIME_LIMIT })
+        let memory = vm.guest_memory();
+        memory.expect_much();
+        let machine = Target::of(hypervisor);
+        let program = program(machine.arch, memory.gains_by_large_pages())?;
+        Ok(Self { vm, program, machine, time_limit: TIME_LIMIT })
     }
 
     /// Ends a compilation that takes longer with [`Error::CannotCompile`]; 10 minutes unless
@@ -122,7 +128,7 @@ impl Compiler {
     }
 
     fn run(&mut self, call: Option<&CancelState>) -> Result<(), Error> {
-        let loaded = self.vm.load(&program(self.machine.arch)?)?;
+        let loaded = self.vm.load(&self.program)?;
         let instance = self.vm.instantiate(loaded)?;
         let start = self.vm.function(instance, "_start")?;
         if let Some(why) = call.and_then(|call| call.hand_on(self.vm.cancel_state())) {
@@ -166,12 +172,41 @@ impl Compiler {
     }
 }
 
-/// The compiler itself, for one processor.
-fn program(arch: Arch) -> Result<Module, Error> {
-    let bytes = SharedBytes::from_static(embedded::guest(arch)?.compiler);
+/// The compiler itself, for one processor: the embedded pages, or a copy on large ones.
+fn program(arch: Arch, large_pages: bool) -> Result<Module, Error> {
+    let embedded = embedded::guest(arch)?;
     // It cannot be damaged: it is part of this program.
-    let header = Header::unchecked(Target::baseline(arch), bytes.as_slice().len() as u64);
-    Ok(Module::compiled(bytes, header))
+    let header = Header::unchecked(Target::baseline(arch), embedded.compiler.0.len() as u64);
+    if !large_pages {
+        return Ok(Module::compiled(SharedBytes::from_static(embedded.compiler), header));
+    }
+    let bytes = copy(embedded).map_err(Error::Memory)?;
+    Ok(Module::program(bytes, header, embedded.text))
+}
+
+/// A copy that all compilers of this process share while there is one.
+///
+/// A system has no large pages for files. Compiling something small takes faults on a third of
+/// the compiler's pages, which cost several times what copying all of them does.
+fn copy(embedded: &Guest) -> std::io::Result<Arc<SharedBytes>> {
+    static COPY: Mutex<Option<(Arch, Weak<SharedBytes>)>> = Mutex::new(None);
+    let mut copy = COPY.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((arch, bytes)) = &*copy
+        && *arch == embedded.arch
+        && let Some(bytes) = bytes.upgrade()
+    {
+        return Ok(bytes);
+    }
+    let program = &embedded.compiler.0;
+    // Else the code's first large page would be small ones.
+    let start = usize::try_from(embedded.text.start).unwrap_or(0);
+    let bytes = Arc::new(SharedBytes::around(start, program.len(), |to| {
+        populate_read(program);
+        to.copy_from_slice(program);
+        Ok::<_, std::io::Error>(())
+    })?);
+    *copy = Some((embedded.arch, Arc::downgrade(&bytes)));
+    Ok(bytes)
 }
 
 /// Names the code that a module leads to.

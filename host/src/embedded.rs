@@ -2,6 +2,7 @@
 //! guest kernels' images and the compiler.
 
 use crate::hypervisor::HypervisorError;
+use crate::machine::Text;
 use wrt_abi::EngineKind;
 use wrt_abi::cpu::Arch;
 use wrt_platform::memory::PageAligned;
@@ -14,6 +15,8 @@ pub(crate) struct Guest {
     native: &'static PageAligned<[u8]>,
     /// The compiler, as the code that it makes of itself for this processor.
     pub(crate) compiler: &'static PageAligned<[u8]>,
+    /// Where that code is in it.
+    pub(crate) text: Text,
 }
 
 // `GUESTS` and `COMPILER_ID`, a digest of the compiler: the build script has built them and

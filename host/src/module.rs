@@ -2,6 +2,7 @@
 
 use crate::artifact::{self, Header, Target};
 use crate::error::Error;
+use crate::machine::Text;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
@@ -26,6 +27,8 @@ const _: () = assert!(MODULE_MAX < REGION_MAX && COMPILED_MAX < REGION_MAX);
 pub struct Module {
     bytes: Arc<SharedBytes>,
     compiled: Option<Header>,
+    /// Where its code is, if that is known, as it is of the compiler alone.
+    text: Option<Text>,
 }
 
 impl Module {
@@ -38,13 +41,13 @@ impl Module {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         if !is_compiled(bytes) {
             check_wasm(bytes, bytes.len() as u64)?;
-            return Ok(Self { bytes: shared(bytes)?, compiled: None });
+            return Ok(Self { bytes: shared(bytes)?, compiled: None, text: None });
         }
         let header = Header::read(bytes)?;
         let code = bytes.get(artifact::CODE_INDEX..).unwrap_or_default();
         check_len(&header, code.len() as u64)?;
         header.check(code)?;
-        Ok(Self { bytes: shared(code)?, compiled: Some(header) })
+        Ok(Self { bytes: shared(code)?, compiled: Some(header), text: None })
     }
 
     /// A module from a `.wasm` or `.cwasm` file.
@@ -76,7 +79,7 @@ impl Module {
         if let Some(header) = header {
             header.check(bytes.as_slice())?;
         }
-        Ok(Self { bytes: Arc::new(bytes), compiled: header })
+        Ok(Self { bytes: Arc::new(bytes), compiled: header, text: None })
     }
 
     /// A module from a stream, which is read to its end. `name` is for messages.
@@ -111,12 +114,21 @@ impl Module {
     pub fn from_code(code: &[u8], target: Target) -> Result<Self, Error> {
         let header = Header::unchecked(target, code.len() as u64);
         check_len(&header, header.len)?;
-        Ok(Self { bytes: shared(code)?, compiled: Some(header) })
+        Ok(Self { bytes: shared(code)?, compiled: Some(header), text: None })
     }
 
     /// Code that is in memory, and was checked or made here.
     pub(crate) fn compiled(bytes: SharedBytes, header: Header) -> Self {
-        Self { bytes: Arc::new(bytes), compiled: Some(header) }
+        Self { bytes: Arc::new(bytes), compiled: Some(header), text: None }
+    }
+
+    /// A compiled module of our own, of which we know where its code is.
+    pub(crate) fn program(bytes: Arc<SharedBytes>, header: Header, text: Text) -> Self {
+        Self { bytes, compiled: Some(header), text: Some(text) }
+    }
+
+    pub(crate) fn text(&self) -> Option<Text> {
+        self.text
     }
 
     /// Where its code runs, if it is compiled.

@@ -7,7 +7,7 @@ use crate::error::{Error, Frame, Interruption, Trap};
 use crate::hypercall::text;
 use crate::hypercall::wasi::WasiConfig;
 use crate::hypervisor::{Backend, Gva, Hypervisor};
-use crate::machine::{Answer, CancelState, Content, Home, MachineConfig, Usage};
+use crate::machine::{Answer, CancelState, Content, GuestMemory, Home, MachineConfig, Usage};
 use crate::module::Module;
 use crate::worker::in_workers;
 use std::path::PathBuf;
@@ -154,6 +154,7 @@ impl Builder {
             target: Target::of(hypervisor),
             machine,
             compiler: None,
+            left: None,
             settings: self,
             identity: Identity::new(),
         })
@@ -235,6 +236,8 @@ pub struct MicroVm {
     machine: Home,
     /// Made when it is needed first.
     compiler: Option<Box<Compiler>>,
+    /// Where a module's bytes are in the guest, which has no use for them any more.
+    left: Option<u64>,
     settings: Builder,
     identity: Identity,
 }
@@ -261,7 +264,7 @@ impl MicroVm {
             }
             (EngineKind::Native, Some(target)) => {
                 target.check_on(self.target)?;
-                self.load_bytes(module, Content::Code)
+                self.load_bytes(module, module.text().map_or(Content::Code, Content::Known))
             }
             (EngineKind::Native, None) => {
                 let compiled = self.compile(module)?;
@@ -293,13 +296,17 @@ impl MicroVm {
     }
 
     fn load_bytes(&mut self, module: &Module, content: Content) -> Result<LoadedModule, Error> {
+        if let Some(left) = self.left.take() {
+            self.machine.unshare(left)?;
+        }
         let address = self.machine.share(module.bytes(), content)?;
         let features = self.target.features.bits();
         let words = [address, module.len() as u64, self.settings.max_memory, features];
         let answer = self.command(Command::Load, &words, &[]);
-        // The interpreter has copied what it needs; code is run where it is.
+        // The interpreter has copied what it needs; code is run where it is. To take the bytes
+        // away now would cost the guest all its translations, just as it begins.
         if content == Content::Data || answer.is_err() {
-            self.machine.unshare(address)?;
+            self.left = Some(address);
         }
         let answer = answer?;
         tracing::info!(bytes = module.len(), "loaded a module");
@@ -458,6 +465,7 @@ impl MicroVm {
     /// As [`Builder::build`].
     pub fn reset(&mut self) -> Result<(), Error> {
         self.identity = Identity::new();
+        self.left = None;
         self.machine.reset(&self.settings.wasi)
     }
 
@@ -505,6 +513,11 @@ impl MicroVm {
     /// Times, memory, exits.
     pub fn usage(&self) -> Usage {
         self.machine.usage()
+    }
+
+    /// The guest's memory.
+    pub(crate) fn guest_memory(&mut self) -> &mut GuestMemory {
+        self.machine.memory()
     }
 
     pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {

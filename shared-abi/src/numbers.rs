@@ -122,8 +122,8 @@ numbered! {
         /// memories may take, [CPU features](crate::cpu::CpuFeatures) of this machine.
         /// *Reply:* module number.
         ///
-        /// The interpreter is given a WebAssembly binary, which it validates; the bytes are
-        /// gone with the reply. The native engine is given a compiled artefact, which stays
+        /// The interpreter is given a WebAssembly binary, which it validates; the bytes may be
+        /// gone after the reply. The native engine is given a compiled artefact, which stays
         /// until the VM ends.
         Load = 1,
         /// Instantiate. *Arguments:* module number. *Reply:* instance number.

@@ -134,6 +134,13 @@ pub trait Vm: Send {
         None
     }
 
+    /// Has the vCPU, before it runs again, forget all translations that it has read from page
+    /// tables. Returns whether it will: where a backend cannot see to that, the guest's stub
+    /// does, or [`Self::unmap`].
+    fn forget_translations(&mut self) -> bool {
+        false
+    }
+
     /// What keeps the guest in, in words.
     fn boundary(&self) -> String;
 }

@@ -19,7 +19,7 @@
 mod core;
 mod regions;
 
-pub(crate) use regions::Content;
+pub(crate) use regions::{Content, Text};
 
 use self::core::CoreParts;
 use super::addresses::Addresses;
@@ -84,6 +84,8 @@ pub(crate) struct GuestMemory {
     peak: u64,
     /// Where the stub rings, if it does.
     doorbell: Option<Gpa>,
+    /// Whether regions will become large, and soon.
+    much_expected: bool,
     boot: BootState,
 }
 
@@ -141,12 +143,24 @@ impl GuestMemory {
             mapped: 0,
             peak: 0,
             doorbell: vm.doorbell(),
+            much_expected: false,
             boot: BootState::default(),
         };
         memory.map_core(vm)?;
         memory.map_image(vm, image)?;
         memory.prepare_boot(image)?;
         Ok(memory)
+    }
+
+    /// Backs regions generously from now on, on large pages: a guest that uses much memory
+    /// takes fewer faults, one that does not takes more memory than it needs.
+    pub(crate) fn expect_much(&mut self) {
+        self.much_expected = true;
+    }
+
+    /// Whether the host's large pages save the guest faults.
+    pub(crate) fn gains_by_large_pages(&self) -> bool {
+        self.translation.has_large_pages()
     }
 
     /// State in which the vCPU starts.

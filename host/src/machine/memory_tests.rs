@@ -266,8 +266,9 @@ fn shared_bytes_can_be_read_by_the_guest_and_by_nobody_changed() {
 
 #[test]
 fn only_the_published_part_of_an_artefact_can_be_executed() {
-    for form in Form::ALL {
+    for (form, forgets) in Form::ALL.into_iter().flat_map(|form| [(form, false), (form, true)]) {
         let mut f = Fixture::of(form);
+        f.vm.forgets = forgets;
         let page = f.memory.translation.page_size();
         let bytes = Fixture::shared(10 * page as usize);
         let code = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Code).unwrap();
@@ -296,5 +297,34 @@ fn only_the_published_part_of_an_artefact_can_be_executed() {
             assert!(matches!(refused, Err(MemoryRefused::Unknown)), "{start} {len:#x}");
         }
         assert_eq!(executable(&f), [3, 4, 5, 6]);
+    }
+}
+
+#[test]
+fn known_code_can_be_executed_from_the_start() {
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        let page = f.memory.translation.page_size();
+        let len = (2 * LARGE_PAGE + 10 * page) as usize;
+        let text = Text { start: page, end: 2 * LARGE_PAGE + page };
+        let content = Content::Known(text);
+        let code = f.memory.share(&mut f.vm, Fixture::shared(len), content).unwrap();
+        for (at, executable) in [
+            (0, false),
+            (text.start, true),
+            (LARGE_PAGE, true),
+            (text.end - page, true),
+            (text.end, false),
+            (len as u64 - page, false),
+        ] {
+            let leaf = f.translate(code.0 + at).unwrap();
+            assert_eq!((leaf.executable, leaf.writable), (executable, false), "{at:#x}");
+        }
+        f.check();
+        // As the engine does, which does not know.
+        let start = Gva(code.0 + text.start);
+        f.memory.publish(&mut f.vm, start, text.end - text.start).unwrap();
+        let more = f.memory.publish(&mut f.vm, start, text.end);
+        assert!(matches!(more, Err(MemoryRefused::Unknown)));
     }
 }

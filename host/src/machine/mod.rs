@@ -19,7 +19,7 @@ mod watchdog;
 
 pub(crate) use cancel::CancelState;
 pub(crate) use home::Home;
-pub(crate) use memory::{Content, GuestMemory, MemoryRefused};
+pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Text};
 pub(crate) use run::{Answer, MachineConfig};
 pub use run::{Exits, Usage};
 pub(crate) use watchdog::begin_call;

@@ -123,6 +123,42 @@ impl Translation {
         }
     }
 
+    /// Has a range that is not mapped yet be mapped so that [`Self::allow_more`] can change any
+    /// part of it, where page tables do that by the size of their pages.
+    pub(super) fn expect_changes(&mut self, gva: Gva, len: u64) -> Result<(), MemoryRefused> {
+        let Some((tables, pool)) = self.edit() else { return Ok(()) };
+        tables.use_small_pages(pool, gva, len).map_err(|_| MemoryRefused::Limit)
+    }
+
+    /// Lets the guest do more with a part of what it reaches at `gva`: `access`, and what it
+    /// could do before. Returns whether that is possible as things are.
+    ///
+    /// What a processor, or a hypervisor that shadows page tables, knows of a page is at worst
+    /// that less is allowed than is. The one forgets that on request. The other looks at the
+    /// tables again when the guest meets a refusal: it finds the same memory in a page of the
+    /// same size there, which it can cope with, unlike a table in a page's place.
+    pub(super) fn allow_more(
+        &mut self,
+        vm: &mut dyn Vm,
+        gva: Gva,
+        gpa: Gpa,
+        len: u64,
+        access: Access,
+    ) -> Result<bool, MemoryRefused> {
+        match self {
+            Self::Tables { tables, upkeep, .. } => {
+                // The stub sees to it where there is upkeep.
+                if !tables.has_edges_at(gva, len) || upkeep.is_none() && !vm.forget_translations() {
+                    return Ok(false);
+                }
+                self.map_in_tables(gva, gpa, len, access, true)?;
+            }
+            Self::Backend if len == 0 => {}
+            Self::Backend => space(vm)?.map(gva, gpa, len, access)?,
+        }
+        Ok(true)
+    }
+
     fn map_in_tables(
         &mut self,
         gva: Gva,

@@ -1,6 +1,6 @@
 //! Bytes that nobody writes any more, on pages of their own: a guest may map them.
 
-use super::{Protection, Reservation};
+use super::{ALIGNMENT, Protection, Reservation};
 #[cfg(target_os = "linux")]
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
@@ -29,14 +29,15 @@ pub struct SharedBytes {
 #[derive(Debug)]
 enum Pages {
     /// Memory of this process, or in its place a file's pages, which all processes that map it
-    /// share.
-    Own(Reservation),
+    /// share; all but some bytes of it.
+    Own { memory: Reservation, skipped: usize },
     /// Part of the program.
     Static(&'static PageAligned<[u8]>),
 }
 
 impl SharedBytes {
-    /// Makes room for `len` bytes, lets `fill` write them, and seals them.
+    /// Makes room for `len` bytes, lets `fill` write them, and seals them. Many are put on large
+    /// pages, if the system has such, and padded to a whole one.
     ///
     /// # Errors
     ///
@@ -45,12 +46,33 @@ impl SharedBytes {
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let pages = Reservation::new(padded(len)?)?;
-        pages.protect(0, pages.len(), Protection::ReadWrite)?;
+        Self::around(0, len, fill)
+    }
+
+    /// As [`Self::new`], and byte number `at`, which begins a page, begins a large one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn around<E: From<io::Error>>(
+        at: usize,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let skipped = (ALIGNMENT - at % ALIGNMENT) % ALIGNMENT;
+        let many = len >= ALIGNMENT;
+        let end = skipped.saturating_add(len);
+        let room = if many { end.checked_next_multiple_of(ALIGNMENT) } else { Some(end) };
+        let memory = Reservation::new(padded(room.unwrap_or(end))?)?;
+        let used = memory.len() - skipped;
+        memory.protect(skipped, used, Protection::ReadWrite)?;
+        if many {
+            memory.prefer_large_pages(skipped, used);
+        }
         // SAFETY: `len` committed bytes of a reservation that nothing else knows of yet.
-        fill(unsafe { std::slice::from_raw_parts_mut(pages.base().as_ptr(), len) })?;
-        pages.protect(0, pages.len(), Protection::Read)?;
-        Ok(Self { pages: Pages::Own(pages), len })
+        fill(unsafe { std::slice::from_raw_parts_mut(memory.base().add(skipped).as_ptr(), len) })?;
+        memory.protect(skipped, used, Protection::Read)?;
+        Ok(Self { pages: Pages::Own { memory, skipped }, len })
     }
 
     /// Bytes that are part of the program.
@@ -85,7 +107,7 @@ impl SharedBytes {
             let flags = MapFlags::SHARED | MapFlags::FIXED;
             mmap(pages.base().as_ptr().cast(), len, ProtFlags::READ, flags, file, offset)
         }?;
-        Ok(Self { pages: Pages::Own(pages), len })
+        Ok(Self { pages: Pages::Own { memory: pages, skipped: 0 }, len })
     }
 
     /// The bytes.
@@ -100,7 +122,10 @@ impl SharedBytes {
     /// ([`PAGE_MAX`]) with bytes of no meaning.
     pub fn pages(&self) -> (NonNull<u8>, usize) {
         match &self.pages {
-            Pages::Own(pages) => (pages.base(), pages.len()),
+            // SAFETY: no more is skipped than there is.
+            Pages::Own { memory, skipped } => unsafe {
+                (memory.base().add(*skipped), memory.len() - skipped)
+            },
             // The type's size is a multiple of its alignment.
             Pages::Static(bytes) => (NonNull::from(&bytes.0).cast(), size_of_val(*bytes)),
         }
@@ -151,6 +176,21 @@ mod tests {
             let all = unsafe { std::slice::from_raw_parts(base.as_ptr(), len) };
             assert_eq!(all[..5000], [7; 5000]);
         }
+    }
+
+    #[test]
+    fn a_byte_can_begin_a_large_page() {
+        let len = ALIGNMENT + 5000;
+        let at = 3 * PAGE_MAX;
+        let bytes = SharedBytes::around(at, len, |to| {
+            to.fill(7);
+            Ok::<_, io::Error>(())
+        });
+        let bytes = bytes.unwrap();
+        let (base, whole) = bytes.pages();
+        assert!((base.addr().get() + at).is_multiple_of(ALIGNMENT));
+        assert!(whole >= len && whole.is_multiple_of(PAGE_MAX));
+        assert!(bytes.as_slice().iter().all(|byte| *byte == 7) && bytes.as_slice().len() == len);
     }
 
     #[test]

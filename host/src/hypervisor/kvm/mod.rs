@@ -22,6 +22,7 @@ use kvm_ioctls::{Cap, VmFd};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 
 const DEVICE: &str = "/dev/kvm";
@@ -128,6 +129,7 @@ impl Hypervisor for Kvm {
             slots: HashMap::new(),
             free: Vec::new(),
             next: 0,
+            stale: Arc::default(),
         }))
     }
 }
@@ -139,6 +141,8 @@ struct KvmVm {
     slots: HashMap<Gpa, u32>,
     free: Vec<u32>,
     next: u32,
+    /// Whether the vCPU is to forget its translations.
+    stale: Arc<AtomicBool>,
 }
 
 impl Vm for KvmVm {
@@ -187,7 +191,12 @@ impl Vm for KvmVm {
     }
 
     fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError> {
-        Ok(Box::new(vcpu::KvmVcpu::new(&self.system, &self.fd)?))
+        Ok(Box::new(vcpu::KvmVcpu::new(&self.system, &self.fd, &self.stale)?))
+    }
+
+    fn forget_translations(&mut self) -> bool {
+        self.stale.store(arch::CAN_FORGET_TRANSLATIONS, Ordering::Relaxed);
+        arch::CAN_FORGET_TRANSLATIONS
     }
 
     fn doorbell(&self) -> Option<Gpa> {

@@ -7,18 +7,24 @@ use crate::machine::arch::BootState;
 use kvm_ioctls::{VcpuFd, VmFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 pub(super) struct KvmVcpu {
     fd: VcpuFd,
     kick: Arc<KickState>,
     boot: arch::BootRegisters,
+    /// Whether to forget all translations before the vCPU runs on.
+    stale: Arc<AtomicBool>,
     /// Keeps the VM alive for as long as its vCPU.
     _vm: Arc<VmFd>,
 }
 
 impl KvmVcpu {
-    pub(super) fn new(system: &kvm_ioctls::Kvm, vm: &Arc<VmFd>) -> Result<Self, HypervisorError> {
+    pub(super) fn new(
+        system: &kvm_ioctls::Kvm,
+        vm: &Arc<VmFd>,
+        stale: &Arc<AtomicBool>,
+    ) -> Result<Self, HypervisorError> {
         let mut fd = vm.create_vcpu(0).map_err(failed("create a vCPU"))?;
         let boot = arch::prepare_vcpu(system, vm, &fd)?;
         let immediate_exit: *mut u8 = &raw mut fd.get_kvm_run().immediate_exit;
@@ -27,7 +33,7 @@ impl KvmVcpu {
         let immediate_exit = unsafe { NonNull::new_unchecked(immediate_exit.cast::<AtomicU8>()) };
         // SAFETY: `drop` detaches before the page goes.
         let kick = Arc::new(unsafe { KickState::new(immediate_exit) });
-        Ok(Self { fd, kick, boot, _vm: Arc::clone(vm) })
+        Ok(Self { fd, kick, boot, stale: Arc::clone(stale), _vm: Arc::clone(vm) })
     }
 }
 
@@ -37,6 +43,9 @@ impl Vcpu for KvmVcpu {
     }
 
     fn run(&mut self) -> Result<Exit, HypervisorError> {
+        if self.stale.swap(false, Ordering::Relaxed) {
+            arch::forget_translations(&self.fd)?;
+        }
         self.kick.set_running(true);
         let exit = loop {
             // Only the errno matters here; the exit is decoded from its raw words.

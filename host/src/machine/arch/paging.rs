@@ -113,7 +113,7 @@ impl PageTables {
 
     /// Maps `len` bytes at `gva` to `gpa`. All three are multiples of a page; the range must
     /// not be mapped yet, except to the same place. Large pages are used where both addresses
-    /// allow.
+    /// allow, unless small ones were used there before.
     ///
     /// `pool` is the pool's memory, one word an entry.
     pub(crate) fn map(
@@ -146,6 +146,34 @@ impl PageTables {
             done += size;
         }
         Ok(())
+    }
+
+    /// Has a range that is not mapped yet be mapped by small pages, so that parts of it can be
+    /// changed later.
+    pub(crate) fn use_small_pages(
+        &mut self,
+        pool: &mut [u64],
+        gva: Gva,
+        len: u64,
+    ) -> Result<(), OutOfTables> {
+        let large_page = self.format.large_page_size();
+        let end = gva.0 + len;
+        let mut va = gva.0;
+        while va < end {
+            self.table(pool, 1, va)?;
+            va = (va / large_page + 1) * large_page;
+        }
+        Ok(())
+    }
+
+    /// Whether [`Self::map`] can change a part of what is mapped without changing the size of
+    /// any page: none reaches across an end of the part.
+    pub(crate) fn has_edges_at(&self, gva: Gva, len: u64) -> bool {
+        let format = self.format;
+        [gva.0, gva.0 + len].into_iter().all(|edge| {
+            edge.is_multiple_of(format.large_page_size())
+                || self.known.contains_key(&(1, edge >> format.span_bits(1)))
+        })
     }
 
     /// Takes the translations of a range away. The caller makes sure that the processor's

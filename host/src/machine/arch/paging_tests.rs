@@ -117,6 +117,31 @@ fn aligned_memory_takes_large_pages() {
 }
 
 #[test]
+fn small_pages_can_be_changed_one_by_one() {
+    for processor in &PROCESSORS {
+        let (page, large) = (processor.format.page_size(), processor.format.large_page_size());
+        let (mut pool, mut tables) = processor.pool(16);
+        let (gva, gpa) = (Gva(1 << 35), Gpa(1 << 34));
+        tables.use_small_pages(&mut pool, gva, large + page).unwrap();
+        tables.map(&mut pool, gva, gpa, 3 * large, Access::READ, true).unwrap();
+        let is_large =
+            |n: u64, pool: &[u64]| processor.walk(pool, gva.0 + n * large).unwrap().large;
+        assert_eq!([0, 1, 2].map(|n| is_large(n, &pool)), [false, false, true]);
+
+        let start = Gva(gva.0 + 5 * page);
+        assert!(tables.has_edges_at(start, 2 * large - 5 * page));
+        assert!(!tables.has_edges_at(start, 2 * large), "an edge within a large page");
+        let (from, code) = (Gpa(gpa.0 + 5 * page), Access::READ | Access::EXECUTE);
+        tables.map(&mut pool, start, from, 3 * page, code, true).unwrap();
+        for number in 0..16 {
+            let found = processor.walk(&pool, gva.0 + number * page).unwrap();
+            assert_eq!(found.address, gpa.0 + number * page);
+            assert_eq!(found.access.contains(Access::EXECUTE), (5..8).contains(&number));
+        }
+    }
+}
+
+#[test]
 fn an_empty_pool_is_an_error() {
     for processor in &PROCESSORS {
         let page = processor.format.page_size();

@@ -13,8 +13,13 @@ use wrt_platform::memory::{Protection, Reservation, SharedBytes};
 
 /// Memory added beyond what was asked for, to save exits, at most.
 const SLACK_MAX: u64 = 16 << 20;
+/// Artefacts up to this size are mapped by small pages, so that parts of them can be made
+/// executable where they are.
+const SMALL_PAGES_UP_TO: u64 = 64 << 20;
 /// Regions from this size on may be backed by large pages.
 const LARGE_PAGES_FROM: u64 = 4 << 20;
+/// What a region is backed with at least, where much is expected.
+const MUCH: u64 = 8 << 20;
 
 /// A growing stretch of guest memory.
 #[derive(Debug)]
@@ -45,6 +50,15 @@ pub(crate) enum Content {
     Data,
     /// Have parts of it made executable: a compiled artefact.
     Code,
+    /// Execute the part of it that is known to be code: an artefact of our own.
+    Known(Text),
+}
+
+/// Where an artefact's code is in it, from its first byte on: whole pages of 4 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
 }
 
 /// A stretch of guest-physical addresses with a mapping of its own.
@@ -62,8 +76,17 @@ impl Content {
     fn access(self) -> Access {
         match self {
             Self::Data => Access::READ,
-            Self::Code => Access::READ | Access::EXECUTE,
+            Self::Code | Self::Known(_) => Access::READ | Access::EXECUTE,
         }
+    }
+
+    /// What the guest's own tables allow at first: offsets of parts of `len` bytes.
+    fn parts(self, len: u64) -> [(u64, u64, Access); 3] {
+        let (start, end) = match self {
+            Self::Data | Self::Code => (len, len),
+            Self::Known(Text { start, end }) => (start.min(len), end.min(len)),
+        };
+        [(0, start, Access::READ), (start, end, self.access()), (end, len, Access::READ)]
     }
 }
 
@@ -167,7 +190,12 @@ impl GuestMemory {
             return Err(MemoryRefused::Limit);
         }
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
-        let gva = Gva(REGION_BASE + number * REGION_STRIDE);
+        let into = match content {
+            // Large pages of the host's begin where the guest's do.
+            Content::Known(_) => host.addr().get() as u64 % LARGE_PAGE,
+            Content::Data | Content::Code => 0,
+        };
+        let gva = Gva(REGION_BASE + number * REGION_STRIDE + into);
         let Some(chunk) = self.place_chunk(gva.0, len) else {
             self.free.push_front(number);
             return Err(MemoryRefused::Limit);
@@ -194,11 +222,29 @@ impl GuestMemory {
             content,
         };
         self.regions.insert(number, region);
-        if let Err(error) = self.translation.map(vm, gva, gpa, len, Access::READ) {
+        if let Err(error) = self.translate_shared(vm, gva, gpa, len, content) {
             self.remove_region(vm, number)?;
             return Err(error);
         }
         Ok(gva)
+    }
+
+    fn translate_shared(
+        &mut self,
+        vm: &mut dyn Vm,
+        gva: Gva,
+        gpa: Gpa,
+        len: u64,
+        content: Content,
+    ) -> Result<(), MemoryRefused> {
+        if content == Content::Code && len <= SMALL_PAGES_UP_TO {
+            self.translation.expect_changes(gva, len)?;
+        }
+        for (from, to, access) in content.parts(len) {
+            let (gva, gpa) = (Gva(gva.0 + from), Gpa(gpa.0 + from));
+            self.translation.map(vm, gva, gpa, to - from, access)?;
+        }
+        Ok(())
     }
 
     /// Takes shared bytes away from the guest.
@@ -213,8 +259,8 @@ impl GuestMemory {
     /// Makes a part of an artefact executable. Nobody can write it, in the guest's tables or
     /// at stage 2.
     ///
-    /// The mapping is taken away and made anew, so that no translation that forbids execution
-    /// stays with the processor, if it may.
+    /// Where that cannot be done in place, the mapping is taken away and made anew, so that no
+    /// translation that forbids execution stays with the processor, if it may.
     pub(crate) fn publish(
         &mut self,
         vm: &mut dyn Vm,
@@ -228,12 +274,21 @@ impl GuestMemory {
         let end = offset.checked_add(len).ok_or(MemoryRefused::Unknown)?;
         let aligned = offset.is_multiple_of(page) && len.is_multiple_of(page);
         let [chunk] = region.chunks[..] else { return Err(MemoryRefused::Unknown) };
-        if region.content != Content::Code || !aligned || end > region.mapped {
+        if !aligned || end > region.mapped {
             return Err(MemoryRefused::Unknown);
         }
+        match region.content {
+            Content::Code => {}
+            Content::Known(text) if text.start <= offset && end <= text.end => return Ok(()),
+            _ => return Err(MemoryRefused::Unknown),
+        }
         let (gva, host) = (region.gva, region.host);
-        self.translation.unmap(vm, gva, chunk.len)?;
         let access = Content::Code.access();
+        let gpa = Gpa(chunk.gpa.0 + offset);
+        if self.translation.allow_more(vm, start, gpa, len, access)? {
+            return Ok(());
+        }
+        self.translation.unmap(vm, gva, chunk.len)?;
         if self.translation.may_linger() {
             vm.unmap(chunk.gpa)?;
             let mapping = Mapping { gpa: chunk.gpa, host, len: chunk.len, access };
@@ -364,7 +419,8 @@ impl GuestMemory {
         wanted: u64,
     ) -> Result<(), MemoryRefused> {
         let doubled = (region.backed * 2).min(region.backed + 64 * SLACK_MAX);
-        let target = wanted.max(doubled).min(region.max);
+        let least = if self.much_expected && region.reservation.is_some() { MUCH } else { 0 };
+        let target = wanted.max(doubled).max(least).min(region.max);
         let len = target - region.backed;
         let start = region.gva.0 + region.backed;
         let chunk = self.place_chunk(start, len).ok_or(MemoryRefused::Limit)?;

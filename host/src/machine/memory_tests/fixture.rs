@@ -35,6 +35,8 @@ pub(super) struct Notes {
     pub(super) mappings: BTreeMap<u64, Mapping>,
     pub(super) refuse_maps: bool,
     pub(super) refuse_unmaps: bool,
+    /// Whether it can have translations forgotten.
+    pub(super) forgets: bool,
 }
 
 // SAFETY: the pointers in it are read by one test thread, while what they point to lives.
@@ -75,6 +77,10 @@ impl Vm for Notes {
 
     fn address_space(&mut self) -> Option<&mut dyn AddressSpace> {
         self.space.as_mut().map(|space| space as &mut dyn AddressSpace)
+    }
+
+    fn forget_translations(&mut self) -> bool {
+        self.forgets
     }
 
     fn boundary(&self) -> String {
@@ -276,7 +282,7 @@ impl Fixture {
         for at in ends.into_iter().filter(|at| at < mapped) {
             let leaf = self.translate(gva.0 + at).expect("usable bytes are mapped");
             assert!(leaf.user && leaf.writable == shared.is_none());
-            assert!(!leaf.executable || *content == Content::Code);
+            assert!(!leaf.executable || *content != Content::Data);
             let mapping = self.vm.mapping_at(leaf.gpa).expect("and backed");
             assert_eq!(mapping.access.contains(Access::WRITE), shared.is_none());
             let host = mapping.host.addr().get() as u64 + (leaf.gpa - mapping.gpa.0);

@@ -24,6 +24,14 @@ const DOORBELL_GPA: Gpa = Gpa(0x0c00_0000);
 /// Where the stub rings.
 pub(super) const DOORBELL: Option<Gpa> = Some(DOORBELL_GPA);
 
+/// The guest's own stub has the processor forget translations.
+pub(super) const CAN_FORGET_TRANSLATIONS: bool = false;
+
+/// Never asked for.
+pub(super) fn forget_translations(_vcpu: &VcpuFd) -> Result<(), HypervisorError> {
+    Ok(())
+}
+
 /// Width of guest-physical addresses: Apple's default, which every guest keeps to.
 const GPA_BITS: u32 = 36;
 

@@ -16,6 +16,7 @@ const CR0_ET: u64 = 1 << 4;
 const CR0_NE: u64 = 1 << 5;
 const CR0_WP: u64 = 1 << 16;
 const CR0_PG: u64 = 1 << 31;
+const CR3_PWT: u64 = 1 << 3;
 const CR4_TSD: u64 = 1 << 2;
 const CR4_DE: u64 = 1 << 3;
 const CR4_PAE: u64 = 1 << 5;
@@ -35,11 +36,11 @@ const MXCSR: u32 = 0x1f80;
 /// As after `fninit`.
 const FCW: u16 = 0x37f;
 
-/// Gives the vCPU its feature table and remembers its reset state.
 /// Preventions of what the stub never does: execute or read the runtime's memory; and of what
 /// the runtime never does: read where the descriptor tables are.
 const CR4_PREVENTIONS: [u64; 3] = [CR4_SMEP, CR4_SMAP, CR4_UMIP];
 
+/// Gives the vCPU its feature table and remembers its reset state.
 pub(in super::super) fn prepare_vcpu(
     _system: &kvm_ioctls::Kvm,
     _vm: &VmFd,
@@ -130,6 +131,25 @@ impl BootRegisters {
         sregs.ldt = kvm_segment { unusable: 1, ..Default::default() };
         sregs
     }
+}
+
+/// [`forget_translations`] is worth calling.
+pub(in super::super) const CAN_FORGET_TRANSLATIONS: bool = true;
+
+/// Has KVM and the processor forget what they know of the guest's page tables, as a write to
+/// CR3 does.
+///
+/// KVM looks whether the value is another one (`__set_sregs`: `kvm_mmu_reset_context`, and
+/// `KVM_REQ_TLB_FLUSH_GUEST`). So it is the bit in it that tells how the root table is cached
+/// for writes, of which there are none.
+///
+/// KVM's shadow of page tables that it shadows in software is kept, as on a guest's own write
+/// to CR3: it is updated page by page when the guest faults on it. What it holds must be no
+/// more than what the tables allow now.
+pub(in super::super) fn forget_translations(vcpu: &VcpuFd) -> Result<(), HypervisorError> {
+    let mut sregs = vcpu.get_sregs().map_err(failed("read the vCPU's registers"))?;
+    sregs.cr3 ^= CR3_PWT;
+    vcpu.set_sregs(&sregs).map_err(failed("have the vCPU forget translations"))
 }
 
 /// A flat ring 3 segment.
