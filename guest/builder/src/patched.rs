@@ -15,6 +15,8 @@ use walkdir::WalkDir;
 pub(crate) fn prepare(guest: &Path, copies: &Path) -> Result<Vec<(String, PathBuf)>> {
     let metadata = MetadataCommand::new()
         .manifest_path(guest.join("builder/Cargo.toml"))
+        // The outer build's, for its target.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .exec()
         .context("cannot find the sources of the guest's dependencies")?;
     let patches = guest.join("patches");
