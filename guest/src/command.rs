@@ -16,6 +16,7 @@ pub fn serve(mut engine: impl Engine, first: Order) -> ! {
                 engine.load(load, &mut payload)
             }
             Some(Command::Instantiate) => engine.instantiate(words[0], &mut payload),
+            Some(Command::Run) => engine.run(words[0], &mut payload),
             Some(Command::FindFunction) => {
                 engine.find_function(words[0], payload_len, &mut payload)
             }

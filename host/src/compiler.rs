@@ -106,11 +106,11 @@ impl Compiler {
         }
         match ended {
             Ok(()) | Err(Error::Exit(0)) => {}
-            Err(error) => return Err(self.explain(error, &message.contents())),
+            Err(error) => return Err(self.explain(error, &message.contents(), module)),
         }
         let code = output.contents();
         if code.is_empty() {
-            return Err(Error::CannotCompile("it wrote no code".to_owned()));
+            return Err(cannot_compile(module, "it wrote no code"));
         }
         let header = Header::new(target, source(module, target), &code);
         let bytes = SharedBytes::new(code.len(), |to| {
@@ -138,9 +138,9 @@ impl Compiler {
     }
 
     /// What the end of the compiler means for the module.
-    fn explain(&self, error: Error, message: &[u8]) -> Error {
+    fn explain(&self, error: Error, message: &[u8], module: &Module) -> Error {
         let said = || text::printable_line(message.trim_ascii());
-        let cannot = |reason: String| Error::CannotCompile(reason);
+        let cannot = |reason: String| cannot_compile(module, &reason);
         match error {
             Error::Exit(code) if code == i32::from(EXIT_INVALID_MODULE) => {
                 match std::str::from_utf8(message).ok().and_then(Rejection::parse) {
@@ -170,6 +170,12 @@ impl Compiler {
             other => other,
         }
     }
+}
+
+/// The error for a module, with the way out if there is one.
+fn cannot_compile(module: &Module, reason: &str) -> Error {
+    let way_out = if module.is_component() { "" } else { "; run it on the interpreter" };
+    Error::CannotCompile(format!("{reason}{way_out}"))
 }
 
 /// The compiler itself, for one processor: the embedded pages, or a copy on large ones.

@@ -48,7 +48,7 @@ pub enum Error {
     #[error("cannot run this compiled module: {0}\n  compile it again")]
     UnusableArtifact(String),
     /// The compiler gave up on the module: it crashed, or reached one of its limits.
-    #[error("cannot compile this module: {0}; run it on the interpreter")]
+    #[error("cannot compile this module: {0}")]
     CannotCompile(String),
     /// The code cache cannot be used.
     #[error("cannot use the code cache {}: {reason}", dir.display())]
@@ -82,6 +82,9 @@ pub enum Error {
     /// The module does not export this.
     #[error("{0}")]
     NoSuchExport(String),
+    /// Something that is not done with components, or not with this one.
+    #[error("{0}")]
+    Component(String),
     /// Values of other types than the function wants.
     #[error("{0}")]
     TypeMismatch(String),

@@ -8,19 +8,19 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
+use wrt_abi::binary::{MAGIC, is_component};
 use wrt_abi::layout::REGION_MAX;
 use wrt_platform::memory::SharedBytes;
 
-/// How every WebAssembly binary begins.
-const MAGIC: &[u8; 4] = b"\0asm";
 /// Largest module; the engine takes no larger ones.
 pub(crate) const MODULE_MAX: u64 = 1 << 30;
 /// Largest compiled module: code has several times the size of what it was made of.
 const COMPILED_MAX: u64 = 4 << 30;
 const _: () = assert!(MODULE_MAX < REGION_MAX && COMPILED_MAX < REGION_MAX);
 
-/// A WebAssembly module as bytes, or the code that it was [compiled](crate::Compiler) to. The
-/// host looks at how they begin, and leaves the rest to a guest.
+/// A WebAssembly module or component as bytes, or the code that it was
+/// [compiled](crate::Compiler) to. The host looks at how they begin, and leaves the rest to a
+/// guest.
 ///
 /// Cloning is cheap, and any number of VMs share one copy.
 #[derive(Clone)]
@@ -136,6 +136,12 @@ impl Module {
         self.compiled.map(|header| header.target)
     }
 
+    /// Whether it is a component, which only the native engine runs. Of compiled code the host
+    /// cannot tell.
+    pub fn is_component(&self) -> bool {
+        self.compiled.is_none() && is_component(self.as_slice())
+    }
+
     pub(crate) fn header(&self) -> Option<&Header> {
         self.compiled.as_ref()
     }
@@ -204,7 +210,7 @@ fn check_len(header: &Header, len: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a file of `len` bytes begins like a core module.
+/// Whether a file of `len` bytes begins like a module or a component.
 fn check_wasm(head: &[u8], len: u64) -> Result<(), Error> {
     if len > MODULE_MAX {
         return Err(Error::NotWasm(format!(
@@ -221,12 +227,7 @@ fn check_wasm(head: &[u8], len: u64) -> Result<(), Error> {
             begin.join(" ")
         )));
     }
-    // Everything after is the guest's to judge; but a component is worth its own word.
-    if head.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
-        return Err(Error::NotWasm(
-            "it is a component; wrt-vm runs core modules (build for wasm32-wasip1)".to_owned(),
-        ));
-    }
+    // Everything after is a guest's to judge.
     Ok(())
 }
 

@@ -220,7 +220,7 @@ pub struct FunctionType {
 /// An export of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
-    /// `function`, `memory`, `table` or `global`.
+    /// `function`, `memory`, `table` or `global`; of a component mostly `instance`.
     pub kind: String,
     /// Its name.
     pub name: String,
@@ -249,15 +249,21 @@ impl MicroVm {
     }
 
     /// Takes a module into the VM, where it is validated. The native engine runs compiled
-    /// modules; others it has [compiled](Compiler), in a VM that this one keeps for it.
+    /// modules and components; others it has [compiled](Compiler), in a VM that this one keeps
+    /// for it.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidModule`], [`Error::CannotCompile`]; [`Error::UnusableArtifact`] for
-    /// compiled code that does not run here; [`Error::Ended`] when the engine runs out of
-    /// memory.
+    /// compiled code that does not run here; [`Error::Component`] for a component in the
+    /// interpreter; [`Error::Ended`] when the engine runs out of memory.
     pub fn load(&mut self, module: &Module) -> Result<LoadedModule, Error> {
         match (self.settings.engine, module.target()) {
+            (EngineKind::Interp, None) if module.is_component() => Err(Error::Component(
+                "it is a component, and the interpreter runs core modules only: \
+                 the native engine runs components"
+                    .to_owned(),
+            )),
             (EngineKind::Interp, None) => self.load_bytes(module, Content::Data),
             (EngineKind::Interp, Some(_)) => {
                 Err(Error::Failed("the interpreter cannot run compiled code".to_owned()))
@@ -314,7 +320,7 @@ impl MicroVm {
     }
 
     /// Instantiates a module: links its imports (WASI, and registered instances) and runs its
-    /// start function.
+    /// start function. Of a component the imports are those of WASI 0.2.
     ///
     /// What a failed instantiation had made by then counts against the limits until a reset.
     ///
@@ -370,6 +376,23 @@ impl MicroVm {
         check_types(&function.ty.results, &results)
             .map_err(|_| malformed("results of other types than the function's"))?;
         Ok(results)
+    }
+
+    /// Runs a program: the function `_start` of a module, or the `run` of `wasi:cli/run` of a
+    /// component.
+    ///
+    /// Components do nothing else here: [`Self::exports`] lists their exports, and what is about
+    /// functions, memories and globals is [`Error::Component`]. After a trap in one, no
+    /// component runs in this VM before a [reset](Self::reset).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchExport`] for a module, [`Error::Component`] for a component that is no
+    /// program; else as [`Self::call`]. A component that says that it failed has left with code
+    /// 1: [`Error::Exit`].
+    pub fn run(&mut self, instance: Instance) -> Result<(), Error> {
+        self.check(instance.of)?;
+        self.command(Command::Run, &[instance.number], &[]).map(|_| ())
     }
 
     /// Finds an exported memory.
@@ -595,6 +618,7 @@ fn refusal(reply: Reply, answer: &Answer) -> Error {
         }
         Reply::LimitExceeded => Error::MemoryLimit { wanted: a, allowed: b },
         Reply::NoSuchExport => Error::NoSuchExport(text::printable_line(payload)),
+        Reply::NotForComponents => Error::Component(text::printable_line(payload)),
         Reply::TypeMismatch => Error::TypeMismatch(text::printable_line(payload)),
         Reply::UnusableArtifact => Error::UnusableArtifact(text::printable_line(payload)),
         Reply::Ok | Reply::Failed => Error::Failed(text::printable_line(payload)),

@@ -11,6 +11,9 @@
 //!
 //! The compiler runs in a VM of its own, on a module that nobody has looked at: the host
 //! believes nothing that it says, and hands its output to another VM only.
+//!
+//! A module may be a component too; its artefact is another kind of artefact, which the engine
+//! tells by looking inside.
 
 /// The program's name: its first argument.
 pub const NAME: &str = "wrt-compiler";

@@ -29,6 +29,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod binary;
 pub mod boot;
 pub mod compiler;
 pub mod cpu;
@@ -45,4 +46,4 @@ pub use numbers::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind, 
 
 /// Version of this interface. The guest sends it with [`Call::Ready`]; the host refuses
 /// any other. It is unrelated to the crate's version.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;

@@ -149,6 +149,10 @@ numbered! {
         /// List an instance's exports. *Arguments:* instance number, first index.
         /// *Reply:* count in this payload, count in all; payload: kinds and names.
         ListExports = 9,
+        /// Run an instance as a program: `_start` of a module, `run` of the `wasi:cli/run` of
+        /// a component. *Arguments:* instance number. A component that says that it failed
+        /// has left with code 1.
+        Run = 10,
     }
 }
 
@@ -195,6 +199,8 @@ numbered! {
         /// The artefact is not one that this engine can run: made by another version, for
         /// another processor, or damaged. *Payload:* the reason.
         UnusableArtifact = 9,
+        /// Not done with components. *Payload:* the reason.
+        NotForComponents = 10,
     }
 }
 

@@ -147,6 +147,7 @@ impl Builder {
         let guest = &self.guest;
         [
             "src",
+            "wit",
             "child",
             "compiler",
             "engine-config",

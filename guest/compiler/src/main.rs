@@ -1,4 +1,5 @@
-//! The ahead-of-time compiler: a module on standard input, an artefact on standard output.
+//! The ahead-of-time compiler: a module or a component on standard input, an artefact on
+//! standard output.
 //!
 //! It is built for WASI and runs in a VM of its own, so that nobody but a VM ever looks at
 //! the bytes of an untrusted module. Built for the machine itself it compiles one trusted
@@ -10,6 +11,7 @@ use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 use wasmtime::wasmparser::{BinaryReaderError, Validator};
 use wasmtime::{Engine, Result, bail, error::Context as _};
+use wrt_abi::binary::is_component;
 use wrt_abi::compiler::{EXIT_FAILED, EXIT_INVALID_MODULE, NO_ADDRESS_MAP, Rejection};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 
@@ -67,7 +69,11 @@ fn run() -> Result<Result<(), BinaryReaderError>> {
     let engine = Engine::new(&config)?;
 
     let module = read_input().context("cannot read the module")?;
-    let artifact = match engine.precompile_module(&module) {
+    let compiled = match is_component(&module) {
+        true => engine.precompile_component(&module),
+        false => engine.precompile_module(&module),
+    };
+    let artifact = match compiled {
         Ok(artifact) => artifact,
         // wasmtime's error does not say reliably whose fault it is: validation does.
         Err(error) => {

@@ -5,8 +5,9 @@
 //!
 //! * **The version.** Both are the wasmtime that `Cargo.toml` pins, and [`ARTIFACT_VERSION`]
 //!   is written to each artefact and compared.
-//! * **Cargo features.** `gc` and `gc-copying` are on for both. None that turns a proposal on
-//!   by itself (`threads`, `component-model`) may be on for the compiler alone.
+//! * **Cargo features.** `component-model`, `gc` and `gc-copying` are on for both. None that
+//!   turns a proposal on by itself (`threads`, `component-model-async`) may be on for the
+//!   compiler alone.
 //! * **WebAssembly proposals.** The guest must have all that the compiler has.
 //! * **Tunables**, such as reservations and guards of memories: compiled code leaves out the
 //!   checks that they make superfluous, so both must be told the same.
@@ -47,11 +48,12 @@ const _: () = assert!(ARTIFACT_VERSION.len() < 256);
 pub fn shared() -> Config {
     let mut config = Config::new();
 
-    // Everything that wasmtime has without threads (which need `std`), stack switching (the
-    // same) and components. Those on by default are named too, so that a new default changes
-    // nothing unseen.
+    // Everything that wasmtime has without threads (which need `std`) and stack switching (the
+    // same); of components, what WASI 0.2 needs. Those on by default are named too, so that a
+    // new default changes nothing unseen.
     config
         .wasm_bulk_memory(true)
+        .wasm_component_model(true)
         .wasm_custom_page_sizes(true)
         .wasm_exceptions(true)
         .wasm_extended_const(true)

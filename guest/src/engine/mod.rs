@@ -19,7 +19,8 @@ compile_error!("an image needs an engine: `interp` or `native`");
 use crate::hostcall::{Answer, Payload};
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
-use wrt_abi::EngineKind;
+use wrt_abi::wire::Reader;
+use wrt_abi::{EngineKind, Reply};
 
 /// What [`Engine::load`] is to take.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,22 @@ fn name_in(payload: &mut Payload, len: usize) -> Option<String> {
     Some(core::str::from_utf8(payload.bytes().get(..len)?).ok()?.to_owned())
 }
 
+/// Runs `_start` of a module's instance.
+fn run_start(engine: &mut impl Engine, instance: u64, payload: &mut Payload) -> Answer {
+    let name = b"_start";
+    payload.bytes()[..name.len()].copy_from_slice(name);
+    let found = engine.find_function(instance, name.len(), payload);
+    if found.reply != Reply::Ok {
+        return found;
+    }
+    // The answer has the function's type, which begins with the count of its parameters.
+    if Reader::new(payload.bytes()).u32() != Ok(0) {
+        let reason = "the function `_start` of a program takes no parameters";
+        return answers::with_text(payload, Reply::TypeMismatch, [0; 3], reason);
+    }
+    engine.call(found.words[0], 0, payload)
+}
+
 /// What an engine does, one function a [`wrt_abi::Command`]; numbers are those that earlier
 /// answers gave out. A wrong number or name is an answer like any other. The payload is, on
 /// the way in, what the command brought; on the way out, what the answer takes along.
@@ -71,6 +88,8 @@ pub trait Engine {
     fn load(&mut self, load: Load, payload: &mut Payload) -> Answer;
     /// Instantiates a module and runs its start function.
     fn instantiate(&mut self, module: u64, payload: &mut Payload) -> Answer;
+    /// Runs an instance as a program.
+    fn run(&mut self, instance: u64, payload: &mut Payload) -> Answer;
     /// Finds an exported function.
     fn find_function(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer;
     /// Calls a function with `count` values.

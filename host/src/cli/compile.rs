@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wrt_vm::{Arch, Backend, Bytes, Module, Target};
 
-/// Compile a WebAssembly module to machine code.
+/// Compile a WebAssembly module or component to machine code.
 ///
 /// `wrt-vm run` runs the result, without compiling and without an interpreter. The compiler
 /// runs in a micro-VM of its own: nothing outside a VM looks into the module, or into the code.

@@ -19,11 +19,12 @@ const SHOWN: usize = 256 << 10;
 /// What `--engine` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Wanted {
-    /// Native if the code is in the cache or the module is small, else the interpreter
+    /// Native if the code is in the cache, or the module is small or a component; else the
+    /// interpreter
     Auto,
     /// Compiled code; compile now if it is not in the cache
     Native,
-    /// The interpreter
+    /// The interpreter; for core modules only
     Interp,
 }
 
@@ -60,6 +61,13 @@ impl Chooser<'_> {
             };
         }
         if self.wanted == Wanted::Interp {
+            if module.is_component() {
+                return Err(Error::Component(
+                    "it is a component, and the interpreter runs core modules only: run it \
+                     without `--engine interp`, or build it for wasm32-wasip1"
+                        .to_owned(),
+                ));
+            }
             return Ok(choice(EngineKind::Interp, module, "--engine interp"));
         }
         let target = Target::of(self.hypervisor);
@@ -70,6 +78,10 @@ impl Chooser<'_> {
         if self.wanted == Wanted::Native {
             let code = self.compile(&module, target, LIMIT)?;
             return Ok(choice(EngineKind::Native, code, "--engine native; compiled just now"));
+        }
+        if module.is_component() {
+            let code = self.compile(&module, target, LIMIT)?;
+            return Ok(choice(EngineKind::Native, code, "a component; compiled just now"));
         }
         if module.len() > SMALL {
             self.say_how_to_make_it_fast(&module);

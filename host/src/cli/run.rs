@@ -17,8 +17,9 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Run a WebAssembly program in a micro-VM.
 ///
-/// The program is a core module for WASI preview 1 (`wasm32-wasip1`). Options before MODULE
-/// are wrt-vm's; everything after it belongs to the program.
+/// The program is a core module for WASI preview 1 (`wasm32-wasip1`) or a command component for
+/// WASI 0.2 (`wasm32-wasip2`), which always runs as native code. Options before MODULE are
+/// wrt-vm's; everything after it belongs to the program.
 ///
 /// Exit codes: the program's own; 134 when it traps; 124 on --timeout; 130 on Ctrl-C; 1 for
 /// other failures; 2 for wrong usage.
@@ -39,8 +40,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "NAME")]
     argv0: Option<String>,
 
-    /// Call this export instead of running the program. ARGS are its values; results are
-    /// printed, one a line.
+    /// Call this export of a core module instead of running the program. ARGS are its values;
+    /// results are printed, one a line.
     #[arg(long, value_name = "EXPORT")]
     invoke: Option<String>,
 
@@ -147,6 +148,11 @@ impl Run {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let module = module::read(self.module())?;
         timeline.step("read");
+        if self.invoke.is_some() && module.is_component() {
+            return Err(anyhow!(Error::Component(
+                "--invoke calls a function of a core module, and this is a component".to_owned()
+            )));
+        }
         let mut hypervisor = super::open(self.backend)?;
         if self.worker {
             let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
@@ -217,17 +223,14 @@ impl Run {
                 },
             };
         }
-        let start = match vm.function(instance, "_start") {
-            Err(Error::NoSuchExport(_)) => {
-                return Err(anyhow!(
-                    "the module is not a program: it exports no function `_start`\n  \
-                     call one of its exports with --invoke: {}",
-                    invoke::exported_functions(vm, instance)?
-                ));
-            }
-            other => other?,
-        };
-        vm.call(&start, &[]).map(|_| Ending::Returned).or_else(ended)
+        match vm.run(instance) {
+            Err(Error::NoSuchExport(_)) => Err(anyhow!(
+                "the module is not a program: it exports no function `_start`\n  \
+                 call one of its exports with --invoke: {}",
+                invoke::exported_functions(vm, instance)?
+            )),
+            ran => ran.map(|()| Ending::Returned).or_else(ended),
+        }
     }
 
     /// What the program gets to see.
@@ -289,11 +292,13 @@ impl Run {
                     | Error::Unlinkable { .. }
                     | Error::MemoryLimit { .. }
                     | Error::NoSuchExport(_)
+                    | Error::Component(_)
             )
         );
         let hint = match error.downcast_ref() {
             Some(Error::MemoryLimit { .. }) => " (--max-memory)",
-            Some(Error::CannotCompile(_)) => " (--engine interp)",
+            // A component has no such way out.
+            Some(Error::CannotCompile(why)) if why.contains("interpreter") => " (--engine interp)",
             _ => "",
         };
         match about_module {

@@ -33,11 +33,6 @@ fn not_wasm() {
 }
 
 #[test]
-fn a_component() {
-    run_bytes(b"\0asm\x0d\0\x01\0").assert_fails(1, &["component", "wasm32-wasip1"]);
-}
-
-#[test]
 fn truncated() {
     if !has_hypervisor() {
         return;

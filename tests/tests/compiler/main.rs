@@ -35,8 +35,5 @@ fn run(vm: &mut MicroVm, module: &Module) -> Result<Vec<Value>, Error> {
 
 /// The compiler's configuration, for a compiler in this process.
 fn in_process(target: Target) -> Config {
-    let mut config = wrt_engine_config::compiler(target.arch, target.features).unwrap();
-    // The host's WASI brings it into every crate of this build; the guest's has none.
-    config.wasm_component_model(false);
-    config
+    wrt_engine_config::compiler(target.arch, target.features).unwrap()
 }

@@ -11,7 +11,7 @@ mod values;
 mod wasi;
 
 use crate::engine::limits::Limits;
-use crate::engine::{Engine as EngineFace, Load, answers, name_in, number_of};
+use crate::engine::{Engine as EngineFace, Load, answers, name_in, number_of, run_start};
 use crate::hostcall::{Answer, Payload};
 use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeMap;
@@ -117,6 +117,10 @@ impl EngineFace for Interp {
             }
             Err(error) => self.failure(payload, &error),
         }
+    }
+
+    fn run(&mut self, instance: u64, payload: &mut Payload) -> Answer {
+        run_start(self, instance, payload)
     }
 
     fn find_function(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {

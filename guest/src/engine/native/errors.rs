@@ -1,8 +1,9 @@
 //! wasmtime's errors as answers to the host.
 
+use super::program::Program;
 use super::wasi::Exit;
+use super::{State, component};
 use crate::engine::answers;
-use crate::engine::limits::Limits;
 use crate::hostcall::{Answer, Payload};
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -12,13 +13,13 @@ use wrt_abi::wire::Writer;
 use wrt_abi::{Reply, TrapKind};
 use wrt_engine_config::FRAMES_COUNTED;
 
-/// The answer for the error of a program, or of its instantiation as `importer`.
+/// The answer for the error of a program, or of the instantiation of `importer`.
 pub fn answer(
     payload: &mut Payload,
     error: &Error,
-    store: &Store<Limits>,
-    modules: &[Module],
-    importer: Option<&Module>,
+    store: &Store<State>,
+    programs: &[Program],
+    importer: Option<&Program>,
 ) -> Answer {
     if let Some(Exit(code)) = error.downcast_ref() {
         return Answer::new(Reply::Exit, [u64::from(code.cast_unsigned()), 0, 0]);
@@ -28,18 +29,28 @@ pub fn answer(
             format!("unknown import: nothing defines it (wanted: {})", super::kind(&import.ty()));
         return answers::unlinkable(payload, import.module(), import.name(), &reason);
     }
-    if let Some(answer) = importer.and_then(|module| other_type(payload, error, module)) {
+    let unlinkable = match importer {
+        Some(Program::Module(module)) => other_type(payload, error, module),
+        Some(Program::Component(component)) => component::unlinkable(payload, error, component),
+        None => None,
+    };
+    if let Some(answer) = unlinkable {
         return answer;
+    }
+    if may_not_enter(error) {
+        let reason = "a component has trapped in this VM: reset it to run components again";
+        return answers::with_text(payload, Reply::NotForComponents, [0; 3], reason);
     }
     let trap = trap_kind(error);
     // A trap of the start function is the program's own, whatever was refused before.
-    if let (None | Some(TrapKind::Host), Some((wanted, allowed))) = (trap, store.data().refused())
+    if let (None | Some(TrapKind::Host), Some((wanted, allowed))) =
+        (trap, store.data().limits.refused())
         && importer.is_some()
     {
         return Answer::new(Reply::LimitExceeded, [wanted, allowed, 0]);
     }
     match trap {
-        Some(kind) => report(payload, kind, error, modules),
+        Some(kind) => report(payload, kind, error, programs),
         None => answers::failed(payload, &format!("{error:#}")),
     }
 }
@@ -53,6 +64,15 @@ fn other_type(payload: &mut Payload, error: &Error, module: &Module) -> Option<A
         let reason = ours.then(|| format!("incompatible import type: {}", error.root_cause()))?;
         Some(answers::unlinkable(payload, module, name, &reason))
     })
+}
+
+/// Whether wasmtime did not enter a component at all, as after a trap in this store.
+fn may_not_enter(error: &Error) -> bool {
+    let has_entered = || {
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        backtrace.is_some_and(|backtrace| !backtrace.frames().is_empty())
+    };
+    matches!(error.downcast_ref(), Some(Trap::CannotEnterComponent)) && !has_entered()
 }
 
 /// The trap that an error stands for, if it is one.
@@ -78,13 +98,14 @@ fn trap_kind(error: &Error) -> Option<TrapKind> {
         Trap::ArrayOutOfBounds => TrapKind::ArrayOutOfBounds,
         Trap::AllocationTooLarge => TrapKind::AllocationTooLarge,
         Trap::CastFailure => TrapKind::CastFailure,
-        // Others belong to threads, components and interruption, which are off.
+        // Others belong to threads and interruption, which are off, or to components: they say
+        // what a component did wrong, as a host function would.
         _ => TrapKind::Host,
     })
 }
 
 /// [`Reply::Trap`] with a [`TrapReport`] of the frames that wasmtime found.
-fn report(payload: &mut Payload, kind: TrapKind, error: &Error, modules: &[Module]) -> Answer {
+fn report(payload: &mut Payload, kind: TrapKind, error: &Error, programs: &[Program]) -> Answer {
     // The kind says it all, but for what a host function has to say.
     let message = match kind {
         TrapKind::Host => error.root_cause().to_string(),
@@ -96,7 +117,7 @@ fn report(payload: &mut Payload, kind: TrapKind, error: &Error, modules: &[Modul
     let depth = u32::try_from(frames.len()).ok().filter(|_| frames.len() < FRAMES_COUNTED);
     let _ = TrapReport::begin(&mut writer, message.as_bytes(), depth);
     for frame in frames.iter().take(BACKTRACE_MAX) {
-        let place = modules.iter().position(|module| Module::same(module, frame.module()));
+        let place = programs.iter().position(|program| program.contains(frame.module()));
         let Some(number) = place else { continue };
         let module = u32::try_from(number).unwrap_or(u32::MAX);
         let name = frame.func_name().unwrap_or_default().as_bytes();

@@ -1,18 +1,20 @@
 //! The native engine: wasmtime's runtime, for code that was compiled ahead of time.
 //!
-//! One wasmtime store for the VM's life; modules, instances, functions and memories are kept
+//! One wasmtime store for the VM's life; programs, instances, functions and memories are kept
 //! in tables whose indices the host uses as numbers.
 
+mod component;
 mod errors;
 mod limits;
 mod platform;
+mod program;
 mod values;
 mod wasi;
 
 pub use platform::on_fault;
 
 use crate::engine::limits::Limits;
-use crate::engine::{Engine as EngineFace, Load, answers, name_in, number_of};
+use crate::engine::{Engine as EngineFace, Load, answers, name_in, number_of, run_start};
 use crate::fault;
 use crate::heap;
 use crate::hostcall::{self, Answer, Payload};
@@ -22,9 +24,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ptr::NonNull;
+use component::{Components, Running, Wasi};
 use core::sync::atomic::{AtomicU64, Ordering};
-use wasmtime::{Engine, Extern, ExternType, Func, Instance, Linker, Memory, Module, Store, Val};
+use program::Program;
+use wasmtime::{Engine, Extern, ExternType, Func, Instance, Linker, Memory, Store, Val};
 use wrt_abi::cpu::CpuFeatures;
 use wrt_abi::wire::{Reader, Writer};
 use wrt_abi::{EngineKind, Reply};
@@ -36,13 +39,27 @@ fn has_feature(name: &str) -> Option<bool> {
     CpuFeatures::try_from(CPU_FEATURES.load(Ordering::Relaxed)).ok()?.has(name)
 }
 
+/// What the store keeps for programs.
+pub struct State {
+    limits: Limits,
+    wasi: Wasi,
+}
+
+/// An instance of a program.
+enum Live {
+    Module(Instance),
+    Component(Running),
+}
+
 /// wasmtime's runtime with all that it has given out numbers for.
 pub struct Native {
     engine: Engine,
-    store: Store<Limits>,
-    linker: Linker<Limits>,
-    modules: Vec<Module>,
-    instances: Vec<Instance>,
+    store: Store<State>,
+    linker: Linker<State>,
+    /// Made for the first component.
+    components: Option<Components>,
+    programs: Vec<Program>,
+    instances: Vec<Live>,
     functions: Vec<Func>,
     memories: Vec<Memory>,
     /// Numbers of exports that were looked up, by instance and name.
@@ -57,15 +74,16 @@ impl Native {
         let mut config = unsafe { wrt_engine_config::runtime(has_feature) };
         config.with_custom_code_memory(Some(Arc::new(platform::Published)));
         let engine = Engine::new(&config).expect("a configuration that was tried at build time");
-        let mut store = Store::new(&engine, Limits::new());
-        store.limiter(|limits| limits);
+        let mut store = Store::new(&engine, State { limits: Limits::new(), wasi: Wasi::new() });
+        store.limiter(|state| &mut state.limits);
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
         Self {
             linker,
             store,
             engine,
-            modules: Vec::new(),
+            components: None,
+            programs: Vec::new(),
             instances: Vec::new(),
             functions: Vec::new(),
             memories: Vec::new(),
@@ -74,15 +92,34 @@ impl Native {
         }
     }
 
-    fn instance(&self, number: u64) -> Option<Instance> {
-        self.instances.get(usize::try_from(number).ok()?).copied()
+    fn live(&self, number: u64) -> Option<&Live> {
+        self.instances.get(usize::try_from(number).ok()?)
     }
 
-    fn export(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Option<Found> {
-        let instance = self.instance(instance)?;
-        let name = name_in(payload, name)?;
+    /// An instance of a module; else the answer for what cannot be done.
+    fn instance(&self, number: u64, payload: &mut Payload) -> Result<Instance, Answer> {
+        match self.live(number) {
+            Some(Live::Module(instance)) => Ok(*instance),
+            Some(Live::Component(_)) => {
+                let reason = "what a component exports has no core WebAssembly types: \
+                    it can be run as a program, and its exports listed";
+                Err(answers::with_text(payload, Reply::NotForComponents, [0; 3], reason))
+            }
+            None => Err(answers::failed(payload, NO_INSTANCE)),
+        }
+    }
+
+    fn export(
+        &mut self,
+        instance: u64,
+        name: usize,
+        payload: &mut Payload,
+    ) -> Result<Found, Answer> {
+        let name = name_in(payload, name);
+        let instance = self.instance(instance, payload)?;
+        let Some(name) = name else { return Err(answers::failed(payload, NO_NAME)) };
         let item = instance.get_export(&mut self.store, &name);
-        Some(Found { name, item })
+        Ok(Found { name, item })
     }
 
     /// The answer when an export is not what was asked for.
@@ -140,25 +177,24 @@ fn kind(ty: &ExternType) -> &'static str {
 }
 
 const NO_INSTANCE: &str = "no such instance";
+const NO_NAME: &str = "a name that is none";
 
 impl EngineFace for Native {
     const KIND: EngineKind = EngineKind::Native;
 
     fn load(&mut self, load: Load, payload: &mut Payload) -> Answer {
-        self.store.data_mut().set_limit(load.memory_limit);
+        self.store.data_mut().limits.set_limit(load.memory_limit);
         CPU_FEATURES.store(load.cpu_features, Ordering::Relaxed);
         // SAFETY: the host leaves an artefact where it is until the VM ends.
         let Some(bytes) = (unsafe { load.bytes() }) else {
             return answers::failed(payload, "an artefact beyond the address space");
         };
         let refusals = heap::refusals();
-        // SAFETY: the bytes stay, and nobody writes them. That they are what the compiler made
-        // cannot be known: were they not, this VM would run code of the module's author, which
-        // is what its walls are for.
-        match unsafe { Module::deserialize_raw(&self.engine, NonNull::from(bytes)) } {
-            Ok(module) => {
-                let number = number_of(&self.modules);
-                self.modules.push(module);
+        // SAFETY: the bytes stay, and nobody writes them.
+        match unsafe { Program::deserialize(&self.engine, bytes) } {
+            Ok(program) => {
+                let number = number_of(&self.programs);
+                self.programs.push(program);
                 Answer::ok(number.into())
             }
             // wasmtime calls that a malformed artefact.
@@ -173,25 +209,58 @@ impl EngineFace for Native {
     }
 
     fn instantiate(&mut self, module: u64, payload: &mut Payload) -> Answer {
-        let Some(module) = usize::try_from(module).ok().and_then(|n| self.modules.get(n)) else {
+        let Some(program) = usize::try_from(module).ok().and_then(|n| self.programs.get(n)) else {
             return answers::failed(payload, "no such module");
         };
-        wasi::define_imports(&mut self.linker, &self.engine, module);
-        self.store.data_mut().forget_refusal();
-        fault::done();
-        match self.linker.instantiate(&mut self.store, module) {
+        self.store.data_mut().limits.forget_refusal();
+        let instantiated = match program {
+            Program::Module(module) => {
+                wasi::define_imports(&mut self.linker, &self.engine, module);
+                fault::done();
+                self.linker.instantiate(&mut self.store, module).map(Live::Module)
+            }
+            Program::Component(component) => {
+                let components = match &mut self.components {
+                    Some(components) => Ok(components),
+                    none => Components::new(&self.engine).map(|made| none.insert(made)),
+                };
+                fault::done();
+                components
+                    .and_then(|components| components.instantiate(&mut self.store, component))
+                    .map(Live::Component)
+            }
+        };
+        match instantiated {
             Ok(instance) => {
                 let number = number_of(&self.instances);
                 self.instances.push(instance);
                 Answer::ok(number.into())
             }
-            Err(error) => errors::answer(payload, &error, &self.store, &self.modules, Some(module)),
+            Err(error) => {
+                errors::answer(payload, &error, &self.store, &self.programs, Some(program))
+            }
+        }
+    }
+
+    fn run(&mut self, instance: u64, payload: &mut Payload) -> Answer {
+        let place = usize::try_from(instance).unwrap_or(usize::MAX);
+        let Some(Live::Component(running)) = self.instances.get(place) else {
+            return run_start(self, instance, payload);
+        };
+        self.store.data_mut().limits.forget_refusal();
+        fault::done();
+        match running.run(&mut self.store) {
+            Some(Ok(true)) => Answer::ok(0),
+            Some(Ok(false)) => Answer::new(Reply::Exit, [1, 0, 0]),
+            Some(Err(error)) => errors::answer(payload, &error, &self.store, &self.programs, None),
+            None => running.no_program(payload),
         }
     }
 
     fn find_function(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
-        let Some(found) = self.export(instance, name, payload) else {
-            return answers::failed(payload, NO_INSTANCE);
+        let found = match self.export(instance, name, payload) {
+            Ok(found) => found,
+            Err(answer) => return answer,
         };
         let Some(Extern::Func(func)) = found.item else {
             return self.not_a(payload, "function", &found);
@@ -222,17 +291,18 @@ impl EngineFace for Native {
         };
         let ty = func.ty(&self.store);
         let mut results: Vec<Val> = ty.results().map(|ty| values::placeholder(&ty)).collect();
-        self.store.data_mut().forget_refusal();
+        self.store.data_mut().limits.forget_refusal();
         fault::done();
         match func.call(&mut self.store, &params, &mut results) {
             Ok(()) => self.write_values(&results, payload),
-            Err(error) => errors::answer(payload, &error, &self.store, &self.modules, None),
+            Err(error) => errors::answer(payload, &error, &self.store, &self.programs, None),
         }
     }
 
     fn find_memory(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
-        let Some(found) = self.export(instance, name, payload) else {
-            return answers::failed(payload, NO_INSTANCE);
+        let found = match self.export(instance, name, payload) {
+            Ok(found) => found,
+            Err(answer) => return answer,
         };
         let Some(Extern::Memory(memory)) = found.item else {
             return self.not_a(payload, "memory", &found);
@@ -254,8 +324,9 @@ impl EngineFace for Native {
     }
 
     fn read_global(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
-        let Some(found) = self.export(instance, name, payload) else {
-            return answers::failed(payload, NO_INSTANCE);
+        let found = match self.export(instance, name, payload) {
+            Ok(found) => found,
+            Err(answer) => return answer,
         };
         let Some(Extern::Global(global)) = found.item else {
             return self.not_a(payload, "global", &found);
@@ -265,9 +336,12 @@ impl EngineFace for Native {
     }
 
     fn register(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer {
-        let (Some(instance), Some(name)) = (self.instance(instance), name_in(payload, name)) else {
-            return answers::failed(payload, NO_INSTANCE);
+        let name = name_in(payload, name);
+        let instance = match self.instance(instance, payload) {
+            Ok(instance) => instance,
+            Err(answer) => return answer,
         };
+        let Some(name) = name else { return answers::failed(payload, NO_NAME) };
         let exports: Vec<(String, Extern)> = instance
             .exports(&mut self.store)
             .map(|export| (export.name().to_owned(), export.into_extern()))
@@ -282,15 +356,16 @@ impl EngineFace for Native {
     }
 
     fn list_exports(&mut self, instance: u64, first: u64, payload: &mut Payload) -> Answer {
-        let Some(instance) = self.instance(instance) else {
-            return answers::failed(payload, NO_INSTANCE);
-        };
-        let exports: Vec<(&'static str, String)> = {
-            let items: Vec<(String, Extern)> = instance
-                .exports(&mut self.store)
-                .map(|export| (export.name().to_owned(), export.into_extern()))
-                .collect();
-            items.into_iter().map(|(name, item)| (kind(&item.ty(&self.store)), name)).collect()
+        let exports: Vec<(&'static str, String)> = match self.live(instance) {
+            Some(Live::Component(running)) => running.exports(),
+            Some(&Live::Module(instance)) => {
+                let items: Vec<(String, Extern)> = instance
+                    .exports(&mut self.store)
+                    .map(|export| (export.name().to_owned(), export.into_extern()))
+                    .collect();
+                items.into_iter().map(|(name, item)| (kind(&item.ty(&self.store)), name)).collect()
+            }
+            None => return answers::failed(payload, NO_INSTANCE),
         };
         let first = usize::try_from(first).unwrap_or(usize::MAX);
         let mut writer = Writer::new(payload.bytes());

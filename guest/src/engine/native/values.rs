@@ -1,6 +1,6 @@
 //! wasmtime's values and types on the wire.
 
-use crate::engine::limits::Limits;
+use super::State;
 use alloc::vec::Vec;
 use wasmtime::{ExternRef, Func, FuncType, HeapType, Ref, Store, V128, Val, ValType};
 use wrt_abi::value::{ValueType, WireValue};
@@ -53,7 +53,7 @@ fn write_types(
 }
 
 /// Reads one value. A reference to a function is its number in `functions`.
-pub fn read(from: &mut Reader<'_>, store: &mut Store<Limits>, functions: &[Func]) -> Option<Val> {
+pub fn read(from: &mut Reader<'_>, store: &mut Store<State>, functions: &[Func]) -> Option<Val> {
     Some(match WireValue::read(from).ok()? {
         WireValue::I32(value) => Val::I32(value),
         WireValue::I64(value) => Val::I64(value),
@@ -73,7 +73,7 @@ pub fn read(from: &mut Reader<'_>, store: &mut Store<Limits>, functions: &[Func]
 pub fn write(
     to: &mut Writer<'_>,
     value: &Val,
-    store: &Store<Limits>,
+    store: &Store<State>,
     functions: &mut Vec<Func>,
 ) -> Result<(), Malformed> {
     let wire = match value {

@@ -1,7 +1,7 @@
 //! WASI preview 1: every function is one hypercall over the caller's memory.
 
+use super::State;
 use super::values::wasmtime_type;
-use crate::engine::limits::Limits;
 use crate::hostcall::{self, WasiOutcome};
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -23,7 +23,7 @@ impl fmt::Display for Exit {
 impl core::error::Error for Exit {}
 
 /// Defines the WASI functions that `module` imports, unless something else has.
-pub fn define_imports(linker: &mut Linker<Limits>, engine: &Engine, module: &Module) {
+pub fn define_imports(linker: &mut Linker<State>, engine: &Engine, module: &Module) {
     for import in module.imports().filter(|import| import.module() == MODULE) {
         let found = FUNCTIONS.iter().enumerate().find(|(_, f)| f.name == import.name());
         let Some((index, function)) = found else { continue };
@@ -45,7 +45,7 @@ pub fn define_imports(linker: &mut Linker<Limits>, engine: &Engine, module: &Mod
 fn call(
     index: usize,
     function: &Function,
-    mut caller: Caller<'_, Limits>,
+    mut caller: Caller<'_, State>,
     values: &mut [MaybeUninit<ValRaw>],
 ) -> Result<()> {
     let mut args = [0; REQUEST_ARGS];

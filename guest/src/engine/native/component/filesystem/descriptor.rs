@@ -1,0 +1,275 @@
+//! The methods of a descriptor.
+
+use super::{Descriptor, Directory, OpenFile, hash, stat, times};
+use crate::engine::native::component::Wasi;
+use crate::engine::native::component::bindings::wasi::filesystem::types::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, HostDescriptor, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
+};
+use crate::engine::native::component::failure::{Errno, Failure};
+use crate::engine::native::component::io::{InputStream, OutputStream};
+use crate::engine::native::component::preview1::{At, DSYNC, RIGHT_READ, RIGHT_WRITE, RSYNC, SYNC};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use wasmtime::component::Resource;
+use wrt_abi::wasi::FunctionId;
+
+/// A function's result.
+type Answer<T> = Result<T, Failure>;
+
+/// A descriptor that the program names.
+type Of = Resource<Descriptor>;
+
+impl Wasi {
+    fn file(&self, of: &Of) -> Answer<Arc<OpenFile>> {
+        Ok(Arc::clone(&self.table.get(of)?.0))
+    }
+
+    fn fd(&self, of: &Of) -> Answer<u32> {
+        Ok(self.table.get(of)?.0.fd)
+    }
+
+    /// A descriptor to look up paths below.
+    fn directory(&self, of: &Of) -> Answer<u32> {
+        let file = &self.table.get(of)?.0;
+        match file.kind {
+            DescriptorType::Directory => Ok(file.fd),
+            _ => Err(Errno::NOTDIR.into()),
+        }
+    }
+}
+
+fn at(fd: u32, flags: PathFlags, path: &str) -> At<'_> {
+    let lookup = u32::from(flags.contains(PathFlags::SYMLINK_FOLLOW));
+    At { fd, lookup, path }
+}
+
+impl HostDescriptor for Wasi {
+    fn read_via_stream(&mut self, of: Of, offset: u64) -> Answer<Resource<InputStream>> {
+        let file = self.file(&of)?;
+        file.check_file(DescriptorFlags::READ)?;
+        Ok(self.table.push(InputStream::File { file, offset })?)
+    }
+
+    fn write_via_stream(&mut self, of: Of, offset: u64) -> Answer<Resource<OutputStream>> {
+        let file = self.file(&of)?;
+        file.check_file(DescriptorFlags::WRITE)?;
+        Ok(self.table.push(OutputStream::File { file, offset })?)
+    }
+
+    fn append_via_stream(&mut self, of: Of) -> Answer<Resource<OutputStream>> {
+        let file = self.file(&of)?;
+        file.check_file(DescriptorFlags::WRITE)?;
+        Ok(self.table.push(OutputStream::Append(file))?)
+    }
+
+    fn advise(&mut self, of: Of, offset: u64, len: u64, advice: Advice) -> Answer<()> {
+        let advice = match advice {
+            Advice::Normal => 0,
+            Advice::Sequential => 1,
+            Advice::Random => 2,
+            Advice::WillNeed => 3,
+            Advice::DontNeed => 4,
+            Advice::NoReuse => 5,
+        };
+        let fd = self.fd(&of)?;
+        self.host.plain(FunctionId::FdAdvise, [fd.into(), offset, len, advice])
+    }
+
+    fn sync_data(&mut self, of: Of) -> Answer<()> {
+        self.sync_with(FunctionId::FdDatasync, &of)
+    }
+
+    fn get_flags(&mut self, of: Of) -> Answer<DescriptorFlags> {
+        Ok(self.file(&of)?.flags)
+    }
+
+    fn get_type(&mut self, of: Of) -> Answer<DescriptorType> {
+        Ok(self.file(&of)?.kind)
+    }
+
+    fn set_size(&mut self, of: Of, size: u64) -> Answer<()> {
+        let fd = self.fd(&of)?;
+        self.host.plain(FunctionId::FdFilestatSetSize, [fd.into(), size])
+    }
+
+    fn set_times(
+        &mut self,
+        of: Of,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> Answer<()> {
+        let fd = self.fd(&of)?;
+        let times = times(access, modification)?;
+        let args = [fd.into(), times.access, times.modification, times.flags.into()];
+        self.host.plain(FunctionId::FdFilestatSetTimes, args)
+    }
+
+    fn read(&mut self, of: Of, len: u64, offset: u64) -> Answer<(Vec<u8>, bool)> {
+        let file = self.file(&of)?;
+        file.check_file(DescriptorFlags::READ)?;
+        if len == 0 {
+            // The end of what was asked for. Callers take nothing and more to come for a read
+            // that was broken off.
+            return Ok((Vec::new(), true));
+        }
+        let bytes = self.host.read(file.fd, len, Some(offset))?;
+        Ok((bytes.to_vec(), bytes.is_empty()))
+    }
+
+    fn write(&mut self, of: Of, bytes: Vec<u8>, offset: u64) -> Answer<u64> {
+        let file = self.file(&of)?;
+        file.check_file(DescriptorFlags::WRITE)?;
+        file.set_append(&mut self.host, false)?;
+        self.host.write(file.fd, &bytes, Some(offset))?;
+        Ok(bytes.len() as u64)
+    }
+
+    fn read_directory(&mut self, of: Of) -> Answer<Resource<Directory>> {
+        let file = self.file(&of)?;
+        if file.kind != DescriptorType::Directory {
+            return Err(Errno::NOTDIR.into());
+        }
+        let directory = Directory::open(file, &mut self.host)?;
+        Ok(self.table.push(directory)?)
+    }
+
+    fn sync(&mut self, of: Of) -> Answer<()> {
+        self.sync_with(FunctionId::FdSync, &of)
+    }
+
+    fn create_directory_at(&mut self, of: Of, path: String) -> Answer<()> {
+        let fd = self.directory(&of)?;
+        self.host.at(FunctionId::PathCreateDirectory, fd, &path)
+    }
+
+    fn stat(&mut self, of: Of) -> Answer<DescriptorStat> {
+        let fd = self.fd(&of)?;
+        self.host.filestat(fd).map(stat)
+    }
+
+    fn stat_at(&mut self, of: Of, flags: PathFlags, path: String) -> Answer<DescriptorStat> {
+        let fd = self.directory(&of)?;
+        self.host.filestat_at(at(fd, flags, &path)).map(stat)
+    }
+
+    fn set_times_at(
+        &mut self,
+        of: Of,
+        flags: PathFlags,
+        path: String,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> Answer<()> {
+        let fd = self.directory(&of)?;
+        self.host.set_times_at(at(fd, flags, &path), times(access, modification)?)
+    }
+
+    fn link_at(
+        &mut self,
+        of: Of,
+        flags: PathFlags,
+        path: String,
+        new: Of,
+        new_path: String,
+    ) -> Answer<()> {
+        let (fd, new) = (self.directory(&of)?, self.directory(&new)?);
+        self.host.link(at(fd, flags, &path), new, &new_path)
+    }
+
+    fn open_at(
+        &mut self,
+        of: Of,
+        path_flags: PathFlags,
+        path: String,
+        open_flags: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> Answer<Of> {
+        let fd = self.directory(&of)?;
+        let oflags = [
+            (OpenFlags::CREATE, 1),
+            (OpenFlags::DIRECTORY, 2),
+            (OpenFlags::EXCLUSIVE, 4),
+            (OpenFlags::TRUNCATE, 8),
+        ]
+        .map(|(flag, bit)| if open_flags.contains(flag) { bit } else { 0 });
+        let rights = [(DescriptorFlags::READ, RIGHT_READ), (DescriptorFlags::WRITE, RIGHT_WRITE)]
+            .map(|(flag, bit)| if flags.contains(flag) { bit } else { 0 });
+        let fdflags = [
+            (DescriptorFlags::DATA_INTEGRITY_SYNC, DSYNC),
+            (DescriptorFlags::REQUESTED_WRITE_SYNC, RSYNC),
+            (DescriptorFlags::FILE_INTEGRITY_SYNC, SYNC),
+        ]
+        .map(|(flag, bit)| if flags.contains(flag) { bit } else { 0 });
+        let at = at(fd, path_flags, &path);
+        // Bits of their own each.
+        let opened =
+            self.host.open(at, oflags.iter().sum(), rights.iter().sum(), fdflags.iter().sum())?;
+        let file = OpenFile::opened(&mut self.host, opened, flags)?;
+        Ok(self.table.push(Descriptor(Arc::new(file)))?)
+    }
+
+    fn readlink_at(&mut self, of: Of, path: String) -> Answer<String> {
+        let fd = self.directory(&of)?;
+        let target = self.host.readlink(fd, &path)?;
+        String::from_utf8(target.to_vec()).map_err(|_| Errno::ILSEQ.into())
+    }
+
+    fn remove_directory_at(&mut self, of: Of, path: String) -> Answer<()> {
+        let fd = self.directory(&of)?;
+        self.host.at(FunctionId::PathRemoveDirectory, fd, &path)
+    }
+
+    fn rename_at(&mut self, of: Of, path: String, new: Of, new_path: String) -> Answer<()> {
+        let (fd, new) = (self.directory(&of)?, self.directory(&new)?);
+        self.host.rename(fd, &path, new, &new_path)
+    }
+
+    fn symlink_at(&mut self, of: Of, target: String, path: String) -> Answer<()> {
+        let fd = self.directory(&of)?;
+        self.host.symlink(&target, fd, &path)
+    }
+
+    fn unlink_file_at(&mut self, of: Of, path: String) -> Answer<()> {
+        let fd = self.directory(&of)?;
+        self.host.at(FunctionId::PathUnlinkFile, fd, &path)
+    }
+
+    fn is_same_object(&mut self, one: Of, other: Of) -> wasmtime::Result<bool> {
+        let (one, other) = (self.fd(&one)?, self.fd(&other)?);
+        let (one, other) = (self.host.filestat(one)?, self.host.filestat(other)?);
+        Ok((one.device, one.inode) == (other.device, other.inode))
+    }
+
+    fn metadata_hash(&mut self, of: Of) -> Answer<MetadataHashValue> {
+        let fd = self.fd(&of)?;
+        self.host.filestat(fd).map(hash)
+    }
+
+    fn metadata_hash_at(
+        &mut self,
+        of: Of,
+        flags: PathFlags,
+        path: String,
+    ) -> Answer<MetadataHashValue> {
+        let fd = self.directory(&of)?;
+        self.host.filestat_at(at(fd, flags, &path)).map(hash)
+    }
+
+    fn drop(&mut self, of: Of) -> wasmtime::Result<()> {
+        self.table.delete(of)?;
+        Ok(())
+    }
+}
+
+impl Wasi {
+    /// Preview 1 refuses to synchronize a directory, with which preview 2 has nothing to do.
+    fn sync_with(&mut self, function: FunctionId, of: &Of) -> Answer<()> {
+        let file = self.file(of)?;
+        match file.kind {
+            DescriptorType::Directory => Ok(()),
+            _ => self.host.plain(function, [file.fd.into()]),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Reading a directory.
+
+use super::{OpenFile, kind};
+use crate::engine::native::component::Wasi;
+use crate::engine::native::component::bindings::wasi::filesystem::types::{
+    DirectoryEntry, HostDirectoryEntryStream,
+};
+use crate::engine::native::component::failure::{Errno, Failure};
+use crate::engine::native::component::preview1::{CHUNK, Preview1};
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use wasmtime::component::Resource;
+
+/// Bytes of preview 1's `dirent`, which a name follows.
+const DIRENT_SIZE: usize = 24;
+
+/// A directory's entries, of which some have been read.
+#[derive(Debug)]
+pub struct Directory {
+    file: Arc<OpenFile>,
+    read: VecDeque<DirectoryEntry>,
+    /// Where the host goes on.
+    position: u64,
+    at_end: bool,
+}
+
+impl Directory {
+    /// Begins to read: what there is to complain about is complained about now.
+    pub(super) fn open(file: Arc<OpenFile>, host: &mut Preview1) -> Result<Self, Failure> {
+        let mut directory = Self { file, read: VecDeque::new(), position: 0, at_end: false };
+        directory.read_more(host)?;
+        Ok(directory)
+    }
+
+    fn next(&mut self, host: &mut Preview1) -> Result<Option<DirectoryEntry>, Failure> {
+        while self.read.is_empty() && !self.at_end {
+            self.read_more(host)?;
+        }
+        Ok(self.read.pop_front())
+    }
+
+    fn read_more(&mut self, host: &mut Preview1) -> Result<(), Failure> {
+        let before = self.position;
+        let mut bytes = host.readdir(self.file.fd, self.position)?;
+        self.at_end = bytes.len() < CHUNK;
+        // The last one may be cut off; it comes again.
+        while let Some((head, rest)) = bytes.split_first_chunk::<DIRENT_SIZE>() {
+            let word = |at: usize| -> [u8; 4] { core::array::from_fn(|n| head[at + n]) };
+            let len = u32::from_le_bytes(word(16)) as usize;
+            let Some((name, rest)) = rest.split_at_checked(len) else { break };
+            let next: [u8; 8] = core::array::from_fn(|n| head[n]);
+            self.position = u64::from_le_bytes(next);
+            bytes = rest;
+            // Preview 2 leaves these out.
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let name = String::from_utf8(name.to_vec()).map_err(|_| Errno::ILSEQ)?;
+            self.read.push_back(DirectoryEntry { type_: kind(head[20]), name });
+        }
+        // A name that no call's memory holds would be asked for again and again.
+        match self.position == before && !self.at_end {
+            true => Err(Errno::OVERFLOW.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl HostDirectoryEntryStream for Wasi {
+    fn read_directory_entry(
+        &mut self,
+        directory: Resource<Directory>,
+    ) -> Result<Option<DirectoryEntry>, Failure> {
+        self.table.get_mut(&directory)?.next(&mut self.host)
+    }
+
+    fn drop(&mut self, directory: Resource<Directory>) -> wasmtime::Result<()> {
+        self.table.delete(directory)?;
+        Ok(())
+    }
+}

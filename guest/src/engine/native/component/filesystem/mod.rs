@@ -1,0 +1,183 @@
+//! `wasi:filesystem`: each operation is the preview 1 call of the same kind.
+//!
+//! The sandbox is the host's: a path goes there as the program gave it, with a descriptor that
+//! the host gave out.
+
+mod descriptor;
+mod directory;
+
+pub use directory::Directory;
+
+use super::Wasi;
+use super::bindings::wasi::filesystem::preopens;
+use super::bindings::wasi::filesystem::types::{
+    self, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, MetadataHashValue,
+    NewTimestamp,
+};
+use super::clocks::{datetime, nanoseconds};
+use super::failure::{Errno, Failure};
+use super::preview1::{
+    self, APPEND, DIRECTORY, DSYNC, Filestat, Preview1, RIGHT_READ, RIGHT_WRITE, RSYNC, SYNC,
+};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+use wasmtime::component::Resource;
+use wasmtime::{Error, Result};
+use wrt_abi::wasi::FunctionId;
+
+/// The first descriptor that can be a preopened directory's.
+const FIRST_PREOPEN: u32 = 3;
+
+/// A file or directory that the host has opened; streams share it with their descriptor.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// Preview 1's descriptor.
+    pub fd: u32,
+    kind: DescriptorType,
+    flags: DescriptorFlags,
+    /// Whether the host appends what is written.
+    append: AtomicBool,
+}
+
+/// What the program knows as a descriptor.
+#[derive(Clone, Debug)]
+pub struct Descriptor(Arc<OpenFile>);
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        preview1::close(self.fd);
+    }
+}
+
+impl OpenFile {
+    fn new(fd: u32, kind: DescriptorType, flags: DescriptorFlags) -> Self {
+        Self { fd, kind, flags, append: AtomicBool::new(false) }
+    }
+
+    /// What the host says of a descriptor that it has just opened. It belongs to the result.
+    fn opened(host: &mut Preview1, fd: u32, asked: DescriptorFlags) -> Result<Self, Failure> {
+        let mut file = Self::new(fd, DescriptorType::Unknown, DescriptorFlags::empty());
+        let stat = host.fdstat(fd)?;
+        file.kind = kind(stat.filetype);
+        for (flag, is_set) in [
+            (DescriptorFlags::READ, stat.rights & RIGHT_READ != 0),
+            (DescriptorFlags::WRITE, stat.rights & RIGHT_WRITE != 0),
+            (DescriptorFlags::DATA_INTEGRITY_SYNC, stat.flags & DSYNC != 0),
+            (DescriptorFlags::REQUESTED_WRITE_SYNC, stat.flags & RSYNC != 0),
+            (DescriptorFlags::FILE_INTEGRITY_SYNC, stat.flags & SYNC != 0),
+        ] {
+            if is_set {
+                file.flags |= flag;
+            }
+        }
+        if stat.filetype == DIRECTORY {
+            // Preview 1 has no such flag. What must not be changed, the host does not change.
+            file.flags |= asked & DescriptorFlags::MUTATE_DIRECTORY;
+        }
+        Ok(file)
+    }
+
+    /// Has the host append what is written from now on, or no longer: for preview 1 that is a
+    /// property of the descriptor, here it is one of a stream.
+    pub fn set_append(&self, host: &mut Preview1, append: bool) -> Result<(), Failure> {
+        if self.append.load(Ordering::Relaxed) != append {
+            let flags = if append { APPEND } else { 0 };
+            host.plain(FunctionId::FdFdstatSetFlags, [self.fd.into(), flags.into()])?;
+            self.append.store(append, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Refuses a directory, and a file that was not opened for this.
+    fn check_file(&self, wanted: DescriptorFlags) -> Result<(), Errno> {
+        match self.kind {
+            DescriptorType::Directory => Err(Errno::BADF),
+            _ if self.flags.contains(wanted) => Ok(()),
+            _ => Err(Errno::BADF),
+        }
+    }
+}
+
+/// A program that was given a directory can do with it what the host allows.
+fn preopened(fd: u32) -> Arc<OpenFile> {
+    let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
+    Arc::new(OpenFile::new(fd, DescriptorType::Directory, flags))
+}
+
+impl preopens::Host for Wasi {
+    fn get_directories(&mut self) -> Result<Vec<(Resource<Descriptor>, String)>> {
+        if self.preopens.is_none() {
+            let mut found = Vec::new();
+            for fd in FIRST_PREOPEN.. {
+                let Some(name) = self.host.preopen(fd)? else { break };
+                let name = String::from_utf8(name)
+                    .map_err(|_| Error::msg("a directory's name is not UTF-8"))?;
+                found.push((preopened(fd), name));
+            }
+            self.preopens = Some(found);
+        }
+        let known = self.preopens.iter().flatten();
+        known
+            .map(|(file, name)| Ok((self.table.push(Descriptor(Arc::clone(file)))?, name.clone())))
+            .collect()
+    }
+}
+
+impl types::Host for Wasi {
+    fn convert_error_code(&mut self, failure: Failure) -> Result<ErrorCode> {
+        match failure {
+            Failure::Errno(errno) => Ok(errno.code()),
+            Failure::Trap(error) => Err(error),
+        }
+    }
+
+    fn filesystem_error_code(&mut self, error: Resource<Errno>) -> Result<Option<ErrorCode>> {
+        Ok(Some(self.table.get(&error)?.code()))
+    }
+}
+
+/// Preview 1's `filetype` in preview 2.
+fn kind(filetype: u8) -> DescriptorType {
+    match filetype {
+        1 => DescriptorType::BlockDevice,
+        2 => DescriptorType::CharacterDevice,
+        3 => DescriptorType::Directory,
+        4 => DescriptorType::RegularFile,
+        5 | 6 => DescriptorType::Socket,
+        7 => DescriptorType::SymbolicLink,
+        _ => DescriptorType::Unknown,
+    }
+}
+
+fn stat(stat: Filestat) -> DescriptorStat {
+    let [access, modification, change] = stat.times.map(|time| Some(datetime(time)));
+    DescriptorStat {
+        type_: kind(stat.filetype),
+        link_count: stat.links,
+        size: stat.size,
+        data_access_timestamp: access,
+        data_modification_timestamp: modification,
+        status_change_timestamp: change,
+    }
+}
+
+/// The host's number of a file is a hash already.
+fn hash(stat: Filestat) -> MetadataHashValue {
+    MetadataHashValue { lower: stat.inode, upper: stat.device }
+}
+
+/// Two new times as preview 1 takes them.
+fn times(access: NewTimestamp, modification: NewTimestamp) -> Result<preview1::Times, Errno> {
+    // `fstflags`: a given time, or now; those of the modification follow.
+    let one = |time| {
+        Ok(match time {
+            NewTimestamp::NoChange => (0, 0),
+            NewTimestamp::Timestamp(time) => (nanoseconds(time)?, 1),
+            NewTimestamp::Now => (0, 2),
+        })
+    };
+    let ((access, first), (modification, second)) = (one(access)?, one(modification)?);
+    Ok(preview1::Times { access, modification, flags: first | second << 2 })
+}

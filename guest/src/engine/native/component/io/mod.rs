@@ -1,0 +1,35 @@
+//! `wasi:io`: streams over preview 1's descriptors, what can be waited for, and errors.
+//!
+//! Nothing is buffered: a write is done when it returns, or has failed. So every stream but
+//! standard input is always ready.
+
+mod poll;
+mod streams;
+
+pub use poll::Pollable;
+pub use streams::{InputStream, OutputStream, StreamError};
+
+use super::Wasi;
+use super::bindings::wasi::io::error;
+use super::failure::Errno;
+use alloc::string::{String, ToString as _};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+/// Preview 1's standard streams.
+pub const STDIN: u32 = 0;
+pub const STDOUT: u32 = 1;
+pub const STDERR: u32 = 2;
+
+impl error::Host for Wasi {}
+
+impl error::HostError for Wasi {
+    fn to_debug_string(&mut self, error: Resource<Errno>) -> Result<String> {
+        Ok(self.table.get(&error)?.to_string())
+    }
+
+    fn drop(&mut self, error: Resource<Errno>) -> Result<()> {
+        self.table.delete(error)?;
+        Ok(())
+    }
+}

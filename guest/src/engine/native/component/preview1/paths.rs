@@ -1,0 +1,148 @@
+//! Files and directories by their paths, and their attributes.
+
+use super::{CHUNK, DATA, Memory, Preview1, RESULT};
+use crate::engine::native::component::failure::{Errno, Failure};
+use wrt_abi::wasi::FunctionId;
+
+/// A file's attributes.
+#[derive(Clone, Copy, Debug)]
+pub struct Filestat {
+    pub device: u64,
+    pub inode: u64,
+    pub filetype: u8,
+    pub links: u64,
+    pub size: u64,
+    /// Of the last access, the last change and the last change of attributes, in nanoseconds.
+    pub times: [u64; 3],
+}
+
+/// How a path is looked up below a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    pub fd: u32,
+    /// Preview 1's `lookupflags`.
+    pub lookup: u32,
+    pub path: &'a str,
+}
+
+/// What a file's times shall be: nanoseconds, and preview 1's `fstflags`.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub access: u64,
+    pub modification: u64,
+    pub flags: u16,
+}
+
+impl Preview1 {
+    /// Puts strings one after the other where calls find them; returns address and length of
+    /// each.
+    fn put<const N: usize>(&mut self, strings: [&str; N]) -> Result<[[u64; 2]; N], Failure> {
+        let memory = self.memory();
+        let mut next = DATA;
+        let mut places = [[0; 2]; N];
+        for (place, string) in places.iter_mut().zip(strings) {
+            if string.len() > DATA + CHUNK - next {
+                return Err(Errno::NAMETOOLONG.into());
+            }
+            memory.write(next, string.as_bytes());
+            *place = [next as u64, string.len() as u64];
+            next += string.len();
+        }
+        Ok(places)
+    }
+
+    /// A call that takes a path below a descriptor and returns nothing.
+    pub fn at(&mut self, function: FunctionId, fd: u32, path: &str) -> Result<(), Failure> {
+        let [[path, len]] = self.put([path])?;
+        self.plain(function, [fd.into(), path, len])
+    }
+
+    /// Attributes of an open file.
+    pub fn filestat(&mut self, fd: u32) -> Result<Filestat, Failure> {
+        self.call(FunctionId::FdFilestatGet, &[fd.into(), RESULT as u64]).map(read_filestat)
+    }
+
+    /// Attributes of what has a path.
+    pub fn filestat_at(&mut self, at: At<'_>) -> Result<Filestat, Failure> {
+        let [[path, len]] = self.put([at.path])?;
+        let args = [at.fd.into(), at.lookup.into(), path, len, RESULT as u64];
+        self.call(FunctionId::PathFilestatGet, &args).map(read_filestat)
+    }
+
+    /// Changes the times of what has a path.
+    pub fn set_times_at(&mut self, at: At<'_>, times: Times) -> Result<(), Failure> {
+        let [[path, len]] = self.put([at.path])?;
+        let Times { access, modification, flags } = times;
+        let args = [at.fd.into(), at.lookup.into(), path, len, access, modification, flags.into()];
+        self.plain(FunctionId::PathFilestatSetTimes, args)
+    }
+
+    /// Opens what has a path; returns its descriptor.
+    pub fn open(
+        &mut self,
+        at: At<'_>,
+        oflags: u32,
+        rights: u64,
+        flags: u16,
+    ) -> Result<u32, Failure> {
+        let [[path, len]] = self.put([at.path])?;
+        let (fd, lookup, result) = (at.fd.into(), at.lookup.into(), RESULT as u64);
+        let args = [fd, lookup, path, len, oflags.into(), rights, rights, flags.into(), result];
+        Ok(self.call(FunctionId::PathOpen, &args)?.read_u32(RESULT))
+    }
+
+    /// Makes a hard link.
+    pub fn link(&mut self, old: At<'_>, new_fd: u32, new_path: &str) -> Result<(), Failure> {
+        let [[path, len], [new, new_len]] = self.put([old.path, new_path])?;
+        let args = [old.fd.into(), old.lookup.into(), path, len, new_fd.into(), new, new_len];
+        self.plain(FunctionId::PathLink, args)
+    }
+
+    /// Renames.
+    pub fn rename(
+        &mut self,
+        fd: u32,
+        path: &str,
+        new_fd: u32,
+        new_path: &str,
+    ) -> Result<(), Failure> {
+        let [[path, len], [new, new_len]] = self.put([path, new_path])?;
+        self.plain(FunctionId::PathRename, [fd.into(), path, len, new_fd.into(), new, new_len])
+    }
+
+    /// Makes a symbolic link to `target`.
+    pub fn symlink(&mut self, target: &str, fd: u32, path: &str) -> Result<(), Failure> {
+        let [[target, target_len], [path, len]] = self.put([target, path])?;
+        self.plain(FunctionId::PathSymlink, [target, target_len, fd.into(), path, len])
+    }
+
+    /// What a symbolic link leads to.
+    pub fn readlink(&mut self, fd: u32, path: &str) -> Result<&[u8], Failure> {
+        // The host has read the path when it writes, which may be to the same place.
+        let [[path, len]] = self.put([path])?;
+        let args = [fd.into(), path, len, DATA as u64, CHUNK as u64, RESULT as u64];
+        let memory = self.call(FunctionId::PathReadlink, &args)?;
+        let len = (memory.read_u32(RESULT) as usize).min(CHUNK);
+        Ok(&memory.bytes()[DATA..][..len])
+    }
+
+    /// Some of a directory's entries, as preview 1 writes them, from a position on. Fewer bytes
+    /// than a [`CHUNK`] are the last.
+    pub fn readdir(&mut self, fd: u32, position: u64) -> Result<&[u8], Failure> {
+        let args = [fd.into(), DATA as u64, CHUNK as u64, position, RESULT as u64];
+        let memory = self.call(FunctionId::FdReaddir, &args)?;
+        let used = (memory.read_u32(RESULT) as usize).min(CHUNK);
+        Ok(&memory.bytes()[DATA..][..used])
+    }
+}
+
+fn read_filestat(memory: &mut Memory) -> Filestat {
+    Filestat {
+        device: memory.read_u64(RESULT),
+        inode: memory.read_u64(RESULT + 8),
+        filetype: memory.bytes()[RESULT + 16],
+        links: memory.read_u64(RESULT + 24),
+        size: memory.read_u64(RESULT + 32),
+        times: [40, 48, 56].map(|at| memory.read_u64(RESULT + at)),
+    }
+}
