@@ -1,4 +1,7 @@
 //! The WASI programs in `tests/programs`, built when a test wants them.
+//!
+//! Those of preview 1 are built as components too: the linker puts an adapter around them, which
+//! calls WASI 0.2 for whatever they call.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +15,30 @@ use std::process::Command;
 ///
 /// When cargo fails; its own output says why.
 pub fn build(outputs: &Path) -> PathBuf {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/wasi");
-    let target = outputs.join("wasi-programs");
+    cargo("wasi", "wasm32-wasip1", outputs)
+}
+
+/// As [`build`], but the same programs as components.
+///
+/// # Panics
+///
+/// As [`build`].
+pub fn build_as_components(outputs: &Path) -> PathBuf {
+    cargo("wasi", "wasm32-wasip2", outputs)
+}
+
+/// As [`build`], of `tests/programs/components`.
+///
+/// # Panics
+///
+/// As [`build`].
+pub fn build_components(outputs: &Path) -> PathBuf {
+    cargo("components", "wasm32-wasip2", outputs)
+}
+
+fn cargo(programs: &str, triple: &str, outputs: &Path) -> PathBuf {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(programs);
+    let target = outputs.join(format!("{programs}-programs"));
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What the outer cargo was told about flags, wrappers and profiles is for the host.
     for (name, _) in std::env::vars_os() {
@@ -28,13 +53,13 @@ pub fn build(outputs: &Path) -> PathBuf {
     }
     let status = cargo
         .current_dir(&sources)
-        .args(["build", "--release", "--locked", "--quiet", "--target", "wasm32-wasip1"])
+        .args(["build", "--release", "--locked", "--quiet", "--target", triple])
         .arg("--target-dir")
         .arg(&target)
         .status();
     assert!(
         status.as_ref().is_ok_and(std::process::ExitStatus::success),
-        "cannot build the WASI programs (is the target wasm32-wasip1 installed?): {status:?}"
+        "cannot build the {programs} programs (is the target {triple} installed?): {status:?}"
     );
-    target.join("wasm32-wasip1/release")
+    target.join(triple).join("release")
 }

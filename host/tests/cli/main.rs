@@ -3,6 +3,7 @@
 mod backends;
 mod cache;
 mod compile;
+mod components;
 mod engines;
 mod errors;
 mod options;

@@ -88,14 +88,13 @@ fn start(vm: &mut MicroVm, wasi: WasiConfig, module: &Module) -> Result<(), Erro
     vm.reset_with(wasi)?;
     let module = vm.load(module)?;
     let instance = vm.instantiate(module)?;
-    let start = vm.function(instance, "_start")?;
-    vm.call(&start, &[]).map(|_| ())
+    vm.run(instance)
 }
 
 fn compare_outcome(wanted: Outcome, ended: &Result<(), Error>) -> Option<String> {
     let as_wanted = match (wanted, ended) {
         (Outcome::Exit(code), Err(Error::Exit(got))) => *got == i32::from(code),
-        // `_start` may also return.
+        // The program may also return.
         (Outcome::Exit(code), Ok(())) => code == 0,
         (Outcome::Trap, Err(Error::Trap(trap))) => {
             matches!(trap.kind, TrapKind::Host | TrapKind::Unreachable)
@@ -105,7 +104,7 @@ fn compare_outcome(wanted: Outcome, ended: &Result<(), Error>) -> Option<String>
         _ => false,
     };
     let ended = match ended {
-        Ok(()) => "_start returned".to_owned(),
+        Ok(()) => "the program returned".to_owned(),
         Err(error) => error.to_string(),
     };
     (!as_wanted).then(|| format!("wanted {wanted:?}, but: {ended}"))

@@ -1,0 +1,28 @@
+//! What ends a program: the argument says which. Nothing of it may reach the host.
+
+use component_programs::*;
+use wasip2::cli::stdout::get_stdout;
+use wasip2::random::random::get_random_bytes;
+
+fn main() {
+    let what = std::env::args().nth(1).expect("an argument");
+    println!("calling {what}");
+    match what.as_str() {
+        "too many streams" => {
+            let mut streams = Vec::new();
+            loop {
+                streams.push(get_stdout());
+            }
+        }
+        "a write beyond the permit" => {
+            let _ = get_stdout().write(&vec![0; 1 << 20]);
+        }
+        "zeroes beyond the permit" => {
+            let file = create("file", b"");
+            let _ = file.write_via_stream(0).unwrap().write_zeroes(u64::MAX);
+        }
+        "too many random bytes" => drop(get_random_bytes(1 << 40)),
+        "poll of nothing" => drop(wasip2::io::poll::poll(&[])),
+        other => panic!("no such misuse: {other}"),
+    }
+}

@@ -1,0 +1,24 @@
+//! Random numbers of all kinds.
+
+use std::collections::{HashMap, HashSet};
+use wasip2::random::{insecure, insecure_seed, random};
+
+fn main() {
+    let numbers: HashSet<u64> = (0..20)
+        .flat_map(|_| {
+            let (a, b) = insecure_seed::insecure_seed();
+            [random::get_random_u64(), insecure::get_insecure_random_u64(), a, b]
+        })
+        .collect();
+    assert_eq!(numbers.len(), 80);
+    for len in [0, 1, 31, 70_000] {
+        assert_eq!(random::get_random_bytes(len).len() as u64, len);
+        assert_eq!(insecure::get_insecure_random_bytes(len).len() as u64, len);
+    }
+    let bytes = random::get_random_bytes(200_000);
+    let mut counts: HashMap<u8, u32> = HashMap::new();
+    bytes.iter().for_each(|byte| *counts.entry(*byte).or_default() += 1);
+    // Each of 256 comes 781 times, give or take 28.
+    assert!(counts.len() == 256 && counts.values().all(|count| (500..1100).contains(count)));
+    println!("done");
+}
