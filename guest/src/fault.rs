@@ -10,9 +10,8 @@ use wrt_abi::layout::{STACK_MAX, STACK_TOP};
 /// What the processor could not do.
 #[derive(Clone, Copy, Debug)]
 pub enum Cause {
-    /// Divide an integer.
-    Division,
-    /// Execute an instruction. Compiled code traps so on purpose.
+    /// Execute an instruction: there is none like it, or it cannot divide. Compiled code traps
+    /// so on purpose.
     Instruction,
     /// Reach an address.
     Access {
@@ -37,8 +36,7 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause {
-            Cause::Division => f.write_str("division error")?,
-            Cause::Instruction => f.write_str("invalid instruction")?,
+            Cause::Instruction => f.write_str("invalid instruction or division")?,
             Cause::Access { address } => {
                 write!(f, "page fault at {address:#x}")?;
                 let guard = (STACK_TOP - STACK_MAX) as usize;

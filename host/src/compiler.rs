@@ -51,10 +51,9 @@ impl Compiler {
             .engine(EngineKind::Native)
             .max_memory(MAX_MEMORY)
             .build_on(hypervisor)?;
-        let memory = vm.guest_memory();
-        memory.expect_much();
+        let large_pages = vm.expect_much();
         let machine = Target::of(hypervisor);
-        let program = program(machine.arch, memory.gains_by_large_pages())?;
+        let program = program(machine.arch, large_pages)?;
         Ok(Self { vm, program, machine, time_limit: TIME_LIMIT })
     }
 

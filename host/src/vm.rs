@@ -7,7 +7,7 @@ use crate::error::{Error, Frame, Interruption, Trap};
 use crate::hypercall::text;
 use crate::hypercall::wasi::WasiConfig;
 use crate::hypervisor::{Backend, Gva, Hypervisor};
-use crate::machine::{Answer, CancelState, Content, GuestMemory, Home, MachineConfig, Usage};
+use crate::machine::{Answer, CancelState, Content, Home, MachineConfig, Usage};
 use crate::module::Module;
 use crate::worker::in_workers;
 use std::path::PathBuf;
@@ -538,9 +538,9 @@ impl MicroVm {
         self.machine.usage()
     }
 
-    /// The guest's memory.
-    pub(crate) fn guest_memory(&mut self) -> &mut GuestMemory {
-        self.machine.memory()
+    /// As [`Home::expect_much`].
+    pub(crate) fn expect_much(&mut self) -> bool {
+        self.machine.expect_much()
     }
 
     pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {

@@ -53,12 +53,12 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = quantity::bytes)]
     max_memory: u64,
 
-    /// What to run it in: `kvm`, `process` (a child process without system calls, for want of
-    /// a hypervisor), or `auto`, the best of them that works.
+    /// What to run it in: `kvm` (Linux), `hvf` (macOS), `process` (a child process without system
+    /// calls, for want of a hypervisor), or `auto`, the best of them that works.
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     backend: Backend,
 
-    /// Have the VM in a process of its own.
+    /// Have the VM in a process of its own: what becomes of that is no affair of this one.
     #[arg(long)]
     worker: bool,
 

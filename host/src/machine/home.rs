@@ -112,6 +112,20 @@ impl Home {
         }
     }
 
+    /// Has memory backed in large pieces, for a guest that will take much of it; says whether a
+    /// copy of its code on large pages would gain it time.
+    pub(crate) fn expect_much(&mut self) -> bool {
+        match self {
+            Self::Here(here) => {
+                let memory = here.here_mut().memory();
+                memory.expect_much();
+                memory.gains_by_large_pages()
+            }
+            // Code is copied to get there, in any case.
+            Self::Worker(_) => false,
+        }
+    }
+
     /// Copies out of guest memory.
     ///
     /// # Errors

@@ -128,7 +128,7 @@ impl Remote {
     pub(crate) fn share(&mut self, bytes: &SharedBytes, content: Content) -> Result<u64, Error> {
         let file = wrt_platform::memory::unnamed_file(bytes.as_slice()).map_err(Error::Memory)?;
         let len = bytes.as_slice().len() as u64;
-        let request = Request::Share { len, code: content == Content::Code };
+        let request = Request::Share { len, code: content != Content::Data };
         match self.ask(&request, vec![file])? {
             Done::Shared(address) => Ok(address),
             _ => Err(self.nonsense()),

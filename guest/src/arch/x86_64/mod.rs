@@ -37,8 +37,7 @@ global_asm!(
 #[cfg(feature = "native")]
 extern "C" fn on_fault(vector: u64, ip: usize, fp: usize, address: usize, sp: usize) -> ! {
     let cause = match vector {
-        0 => Cause::Division,
-        6 => Cause::Instruction,
+        0 | 6 => Cause::Instruction,
         _ => Cause::Access { address },
     };
     crate::fault::on_fault(&Fault { cause, ip, fp, sp })

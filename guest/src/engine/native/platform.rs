@@ -130,7 +130,7 @@ pub fn on_fault(fault: &Fault) {
     let handler = unsafe { core::mem::transmute::<usize, TrapHandler>(handler) };
     match fault.cause {
         Cause::Access { address } => handler(fault.ip, fault.fp, true, address),
-        Cause::Division | Cause::Instruction => handler(fault.ip, fault.fp, false, 0),
+        Cause::Instruction => handler(fault.ip, fault.fp, false, 0),
     }
 }
 
