@@ -20,7 +20,7 @@ const USAGE: &str = "usage: wrt-compiler ARCH FEATURES [--no-address-map] <modul
 /// Bytes to ask for in the first read.
 ///
 /// Each read is an exit of the VM, and the size of the module is not known before its end.
-const FIRST_READ: usize = 1 << 20;
+const FIRST_READ: usize = 64 << 10;
 
 /// Measures nothing.
 ///
