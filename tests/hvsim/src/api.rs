@@ -42,10 +42,14 @@ macro_rules! api {
             if let Some(error) = verdict(stringify!($name)) {
                 return error;
             }
-            let answer: Result<(), hv_error_t> = (|| $body)();
-            answer.map_or_else(number, |()| OK)
+            answer(|| $body)
         }
     )*};
+}
+
+/// What a function returns for what its body yields.
+fn answer(body: impl FnOnce() -> Result<(), hv_error_t>) -> hv_return_t {
+    body().map_or_else(number, |()| OK)
 }
 
 /// Writes to a place of the caller's.
