@@ -1,10 +1,10 @@
 //! The part of a guest kernel's image that no guest writes, as VMs map it.
 //!
-//! Where page tables have large pages of the host's size it is a copy, which all VMs of this process share: laid out as
-//! in the guest's map, its code on large pages of their own if the image has room for them.
-//! A guest takes one fault on its kernel's code then, where it would take one a page, each of
-//! which goes through the hypervisor. That the system gives large pages is likely and not
-//! necessary. Elsewhere it is the embedded file's own pages.
+//! Where page tables have large pages of the host's size it is a copy, which all VMs of this
+//! process share: laid out as in the guest's map, its code on large pages of their own if the
+//! image has room for them. A guest takes one fault on its kernel's code then, where it would
+//! take one a page, each of which goes through the hypervisor. That the system gives large
+//! pages is likely and not necessary. Elsewhere it is the embedded file's own pages.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 use super::image::{Image, Segment};

@@ -20,16 +20,12 @@ mod programs {
     include!("../../programs/components/cases.rs");
 }
 
-use programs::Case;
-use run::Runner;
+use run::run_all;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Duration;
 use wrt_tests::{Setup, matrix};
 use wrt_vm::EngineKind;
 
-/// Threads that run cases, each with a VM of its own.
-const THREADS: usize = 2;
 /// What takes this long hangs.
 const HANG: Duration = Duration::from_secs(120);
 
@@ -55,39 +51,4 @@ fn every_case_passes_on_every_backend() {
 /// Where the programs are built.
 fn outputs() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
-}
-
-/// Runs cases; panics with a paragraph for each that failed.
-fn run_all(
-    setup: Setup,
-    components: &Path,
-    cases: impl ExactSizeIterator<Item = &'static Case> + Send,
-) {
-    let count = cases.len();
-    let pending = Mutex::new(cases);
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                // One VM for all cases of this thread: what one leaves behind, a reset has to
-                // take away before the next.
-                let mut runner = Runner::new(setup, components);
-                loop {
-                    let Some(case) = pending.lock().unwrap().next() else { break };
-                    let complaints = runner.run(case);
-                    if !complaints.is_empty() {
-                        let text = format!("{}:\n  {}", case.name, complaints.join("\n  "));
-                        failures.lock().unwrap().push(text);
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().unwrap();
-    assert!(
-        failures.is_empty(),
-        "{} of {count} cases failed on {setup}:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
 }

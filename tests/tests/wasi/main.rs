@@ -13,13 +13,9 @@ mod programs {
     include!("../../programs/wasi/world.rs");
 }
 
-use run::Runner;
+use run::run_all;
 use std::path::Path;
-use std::sync::Mutex;
-use wrt_tests::{Setup, matrix};
-
-/// Threads that run cases, each with a VM of its own.
-const THREADS: usize = 2;
+use wrt_tests::matrix;
 
 #[test]
 fn every_case_passes_on_every_backend() {
@@ -29,39 +25,8 @@ fn every_case_passes_on_every_backend() {
     }
     let modules = wrt_tests::programs::build(Path::new(env!("CARGO_TARGET_TMPDIR")));
     for setup in setups {
-        let failures = run_all(setup, &modules);
-        assert!(
-            failures.is_empty(),
-            "{} of {} cases failed on {setup}:\n{}",
-            failures.len(),
-            programs::CASES.len(),
-            failures.join("\n")
-        );
+        run_all(setup, &modules, programs::CASES.iter());
     }
-}
-
-/// Runs all cases; returns a paragraph for each that failed.
-fn run_all(setup: Setup, modules: &Path) -> Vec<String> {
-    let pending = Mutex::new(programs::CASES.iter());
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                // One VM for all cases of this thread: what one leaves behind, a reset
-                // has to take away before the next.
-                let mut runner = Runner::new(setup, modules);
-                loop {
-                    let Some(case) = pending.lock().unwrap().next() else { break };
-                    let complaints = runner.run(case);
-                    if !complaints.is_empty() {
-                        let text = format!("{}:\n  {}", case.name, complaints.join("\n  "));
-                        failures.lock().unwrap().push(text);
-                    }
-                }
-            });
-        }
-    });
-    failures.into_inner().unwrap()
 }
 
 #[test]

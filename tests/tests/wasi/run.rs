@@ -1,8 +1,9 @@
-//! Runs one case in a VM and compares what came of it.
+//! Runs cases in VMs and compares what came of each.
 
 use crate::programs::{Access, Case, Outcome, build, complaints, in_world};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use wrt_tests::Setup;
 use wrt_vm::{Error, MicroVm, Module, Output, OutputBuffer, Stdin, TrapKind, WasiConfig};
@@ -12,20 +13,58 @@ const OUTPUT_MAX: usize = 16 << 20;
 /// A case that takes this long hangs.
 const HANG: Duration = Duration::from_secs(120);
 
+/// Threads that run cases, each with a VM of its own.
+const THREADS: usize = 2;
+
+/// Runs cases; panics with a paragraph for each that failed.
+pub(crate) fn run_all(
+    setup: Setup,
+    modules: &Path,
+    cases: impl ExactSizeIterator<Item = &'static Case> + Send,
+) {
+    let count = cases.len();
+    let pending = Mutex::new(cases);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                // One VM for all cases of this thread: what one leaves behind, a reset has to
+                // take away before the next.
+                let mut runner = Runner::new(setup, modules);
+                loop {
+                    let Some(case) = pending.lock().unwrap().next() else { break };
+                    let complaints = runner.run(case);
+                    if !complaints.is_empty() {
+                        let text = format!("{}:\n  {}", case.name, complaints.join("\n  "));
+                        failures.lock().unwrap().push(text);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(
+        failures.is_empty(),
+        "{} of {count} cases failed on {setup}:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
 /// A VM that runs one case after another.
-pub(crate) struct Runner {
+struct Runner {
     vm: MicroVm,
     modules: PathBuf,
     loaded: HashMap<&'static str, Module>,
 }
 
 impl Runner {
-    pub(crate) fn new(setup: Setup, modules: &Path) -> Self {
+    fn new(setup: Setup, modules: &Path) -> Self {
         Self { vm: setup.vm(), modules: modules.to_owned(), loaded: HashMap::new() }
     }
 
     /// Runs a case in a world of its own; returns what is wrong with the result.
-    pub(crate) fn run(&mut self, case: &'static Case) -> Vec<String> {
+    fn run(&mut self, case: &'static Case) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder for the case's world");
         // The cases put the world's path into links and compare it.
         let world = folder.path().canonicalize().expect("the folder is there");
