@@ -13,7 +13,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use talc::base::{Talc, binning::Binning};
 use talc::cell::{TalcCell, TalcSyncCell};
 use talc::source::Source;
-use wrt_abi::layout::{GRANULE, HEAP_BASE, HEAP_MAX, REGION_BASE, REGION_COUNT, REGION_STRIDE};
+use wrt_abi::layout::{
+    GRANULE, HEAP_BASE, HEAP_INITIAL, HEAP_MAX, REGION_BASE, REGION_COUNT, REGION_STRIDE,
+};
 
 /// Smallest block that gets a region.
 const LARGE: usize = 256 << 10;
@@ -165,7 +167,10 @@ unsafe impl Source for GrowingHeap {
         if wanted > HEAP_MAX as usize {
             return Err(());
         }
-        let usable = hostcall::region_commit(base.addr(), wanted, usize::MAX).ok_or(())?;
+        let usable = match wanted <= HEAP_INITIAL as usize {
+            true => HEAP_INITIAL as usize,
+            false => hostcall::region_commit(base.addr(), wanted, usize::MAX).ok_or(())?,
+        };
         let end = base.wrapping_add(usable.min(HEAP_MAX as usize));
         // SAFETY: `base..end` is mapped read-write and, beyond `old`, unused so far.
         let end = unsafe {

@@ -45,6 +45,8 @@ pub const WASM_STACK: u64 = 0x0010_0000;
 pub const HEAP_BASE: u64 = 0x4000_0000;
 /// Reservation of the heap in bytes: small objects only, large ones get a region.
 pub const HEAP_MAX: u64 = 4 << 30;
+/// Bytes of the heap that are usable from the start.
+pub const HEAP_INITIAL: u64 = 512 << 10;
 
 /// First region's address.
 pub const REGION_BASE: u64 = 0x0008_0000_0000;
@@ -54,6 +56,9 @@ pub const REGION_STRIDE: u64 = 16 << 30;
 pub const REGION_MAX: u64 = 8 << 30;
 /// How many regions a VM may hold at once.
 pub const REGION_COUNT: u64 = 1024;
+/// A region that is the runtime's from the start, with nothing committed: the first linear
+/// memory needs one call less.
+pub const REGION_FIRST: u64 = REGION_BASE;
 
 /// x86-64: the one I/O port open to the runtime. An `out` to it delivers the mailbox.
 pub const X86_MAILBOX_PORT: u16 = 0x0a00;

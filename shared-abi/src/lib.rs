@@ -46,4 +46,4 @@ pub use numbers::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind, 
 
 /// Version of this interface. The guest sends it with [`Call::Ready`]; the host refuses
 /// any other. It is unrelated to the crate's version.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;

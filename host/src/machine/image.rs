@@ -4,6 +4,7 @@
 //! only the data segment is copied for each.
 
 use super::arch::FaultHandler;
+use super::memory::LARGE_PAGE;
 use super::read_only::ReadOnly;
 use crate::embedded::Guest;
 use crate::hypervisor::{Access, Gva};
@@ -36,6 +37,13 @@ pub(crate) struct Segment<'a> {
     pub(crate) privileged: bool,
 }
 
+impl Segment<'_> {
+    /// Whether an address lies in it.
+    fn holds(&self, address: Gva) -> bool {
+        (self.gva.0..self.gva.0 + self.size).contains(&address.0)
+    }
+}
+
 /// A checked image.
 #[derive(Debug)]
 pub(crate) struct Image<'a> {
@@ -47,8 +55,8 @@ pub(crate) struct Image<'a> {
     pub(crate) faults: Option<FaultHandler>,
     /// Segments in the order of their addresses; none overlap.
     pub(crate) segments: Vec<Segment<'a>>,
-    /// The read-only ones as VMs have them, once one has.
-    pub(super) copy: OnceLock<ReadOnly>,
+    /// What VMs have of [`Self::code_on_large_pages`], once one has.
+    copy: OnceLock<ReadOnly>,
 }
 
 /// Why bytes are no guest image.
@@ -130,6 +138,9 @@ impl<'a> Image<'a> {
             if !access.is_wx_safe() {
                 return Err(malformed("a segment is writable and executable"));
             }
+            if segment.p_memsz == 0 {
+                continue;
+            }
             segments.push(Segment {
                 gva: Gva(segment.p_vaddr),
                 bytes,
@@ -146,21 +157,37 @@ impl<'a> Image<'a> {
         Ok(Self { arch, entry, faults, segments, copy: OnceLock::new() })
     }
 
-    /// The read-only segments on large pages, made when they are wanted first.
+    /// The runtime's code that begins a large page, if nothing else is on its large pages.
+    pub(super) fn code_on_large_pages(&self) -> Option<&Segment<'a>> {
+        self.read_only().find(|code| {
+            let start = code.gva.0;
+            let pages = start..start.saturating_add(code.size).next_multiple_of(LARGE_PAGE);
+            let taken = |other: &Segment<'_>| {
+                other.gva != code.gva && (pages.contains(&other.gva.0) || other.holds(code.gva))
+            };
+            code.access.contains(Access::EXECUTE)
+                && !code.privileged
+                && start.is_multiple_of(LARGE_PAGE)
+                && !self.segments.iter().any(taken)
+        })
+    }
+
+    /// A copy of [`Self::code_on_large_pages`], made when it is wanted first.
     ///
     /// # Errors
     ///
     /// When there is no memory.
-    pub(super) fn copy(&'static self) -> std::io::Result<&'static ReadOnly>
+    pub(super) fn copy(&'static self) -> std::io::Result<Option<&'static ReadOnly>>
     where
         'a: 'static,
     {
+        let Some(code) = self.code_on_large_pages() else { return Ok(None) };
         if let Some(copy) = self.copy.get() {
-            return Ok(copy);
+            return Ok(Some(copy));
         }
         // Of two threads that come here at once, one has made one in vain.
-        let made = ReadOnly::copy_of(self)?;
-        Ok(self.copy.get_or_init(|| made))
+        let made = ReadOnly::copy_of(code)?;
+        Ok(Some(self.copy.get_or_init(|| made)))
     }
 
     /// Segments that the guest may not write.
@@ -191,9 +218,7 @@ fn fault_handler(segments: &[Segment<'_>]) -> Result<Option<FaultHandler>, Malfo
 /// Whether the byte at an address is the runtime's to use so.
 fn holds(segments: &[Segment<'_>], access: Access, address: Gva) -> bool {
     segments.iter().any(|segment| {
-        !segment.privileged
-            && segment.access.contains(access)
-            && (segment.gva.0..segment.gva.0 + segment.size).contains(&address.0)
+        !segment.privileged && segment.access.contains(access) && segment.holds(address)
     })
 }
 

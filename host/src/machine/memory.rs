@@ -32,14 +32,13 @@ use regions::{Region, region_number};
 use std::collections::{BTreeMap, VecDeque};
 use thiserror::Error;
 use wrt_abi::cpu::Arch;
-use wrt_abi::layout::{HEAP_BASE, HEAP_MAX, REGION_COUNT, arm};
+use wrt_abi::layout::{HEAP_BASE, HEAP_INITIAL, HEAP_MAX, REGION_COUNT, arm};
 use wrt_platform::memory::{Protection, Reservation};
-
-/// Heap that exists from the start.
-const HEAP_INITIAL: u64 = 512 << 10;
 
 const CORE_GPA: Gpa = Gpa(0x0010_0000);
 const IMAGE_GPA: Gpa = Gpa(0x0800_0000);
+/// Of code that is copied to large pages.
+const CODE_GPA: Gpa = Gpa(0x0a00_0000);
 /// Above the hole below 4 GiB, where x86 machines have their devices.
 const CHUNKS_GPA: u64 = 1 << 32;
 /// Apple's default guest-physical space: 36 bits.
@@ -215,6 +214,9 @@ impl GuestMemory {
         }
         vm.unmap(CORE_GPA)?;
         vm.unmap(IMAGE_GPA)?;
+        if self.translation.has_large_pages() && image.code_on_large_pages().is_some() {
+            vm.unmap(CODE_GPA)?;
+        }
         self.core.discard(0, self.core.len())?;
         self.core.protect(self.parts.heap, HEAP_MAX as usize, Protection::None)?;
         self.heap.mapped = 0;

@@ -152,7 +152,7 @@ fn memory_that_is_given_back_can_be_had_again_for_ever() {
             f.memory.release(&mut f.vm, other).unwrap();
         }
         f.check();
-        assert_eq!(f.vm.mappings.len(), 2, "only the core and the image are left");
+        assert_eq!(f.vm.mappings.len(), f.fixed(), "only the core and the image are left");
     }
 }
 
@@ -229,7 +229,7 @@ fn a_reset_leaves_nothing_of_what_was_there() {
 
             f.memory.reset(&mut f.vm, f.image).unwrap();
             f.check();
-            assert_eq!(f.vm.mappings.len(), 2);
+            assert_eq!(f.vm.mappings.len(), f.fixed());
             assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));
             assert_eq!(f.memory.boot_state(), &boot);
             assert!(f.core_bytes() == fresh, "the core's bytes are those of a fresh guest");

@@ -1,13 +1,13 @@
 //! The part of a guest kernel's image that no guest writes, as VMs map it.
 //!
-//! Where page tables have large pages of the host's size it is a copy, which all VMs of this
-//! process share: laid out as in the guest's map, its code on large pages of their own if the
-//! image has room for them. A guest takes one fault on its kernel's code then, where it would
-//! take one a page, each of which goes through the hypervisor. That the system gives large
-//! pages is likely and not necessary. Elsewhere it is the embedded file's own pages.
+//! It is the embedded file's own pages. Where page tables have large pages of the host's size,
+//! the code that most programs use is a copy instead, which all VMs of this process share: on
+//! large pages, if the system has any. A guest takes one fault on that code then, where it
+//! would take one a page, each of which goes through the hypervisor. That the system gives
+//! large pages is likely and not necessary.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::image::{Image, Segment};
+use super::image::Segment;
 use super::memory::LARGE_PAGE;
 use crate::hypervisor::{Access, Gva};
 use std::io;
@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 use wrt_abi::layout::GRANULE;
 use wrt_platform::memory::{Protection, Reservation, populate_read};
 
-/// Where the read-only segments are.
+/// Read-only segments side by side.
 #[derive(Debug)]
 pub(super) struct ReadOnly {
     /// Their first byte, for the host.
@@ -54,66 +54,44 @@ impl Part {
 }
 
 impl ReadOnly {
-    /// The file's own pages, which hold nothing else: it is padded to pages.
-    pub(super) fn of_file(image: &Image<'static>) -> Self {
-        let bytes = || image.read_only().map(|segment| segment.bytes);
+    /// The file's own pages, which hold nothing else that matters: it is padded to pages.
+    pub(super) fn of_file<'a>(segments: impl Iterator<Item = &'a Segment<'static>>) -> Self {
+        let segments: Vec<_> = segments.collect();
+        let bytes = || segments.iter().map(|segment| segment.bytes);
         let start = bytes().map(<[u8]>::as_ptr).min().unwrap_or(std::ptr::dangling());
         let end = bytes().map(|bytes| bytes.as_ptr_range().end.addr()).max().unwrap_or(0);
-        let parts = image.read_only().map(|segment| {
+        let part = |segment: &&Segment<'_>| {
             let offset = segment.bytes.as_ptr().addr() - start.addr();
             Part::new(segment, offset as u64, segment.size.next_multiple_of(GRANULE))
-        });
+        };
         Self {
             // SAFETY: a reference's pointer is not null, and neither is a dangling one.
             host: unsafe { NonNull::new_unchecked(start.cast_mut()) },
             len: end.saturating_sub(start.addr()).next_multiple_of(GRANULE as usize) as u64,
-            parts: parts.collect(),
+            parts: segments.iter().map(part).collect(),
             _copy: None,
         }
     }
 
-    /// A copy on large pages.
+    /// A copy of a segment on large pages, which it has to itself.
     ///
     /// # Errors
     ///
     /// When there is no memory.
-    pub(super) fn copy_of(image: &Image<'static>) -> io::Result<Self> {
-        let start = image.read_only().map(|segment| segment.gva.0).min().unwrap_or(0);
-        let start = start / LARGE_PAGE * LARGE_PAGE;
-        let parts: Vec<Part> = image
-            .read_only()
-            .map(|segment| Part::new(segment, segment.gva.0 - start, room(image, segment)))
-            .collect();
-        let len = parts.iter().map(|part| part.offset + part.len).max().unwrap_or(0);
+    pub(super) fn copy_of(segment: &Segment<'_>) -> io::Result<Self> {
+        let len = segment.size.next_multiple_of(LARGE_PAGE);
         let copy = Reservation::new(len as usize)?;
-        for (part, segment) in parts.iter().zip(image.read_only()) {
-            let (offset, len) = (part.offset as usize, part.len as usize);
-            copy.protect(offset, len, Protection::ReadWrite)?;
-            if len.is_multiple_of(LARGE_PAGE as usize) {
-                copy.prefer_large_pages(offset, len);
-            }
-            populate_read(segment.bytes);
-            // SAFETY: the part is accessible, no shorter than its segment, and nobody else's.
-            unsafe {
-                let to = copy.base().add(offset).as_ptr();
-                std::ptr::copy_nonoverlapping(segment.bytes.as_ptr(), to, segment.bytes.len());
-            }
-            copy.protect(offset, len, Protection::Read)?;
+        copy.protect(0, len as usize, Protection::ReadWrite)?;
+        copy.prefer_large_pages(0, len as usize);
+        populate_read(segment.bytes);
+        // SAFETY: the copy is accessible, no shorter than the segment, and nobody else's.
+        unsafe {
+            let to = copy.base().as_ptr();
+            std::ptr::copy_nonoverlapping(segment.bytes.as_ptr(), to, segment.bytes.len());
         }
+        copy.protect(0, len as usize, Protection::Read)?;
+        let parts = vec![Part::new(segment, 0, len)];
         Ok(Self { host: copy.base(), len, parts, _copy: Some(copy) })
-    }
-}
-
-/// Bytes that a segment may take: whole large pages, if it is the runtime's code, begins one,
-/// and nothing else is in them. Of constants too little is used to make up for a large page.
-fn room(image: &Image<'_>, segment: &Segment<'_>) -> u64 {
-    let (start, small) = (segment.gva.0, segment.size.next_multiple_of(GRANULE));
-    let large = start..start + small.next_multiple_of(LARGE_PAGE);
-    let taken = |other: &Segment<'_>| other.gva != segment.gva && large.contains(&other.gva.0);
-    let is_code = segment.access.contains(Access::EXECUTE) && !segment.privileged;
-    match is_code && start.is_multiple_of(LARGE_PAGE) && !image.segments.iter().any(taken) {
-        true => large.end - start,
-        false => small,
     }
 }
 
@@ -121,7 +99,7 @@ fn room(image: &Image<'_>, segment: &Segment<'_>) -> u64 {
 mod tests {
     use super::*;
     use crate::embedded::GUESTS;
-    use crate::machine::image;
+    use crate::machine::image::{self, Image};
     use wrt_abi::EngineKind;
 
     fn images() -> impl Iterator<Item = &'static Image<'static>> {
@@ -129,40 +107,41 @@ mod tests {
         GUESTS.iter().flat_map(both).map(Result::unwrap)
     }
 
+    fn holds(form: &ReadOnly, segment: &Segment<'_>) {
+        let part = form.parts.iter().find(|part| part.gva == segment.gva).unwrap();
+        assert!(part.offset + part.len <= form.len);
+        assert!(!part.access.contains(Access::WRITE));
+        // SAFETY: within the form, which is readable there.
+        let bytes = unsafe {
+            let from = form.host.add(part.offset as usize).as_ptr();
+            std::slice::from_raw_parts(from, segment.bytes.len())
+        };
+        assert!(bytes == segment.bytes, "{part:?}");
+    }
+
     #[test]
-    fn both_forms_hold_the_same_segments() {
+    fn both_forms_hold_the_segments() {
         for image in images() {
-            let forms = [ReadOnly::of_file(image), ReadOnly::copy_of(image).unwrap()];
-            for form in &forms {
-                assert_eq!(form.parts.len(), image.read_only().count());
-                for (part, segment) in form.parts.iter().zip(image.read_only()) {
-                    assert!(part.offset + part.len <= form.len);
-                    assert!(!part.access.contains(Access::WRITE));
-                    // SAFETY: within the form, which is readable there.
-                    let bytes = unsafe {
-                        let from = form.host.add(part.offset as usize).as_ptr();
-                        std::slice::from_raw_parts(from, segment.bytes.len())
-                    };
-                    assert!(bytes == segment.bytes, "{part:?}");
-                }
-            }
+            let form = ReadOnly::of_file(image.read_only());
+            assert_eq!(form.parts.len(), image.read_only().count());
+            image.read_only().for_each(|segment| holds(&form, segment));
+            let code = image.code_on_large_pages().unwrap();
+            holds(&ReadOnly::copy_of(code).unwrap(), code);
         }
     }
 
     #[test]
-    fn parts_of_a_copy_keep_apart() {
+    fn the_kernels_code_is_on_large_pages_of_its_own() {
         for image in images() {
-            let copy = ReadOnly::copy_of(image).unwrap();
-            let ends: Vec<u64> = copy.parts.iter().map(|part| part.gva.0 + part.len).collect();
-            let starts = image.segments.iter().map(|segment| segment.gva.0).skip(1);
-            assert!(ends.iter().zip(starts).all(|(&end, start)| end <= start));
-            let code = copy
-                .parts
-                .iter()
-                .find(|part| part.access.contains(Access::EXECUTE) && !part.privileged);
-            let code = code.unwrap();
-            assert!(code.len.is_multiple_of(LARGE_PAGE), "the kernel's code is on large pages");
-            assert_eq!(code.offset % LARGE_PAGE, code.gva.0 % LARGE_PAGE);
+            let code = image.code_on_large_pages().unwrap();
+            let copy = ReadOnly::copy_of(code).unwrap();
+            let [part] = copy.parts[..] else { panic!("one segment") };
+            assert!(part.gva.0.is_multiple_of(LARGE_PAGE) && part.len.is_multiple_of(LARGE_PAGE));
+            assert!((part.gva.0..part.gva.0 + part.len).contains(&image.entry.0));
+            let others = image.segments.iter().filter(|other| other.gva != part.gva);
+            for Segment { gva, size, .. } in others {
+                assert!(gva.0 + size <= part.gva.0 || part.gva.0 + part.len <= gva.0);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wrt_abi::layout::{GRANULE, STACK_TOP};
+use wrt_abi::layout::{GRANULE, REGION_FIRST, STACK_TOP};
 use wrt_abi::mailbox::{RESPONSE_VALUES, Request, Response};
 use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, Reply};
 use wrt_platform::memory::SharedBytes;
@@ -119,8 +119,9 @@ impl Machine {
         let mut vm = hypervisor.create_vm()?;
         let stack_size =
             usize::try_from(config.stack_size.next_multiple_of(GRANULE)).unwrap_or(usize::MAX);
-        let memory = GuestMemory::new(vm.as_mut(), image, stack_size, config.memory_limit)
+        let mut memory = GuestMemory::new(vm.as_mut(), image, stack_size, config.memory_limit)
             .map_err(setup_error)?;
+        reserve_first(&mut memory, vm.as_mut())?;
         let vcpu = vm.create_vcpu()?;
         let cancel = CancelState::new(vcpu.kicker());
         let mailbox = memory.mailbox();
@@ -145,6 +146,7 @@ impl Machine {
         // Should this fail half-way, nothing may run on what is left.
         self.state = State::Ended;
         self.memory.reset(self.vm.as_mut(), self.image).map_err(setup_error)?;
+        reserve_first(&mut self.memory, self.vm.as_mut())?;
         self.services = services;
         self.state = State::Fresh;
         Ok(())
@@ -357,6 +359,13 @@ impl Machine {
             other => VmEnd::BadExit(other),
         }
     }
+}
+
+/// Gives the runtime the region that it has without asking.
+fn reserve_first(memory: &mut GuestMemory, vm: &mut dyn Vm) -> Result<(), Error> {
+    let first = memory.reserve(vm, 0).map_err(setup_error)?;
+    debug_assert_eq!(first, Gva(REGION_FIRST));
+    Ok(())
 }
 
 fn check_version(request: &Request) -> Result<Answer, Error> {

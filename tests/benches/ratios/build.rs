@@ -49,13 +49,22 @@ pub(crate) fn reference() -> PathBuf {
     target.join("release/libreference.so")
 }
 
-/// The command-line tool.
+/// The command-line tool, installed as the other one is: written from first byte to last. What
+/// a linker leaves in the page cache, written here and there, takes the system longer to map.
 pub(crate) fn wrt_vm() -> PathBuf {
     let mut cargo = cargo("..");
     cargo.args(["-p", "wrt-vm", "--bin", "wrt-vm"]);
     finish(cargo);
+    let installed = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrt-vm");
     // CARGO_TARGET_TMPDIR is a folder of the target folder.
-    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("release").join("wrt-vm")
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("release").join("wrt-vm");
+    let permissions = std::fs::metadata(&built).expect("what was built").permissions();
+    let bytes = std::fs::read(&built).expect("what was built");
+    // Not over the old one, which may still be in memory.
+    let _ = std::fs::remove_file(&installed);
+    std::fs::write(&installed, bytes).expect("room for a copy");
+    std::fs::set_permissions(&installed, permissions).expect("a file of our own");
+    installed
 }
 
 /// The released `wasmtime` command of the version that the guest has, with what it needs to

@@ -8,9 +8,9 @@ use crate::arch;
 use crate::fault::{Cause, Fault};
 use crate::hostcall;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use wasmtime::CustomCodeMemory;
-use wrt_abi::layout::{GRANULE, REGION_BASE, REGION_MAX, REGION_STRIDE};
+use wrt_abi::layout::{GRANULE, REGION_BASE, REGION_FIRST, REGION_MAX, REGION_STRIDE};
 
 /// Protection of a mapping: nothing, or reading and writing.
 const NONE: u32 = 0;
@@ -43,6 +43,9 @@ extern "C" fn wasmtime_page_size() -> usize {
     PAGE
 }
 
+/// Whether [`REGION_FIRST`] was not used yet.
+static FIRST_IS_FREE: AtomicBool = AtomicBool::new(true);
+
 #[unsafe(no_mangle)]
 extern "C" fn wasmtime_mmap_new(size: usize, protection: u32, mapping: &mut *mut u8) -> i32 {
     let usable = match protection {
@@ -53,7 +56,11 @@ extern "C" fn wasmtime_mmap_new(size: usize, protection: u32, mapping: &mut *mut
     if size as u64 > REGION_MAX {
         return REFUSED;
     }
-    match hostcall::region_reserve(usable) {
+    let region = match usable == 0 && FIRST_IS_FREE.swap(false, Ordering::Relaxed) {
+        true => Some(REGION_FIRST as usize),
+        false => hostcall::region_reserve(usable),
+    };
+    match region {
         Some(base) => {
             *mapping = ptr::with_exposed_provenance_mut(base);
             OK

@@ -6,7 +6,7 @@ use super::super::image::{Image, Segment};
 use super::super::read_only::{Part, ReadOnly};
 use super::super::translation::tables_size;
 use super::{
-    CORE_GPA, GuestMemory, HEAP_INITIAL, IMAGE_GPA, LARGE_PAGE, MemoryRefused, READ_WRITE,
+    CODE_GPA, CORE_GPA, GuestMemory, HEAP_INITIAL, IMAGE_GPA, LARGE_PAGE, MemoryRefused, READ_WRITE,
 };
 use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
 use wrt_abi::layout::{GRANULE, MAILBOX_BASE, STACK_TOP, SYSTEM_BASE, arm};
@@ -143,9 +143,15 @@ impl GuestMemory {
         vm: &mut dyn Vm,
         image: &'static Image<'static>,
     ) -> Result<(), MemoryRefused> {
-        match self.translation.has_large_pages() {
-            true => self.map_read_only(vm, image.copy()?)?,
-            false => self.map_read_only(vm, &ReadOnly::of_file(image))?,
+        let copy = match self.translation.has_large_pages() {
+            true => image.copy()?,
+            false => None,
+        };
+        let copied = |gva| copy.is_some_and(|copy| copy.parts.iter().any(|part| part.gva == gva));
+        let others = image.read_only().filter(|segment| !copied(segment.gva));
+        self.map_read_only(vm, IMAGE_GPA, &ReadOnly::of_file(others))?;
+        if let Some(copy) = copy {
+            self.map_read_only(vm, CODE_GPA, copy)?;
         }
         let data = image.segments.iter().find(|segment| is_data(segment)).map(|s| s.gva);
         if let Some(gva) = data {
@@ -156,14 +162,19 @@ impl GuestMemory {
     }
 
     /// Maps what no guest writes, which is static.
-    fn map_read_only(&mut self, vm: &mut dyn Vm, image: &ReadOnly) -> Result<(), MemoryRefused> {
+    fn map_read_only(
+        &mut self,
+        vm: &mut dyn Vm,
+        gpa: Gpa,
+        image: &ReadOnly,
+    ) -> Result<(), MemoryRefused> {
         let access = Access::READ | Access::EXECUTE;
-        let mapping = Mapping { gpa: IMAGE_GPA, host: image.host, len: image.len, access };
+        let mapping = Mapping { gpa, host: image.host, len: image.len, access };
         // SAFETY: (1) static bytes, or a copy that a static image keeps, on pages that hold
         // nothing else, (2) that nobody writes.
         unsafe { vm.map(mapping) }?;
         for &Part { gva, offset, len, access, privileged } in &image.parts {
-            let gpa = Gpa(IMAGE_GPA.0 + offset);
+            let gpa = Gpa(gpa.0 + offset);
             match privileged {
                 true => self.translation.map_privileged(gva, gpa, len, access)?,
                 false => self.translation.map(vm, gva, gpa, len, access)?,

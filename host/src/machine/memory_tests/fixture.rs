@@ -256,6 +256,11 @@ impl Fixture {
         }
     }
 
+    /// Mappings that a VM always has: the core, the image, and its code if that is copied.
+    pub(super) fn fixed(&self) -> usize {
+        2 + usize::from(self.memory.translation.has_large_pages())
+    }
+
     /// All that must hold at any time.
     pub(super) fn check(&self) {
         let memory = &self.memory;
@@ -269,8 +274,7 @@ impl Fixture {
         assert!(numbers.into_iter().eq(0..REGION_COUNT), "each number is free once, or in use");
         let regions = memory.regions.values().chain([&memory.heap]);
         let chunks: usize = regions.clone().map(|region| region.chunks.len()).sum();
-        // Besides the core and the image.
-        assert_eq!(self.vm.mappings.len(), chunks + 2, "a mapping that nobody owns");
+        assert_eq!(self.vm.mappings.len(), chunks + self.fixed(), "a mapping that nobody owns");
         for region in regions {
             self.check_region(region);
         }
