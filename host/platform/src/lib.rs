@@ -2,5 +2,9 @@
 //!
 //! One folder or file a system; nothing above this crate says `cfg(target_os)`.
 
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("wrt-platform knows Linux and macOS: give each folder a file for this system");
+
+pub mod availability;
 pub mod memory;
 pub mod signal;
