@@ -7,4 +7,5 @@ compile_error!("wrt-platform knows Linux and macOS: give each folder a file for 
 
 pub mod availability;
 pub mod memory;
+pub mod pressure;
 pub mod signal;

@@ -5,4 +5,5 @@
 
 mod allocator;
 mod child;
+mod pressure;
 mod purgeable;
