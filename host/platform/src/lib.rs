@@ -6,6 +6,7 @@
 compile_error!("wrt-platform knows Linux and macOS: give each folder a file for this system");
 
 pub mod availability;
+pub mod dispatch;
 pub mod memory;
 pub mod pressure;
 pub mod signal;

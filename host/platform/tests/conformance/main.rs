@@ -5,5 +5,6 @@
 
 mod allocator;
 mod child;
+mod dispatch;
 mod pressure;
 mod purgeable;
