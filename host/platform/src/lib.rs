@@ -7,6 +7,7 @@ compile_error!("wrt-platform knows Linux and macOS: give each folder a file for 
 
 pub mod availability;
 pub mod dispatch;
+pub mod lock;
 pub mod memory;
 pub mod pressure;
 pub mod signal;

@@ -6,5 +6,6 @@
 mod allocator;
 mod child;
 mod dispatch;
+mod lock;
 mod pressure;
 mod purgeable;
