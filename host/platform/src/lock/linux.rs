@@ -41,6 +41,7 @@ impl Raw {
         (!inherit || supported()).then_some(Self { word: AtomicU32::new(FREE), inherit })
     }
 
+    #[inline]
     pub(super) fn try_lock(&self) -> bool {
         let held = if self.inherit { me() } else { HELD };
         // The load keeps those that spin from taking the holder's cache line.
@@ -76,6 +77,7 @@ impl Raw {
     /// # Safety
     ///
     /// 1. This thread holds it.
+    #[inline]
     pub(super) unsafe fn unlock(&self) {
         if self.inherit {
             // Only if nobody waits does the word hold nothing but this thread's number.

@@ -30,6 +30,7 @@ impl Raw {
         Some(Self::new())
     }
 
+    #[inline]
     pub(super) fn try_lock(&self) -> bool {
         // SAFETY: `os_unfair_lock_trylock` (os/lock.h) of a lock that is initialized and stays
         // where it is while it is borrowed.
@@ -48,6 +49,7 @@ impl Raw {
     /// # Safety
     ///
     /// 1. This thread holds it.
+    #[inline]
     pub(super) unsafe fn unlock(&self) {
         // SAFETY: `os_unfair_lock_unlock` (os/lock.h), by (1).
         unsafe { libc::os_unfair_lock_unlock(self.0.get()) };
