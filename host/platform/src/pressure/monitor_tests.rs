@@ -68,6 +68,25 @@ fn no_handler_runs_after_a_stop() {
 }
 
 #[test]
+fn a_stop_waits_for_the_handler_that_runs() {
+    let monitor = PressureMonitor::new();
+    let ((tell, levels), (heard, hear)) = (channel(), channel());
+    let over = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&over);
+    monitor.on_pressure(move |_| {
+        heard.send(()).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        ended.store(true, Ordering::SeqCst);
+    });
+    let (_, waker) = sys::open().unwrap();
+    monitor.start_with(Told { levels, last: Normal }, waker, |_| ()).unwrap();
+    tell.send(Warning).unwrap();
+    hear.recv_timeout(LONG).unwrap();
+    monitor.stop();
+    assert!(over.load(Ordering::SeqCst));
+}
+
+#[test]
 fn a_handler_may_stop_its_monitor_and_it_starts_again() {
     let monitor = Arc::new(PressureMonitor::new());
     let ((tell, levels), (heard, hear)) = (channel(), channel());

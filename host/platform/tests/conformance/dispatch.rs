@@ -1,5 +1,6 @@
 //! Dispatch: order, barriers, groups, semaphores, panics, deadlocks, how many threads.
 
+use crate::{LONG, ends};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
@@ -7,8 +8,6 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use wrt_platform::dispatch::{DispatchError, Group, QosClass, Queue, Semaphore, THREADS_MAX};
-
-const LONG: Duration = Duration::from_secs(60);
 
 fn serial(label: &str) -> Queue {
     Queue::create(label).build().unwrap()
@@ -52,7 +51,7 @@ fn a_serial_queue_keeps_the_order_and_runs_one_at_a_time() {
         let job = move || crowd.visit(|| seen.lock().unwrap().push(number));
         group.exec_async(&queue, job).unwrap();
     }
-    group.wait();
+    assert!(group.wait_timeout(LONG));
     assert_eq!(*seen.lock().unwrap(), (0..1000).collect::<Vec<_>>());
     assert_eq!(crowd.most(), 1);
 }
@@ -130,6 +129,10 @@ fn exec_sync_waits_its_turn_and_returns() {
 
 #[test]
 fn waiting_for_oneself_is_an_error() {
+    ends(wait_for_oneself);
+}
+
+fn wait_for_oneself() {
     let queue = serial("itself");
     let inner = queue.clone();
     let nested = queue.exec_sync(move || inner.exec_sync(|| ())).unwrap();
@@ -155,6 +158,10 @@ fn waiting_for_oneself_is_an_error() {
 
 #[test]
 fn a_panic_is_its_jobs_own() {
+    ends(panic_in_jobs);
+}
+
+fn panic_in_jobs() {
     let (queue, group) = (serial("panic"), Group::new());
     for number in 0..20 {
         group.exec_async(&queue, move || assert!(number % 2 == 0, "odd")).unwrap();
@@ -223,7 +230,7 @@ fn a_group_tells_those_who_wait_and_those_who_asked() {
     assert!(!group.wait_timeout(Duration::from_millis(20)));
     assert!(hear.try_recv().is_err());
     group.leave().unwrap();
-    group.wait();
+    assert!(group.wait_timeout(LONG));
     for _ in 0..2 {
         assert_eq!(hear.recv_timeout(LONG), Ok("later"));
     }

@@ -1,5 +1,6 @@
 //! Locks: exclusion, wake-ups, fairness, options.
 
+use crate::{LONG, ends};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use wrt_platform::lock::{FairLock, LockBuilder, LockError, SpinPolicy, UnfairLock};
 
 const THREADS: usize = 4;
-const ROUNDS: usize = 5000;
+const ROUNDS: usize = 40_000;
 
 /// Two numbers that are equal whenever nobody is between them.
 #[derive(Default)]
@@ -17,7 +18,7 @@ impl Pair {
     fn step(&mut self) {
         assert_eq!(self.0, self.1, "somebody else is in here");
         self.0 += 1;
-        if self.0.is_multiple_of(16) {
+        if self.0.is_multiple_of(256) {
             // So that others find the lock held.
             thread::yield_now();
         }
@@ -45,6 +46,10 @@ fn builders() -> Vec<LockBuilder> {
 
 #[test]
 fn one_at_a_time_and_nobody_sleeps_for_ever() {
+    ends(one_at_a_time);
+}
+
+fn one_at_a_time() {
     for builder in builders() {
         let lock = match builder.build(Pair::default()) {
             Ok(lock) => lock,
@@ -61,6 +66,10 @@ fn one_at_a_time_and_nobody_sleeps_for_ever() {
 
 #[test]
 fn a_fair_lock_excludes_too() {
+    ends(one_at_a_time_in_order);
+}
+
+fn one_at_a_time_in_order() {
     for builder in builders() {
         match builder.build_fair(Pair::default()) {
             Ok(lock) => {
@@ -120,7 +129,7 @@ fn a_held_lock_is_not_taken() {
     });
     assert!(hear.recv_timeout(Duration::from_millis(50)).is_err(), "it waits");
     drop(held);
-    assert_eq!(hear.recv_timeout(Duration::from_secs(60)), Ok(7));
+    assert_eq!(hear.recv_timeout(LONG), Ok(7));
     waiter.join().unwrap();
     assert_eq!(other(), Some(7));
 }

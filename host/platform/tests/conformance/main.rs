@@ -9,3 +9,20 @@ mod dispatch;
 mod lock;
 mod pressure;
 mod purgeable;
+
+/// How long something may take that takes no time.
+const LONG: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Runs what would wait for ever if the implementation were wrong: that is a failure, too.
+fn ends(body: impl FnOnce() + Send + 'static) {
+    let (alive, over) = std::sync::mpsc::channel::<()>();
+    let body = std::thread::spawn(move || {
+        let _alive = alive;
+        body();
+    });
+    let state = over.recv_timeout(2 * LONG);
+    assert_eq!(state, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "it waits for ever");
+    if let Err(panic) = body.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
