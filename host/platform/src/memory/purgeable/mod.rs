@@ -45,7 +45,10 @@ pub enum Contents {
     Purged,
 }
 
-/// Pages that can be volatile; see the [module](self). Given back when dropped.
+/// Pages whose contents the system may take while they are volatile. Their owner is told when it
+/// makes them non-volatile: either every byte is as it was, or every byte is zero. Made by
+/// [`Allocator::allocate_purgeable`](super::Allocator::allocate_purgeable), given back when
+/// dropped.
 #[derive(Debug)]
 pub struct Purgeable {
     block: Arc<Block>,

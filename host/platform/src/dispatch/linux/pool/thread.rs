@@ -34,9 +34,12 @@ fn lower(priority: Priority) {
     };
     // On Linux it is the thread that a priority belongs to.
     let _ = rustix::process::setpriority_process(None, nice);
-    let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: sched_setscheduler(2) of the calling thread reads a local.
-    unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+    // SAFETY: a structure of numbers, of which musl has more than glibc; these policies want
+    // zeros. sched_setscheduler(2) of the calling thread reads it.
+    unsafe {
+        let parameters: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(0, policy, &raw const parameters)
+    };
 }
 
 /// Waits for something. If it is a thread of the pool that does, another takes its place.
