@@ -8,6 +8,7 @@ mod module;
 mod native;
 mod quantity;
 mod run;
+mod selftest;
 mod stats;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,7 @@ enum Command {
     Compile(compile::Compile),
     Cache(cache::CacheCommand),
     Doctor(doctor::Doctor),
+    Selftest(selftest::Selftest),
     /// Be a VM of another process's
     #[command(hide = true)]
     Worker,
@@ -57,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compile(compile) => compile.execute(),
         Command::Cache(cache) => cache.execute(),
         Command::Doctor(doctor) => doctor.execute(),
+        Command::Selftest(selftest) => selftest.execute(),
         Command::Worker => wrt_vm::worker::serve(),
     }
 }

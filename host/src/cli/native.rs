@@ -12,7 +12,7 @@ const SMALL: usize = 512 << 10;
 /// How long that may take in the worst case, before the interpreter has to do.
 const SMALL_LIMIT: Duration = Duration::from_secs(10);
 /// How long it may take if the native engine was asked for.
-const LIMIT: Duration = Duration::from_secs(600);
+pub(super) const LIMIT: Duration = Duration::from_secs(600);
 /// From this size on, people see that something is going on.
 const SHOWN: usize = 256 << 10;
 

@@ -14,6 +14,7 @@ mod mailbox;
 mod memory;
 mod read_only;
 mod run;
+mod trace;
 mod translation;
 mod watchdog;
 
@@ -22,4 +23,5 @@ pub(crate) use home::Home;
 pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Text};
 pub(crate) use run::{Answer, MachineConfig};
 pub use run::{Exits, Usage};
+pub use trace::EXITS;
 pub(crate) use watchdog::begin_call;

@@ -5,6 +5,7 @@ use super::cancel::CancelState;
 use super::image::{self, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
+use super::trace::{EXITS, Hypercall, Other};
 use super::watchdog::begin_call;
 use crate::embedded;
 use crate::error::{Error, VmEnd};
@@ -274,6 +275,7 @@ impl Machine {
                     }
                 }
                 Exit::Kicked => {
+                    tracing::trace!(target: EXITS, "{}", Other(exit));
                     self.usage.exits.kicks += 1;
                     // Clear, then look: a request after the look kicks again.
                     self.vcpu.clear_kick();
@@ -282,6 +284,7 @@ impl Machine {
                     }
                 }
                 other => {
+                    tracing::trace!(target: EXITS, "{}", Other(other));
                     self.usage.exits.other += 1;
                     return Err(self.end_of(other).into());
                 }
@@ -293,6 +296,7 @@ impl Machine {
     fn serve(&mut self) -> Result<Option<Answer>, Error> {
         let request = self.mailbox.request();
         let call = Call::try_from(request.call).map_err(protocol)?;
+        tracing::trace!(target: EXITS, "{}", Hypercall { call, request: &request });
         self.count(call);
         match call {
             Call::Ready if self.state == State::Booting => check_version(&request).map(Some),

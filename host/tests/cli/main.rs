@@ -7,6 +7,7 @@ mod components;
 mod engines;
 mod errors;
 mod options;
+mod selftest;
 mod signals;
 mod streams;
 mod support;
