@@ -11,3 +11,4 @@ pub mod lock;
 pub mod memory;
 pub mod pressure;
 pub mod signal;
+pub mod socket;

@@ -5,7 +5,7 @@
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    SendAncillaryMessage, recvmsg, sendmsg,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +13,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use wrt_platform::socket::{SEND, send_without_signal};
 
 /// The longest message: a payload of the mailbox, or captured output.
 pub(super) const MESSAGE_MAX: usize = 64 << 20;
@@ -25,6 +26,7 @@ pub(super) struct Channel(UnixStream);
 
 impl Channel {
     pub(super) fn new(socket: UnixStream) -> Self {
+        send_without_signal(&socket);
         Self(socket)
     }
 
@@ -52,7 +54,7 @@ impl Channel {
         }
         let sent = loop {
             let slice = [IoSlice::new(&header)];
-            match sendmsg(self.0.as_fd(), &slice, &mut ancillary, SendFlags::NOSIGNAL) {
+            match sendmsg(self.0.as_fd(), &slice, &mut ancillary, SEND) {
                 Err(Errno::INTR) => {}
                 other => break other?,
             }
