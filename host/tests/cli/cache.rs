@@ -7,7 +7,7 @@ use crate::support::{
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// Where the header has its version, and the checksum (host/src/artifact.rs).
 const VERSION: usize = 8;
@@ -158,9 +158,8 @@ fn something_that_is_no_file() {
     });
     spoil(|path| {
         fs::remove_file(path).expect("the folder is ours");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)
-            .expect("the folder is ours");
+        let made = Command::new("mkfifo").arg(path).status().expect("every system has it");
+        assert!(made.success());
     });
 }
 

@@ -134,9 +134,11 @@ fn slow_to_compile(functions: usize) -> String {
 
 /// Both ends of a terminal.
 fn terminal() -> (File, File) {
+    use rustix::io::{FdFlags, fcntl_setfd};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let terminal = openpt(flags).expect("a terminal");
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    // Not by openpt, which cannot on every system.
+    fcntl_setfd(&terminal, FdFlags::CLOEXEC).expect("the descriptor is ours");
     grantpt(&terminal).expect("it is ours");
     unlockpt(&terminal).expect("it is ours");
     let name = ptsname(&terminal, Vec::new()).expect("it has a name");
