@@ -5,6 +5,7 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("wrt-platform knows Linux and macOS: give each folder a file for this system");
 
+pub mod apple;
 pub mod availability;
 pub mod dispatch;
 pub mod lock;

@@ -7,6 +7,8 @@
 //! made them says so ([`Hypervisor::binds_threads`]).
 
 mod address;
+#[cfg(any(target_os = "macos", feature = "hvsim", test))]
+mod apple;
 #[cfg(any(target_arch = "aarch64", feature = "hvsim"))]
 mod arm;
 #[cfg(any(target_os = "macos", feature = "hvsim"))]

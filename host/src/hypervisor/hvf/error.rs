@@ -1,8 +1,10 @@
 //! What the framework's answers mean, and what to do.
 
 use crate::hypervisor::HypervisorError;
+use crate::hypervisor::apple::Obstacle;
 use applevisor_sys::{hv_error_t, hv_return_t};
 use std::io;
+use wrt_platform::apple::Facts;
 
 /// Takes a call's answer.
 pub(super) fn check(action: &'static str, answer: hv_return_t) -> Result<(), HypervisorError> {
@@ -35,20 +37,8 @@ const NAMES: [(hv_error_t, &str, &str); 9] = [
 /// The error of a call.
 pub(super) fn failed(action: &'static str, code: hv_return_t) -> HypervisorError {
     let is = |error: hv_error_t| code == number(error);
-    if is(hv_error_t::HV_DENIED) {
-        return unavailable(
-            "this program is not entitled to use Hypervisor.framework",
-            "sign it with the entitlement: `codesign --force --sign - --entitlements \
-             entitlements.plist PROGRAM`; `cargo run` on macOS does so by itself",
-        );
-    }
-    if is(hv_error_t::HV_UNSUPPORTED) {
-        return unavailable(
-            "this machine does not offer Hypervisor.framework",
-            "it wants Apple silicon itself: in a VM it works only where that VM was made with \
-             nested virtualisation (M3 or newer, macOS 15); `sysctl kern.hv_support` says 1 \
-             where it works",
-        );
+    if let Some(obstacle) = Obstacle::find(code, &Facts::probe()) {
+        return obstacle.into_error(super::NAME);
     }
     if is(hv_error_t::HV_BUSY) && action == "create a VM" {
         return unavailable(
@@ -85,6 +75,9 @@ mod tests {
             assert_eq!(said.contains(name), !remedied, "{said}");
             assert!(remedied == said.contains("not available"), "{said}");
         }
+        use crate::hypervisor::apple::{DENIED, UNSUPPORTED};
+        let numbers = [hv_error_t::HV_DENIED, hv_error_t::HV_UNSUPPORTED].map(number);
+        assert_eq!(numbers, [DENIED, UNSUPPORTED]);
         assert!(failed("do it", 7).to_string().contains("error 0x7"));
         let busy = failed("create a VM", number(hv_error_t::HV_BUSY)).to_string();
         assert!(busy.contains("worker process"), "{busy}");
