@@ -65,7 +65,7 @@ fn verify(bytes: &[u8]) -> u32 {
     let (hashes, special, pages) =
         (index(directory, 16), index(directory, 24), index(directory, 28));
     let limit = index(directory, 32);
-    assert_eq!(directory[36..38], [HASH_SIZE as u8, HASH_TYPE]);
+    assert_eq!((usize::from(directory[36]), directory[37]), (HASH_SIZE, HASH_TYPE));
     let page = 1_usize << directory[39];
     assert_eq!(limit, place(bytes), "all that comes before the signature is signed");
     assert_eq!(pages, limit.div_ceil(page));
