@@ -31,7 +31,7 @@ mod now;
 mod sys;
 
 pub use monitor::{PressureError, PressureMonitor};
-pub use now::current_level;
+pub use now::{current_level, level_at_a_glance};
 
 use crate::availability::Availability;
 use std::time::Duration;

@@ -54,6 +54,11 @@ pub(super) fn sample() -> PressureLevel {
     Places::find().level()
 }
 
+/// The level by one small file.
+pub(super) fn glance() -> PressureLevel {
+    gauge::machine(Path::new(MEMINFO)).unwrap_or_default()
+}
+
 /// Ends a wait.
 pub(super) struct Waker(Arc<OwnedFd>);
 
@@ -119,8 +124,10 @@ impl SystemSource {
         let _ = poll(&mut files, Some(&limit));
         let state: Vec<_> = files.iter().map(PollFd::revents).collect();
         let all = self.triggers.iter().zip(&state);
-        let told =
-            all.filter(|(_, state)| state.contains(PollFlags::PRI)).map(|(t, _)| t.stall).collect();
+        let told = all
+            .filter(|(trigger, state)| state.contains(PollFlags::PRI) && trigger.is_plausible())
+            .map(|(t, _)| t.stall)
+            .collect();
         // The control group that it belonged to is gone.
         let mut gone = state.iter().map(|state| state.contains(PollFlags::ERR));
         self.triggers.retain(|_| !gone.next().unwrap_or(false));

@@ -1,12 +1,16 @@
 //! Pressure stall information: the time that tasks wait for memory.
 //!
+//! A trigger that was just set may fire at the next stall however short, as if all stalls since
+//! the machine began were in its window: seen on Linux 6.18. So what a trigger says is checked
+//! against the totals, and not believed if there cannot have been so much.
+//!
 //! Without CAP_SYS_RESOURCE a trigger's window must be a multiple of two seconds; another is
 //! refused with EINVAL (`psi_trigger_create`, kernel/sched/psi.c).
 
 use super::PressureLevel;
 use rustix::fs::{Mode, OFlags, open};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const WINDOW_US: u32 = 2_000_000;
 
@@ -48,6 +52,9 @@ impl Stall {
 pub(super) struct Trigger {
     pub(super) stall: Stall,
     file: OwnedFd,
+    path: PathBuf,
+    /// Microseconds of stalls before it was set.
+    before: u64,
 }
 
 impl Trigger {
@@ -56,14 +63,21 @@ impl Trigger {
         Stall::ALL.into_iter().filter_map(|stall| Self::new(file, stall)).collect()
     }
 
-    fn new(file: &Path, stall: Stall) -> Option<Self> {
+    fn new(path: &Path, stall: Stall) -> Option<Self> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = open(file, flags, Mode::empty()).ok()?;
+        let file = open(path, flags, Mode::empty()).ok()?;
         let (line, limit) = stall.limit();
+        let before = total(path, line)?;
         // The kernel wants the zero at the end.
         let wanted = format!("{line} {limit} {WINDOW_US}\0");
         rustix::io::write(&file, wanted.as_bytes()).ok()?;
-        Some(Self { stall, file })
+        Some(Self { stall, file, path: path.to_owned(), before })
+    }
+
+    /// Whether there were as many stalls, since it was set, as it takes to fire once.
+    pub(super) fn is_plausible(&self) -> bool {
+        let (line, limit) = self.stall.limit();
+        total(&self.path, line).is_none_or(|now| now.saturating_sub(self.before) >= limit.into())
     }
 }
 
@@ -76,6 +90,13 @@ impl AsFd for Trigger {
 /// The level by the average share of the last ten seconds, by the same limits.
 pub(super) fn average(file: &Path) -> Option<PressureLevel> {
     parse(&std::fs::read_to_string(file).ok()?)
+}
+
+/// Microseconds of all stalls, by the name of their line.
+fn total(file: &Path, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().find_map(|word| word.strip_prefix("total="))?.parse().ok()
 }
 
 /// Of lines like `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`.
@@ -114,6 +135,21 @@ mod tests {
         }
         assert_eq!(parse(""), None);
         assert_eq!(parse("some avg10=x"), None);
+    }
+
+    #[test]
+    fn a_trigger_is_not_believed_before_there_were_enough_stalls() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let write = |full: u64| {
+            let text = format!("some avg10=0.00 total=9000000\nfull avg10=0.00 total={full}\n");
+            std::fs::write(file.path(), text).expect("it is ours");
+        };
+        write(5_000_000);
+        let all = Trigger::new(file.path(), Stall::All).expect("an ordinary file takes it");
+        for (full, plausible) in [(5_000_000, false), (5_149_999, false), (5_150_000, true)] {
+            write(full);
+            assert_eq!(all.is_plausible(), plausible, "{full}");
+        }
     }
 
     #[test]
