@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use wrt_vm::{Bytes, Cache, Error};
 
 /// Where the cache is and how large it may be.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct Place {
     /// The code cache's directory [default: wrt-vm/code in the user's cache directory].
     #[arg(long, value_name = "DIR", env = "WRT_VM_CACHE_DIR", hide_env_values = true)]
@@ -38,7 +38,7 @@ impl Place {
 }
 
 /// The options of commands that use the cache.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct CacheOptions {
     /// Neither look for compiled code in the code cache nor keep any there.
     #[arg(long)]

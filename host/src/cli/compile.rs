@@ -76,7 +76,8 @@ impl Compile {
         };
         let started = Instant::now();
         let name = self.module.display().to_string();
-        let compiled = native::compile(hypervisor.as_ref(), &module, &name, target, self.timeout)?;
+        let compiled =
+            native::compile(hypervisor.as_ref(), &module, &name, target, self.timeout, true)?;
         if output == Path::new(module::STREAM) {
             compiled.write(&mut io::stdout().lock()).context("cannot write to standard output")?;
             return Ok(());

@@ -1,9 +1,11 @@
 //! The command line: one file a command.
 
+mod admission;
 mod cache;
 mod compile;
 mod doctor;
 mod invoke;
+mod jobs;
 mod module;
 mod native;
 mod quantity;
@@ -44,6 +46,8 @@ enum Command {
 mod code {
     /// Anything that has no code of its own.
     pub(super) const FAILED: u8 = 1;
+    /// Wrong usage. As clap's own.
+    pub(super) const USAGE: u8 = 2;
     /// `--timeout` was reached. As `timeout(1)`.
     pub(super) const TIMED_OUT: u8 = 124;
     /// Ctrl-C. As shells report it.

@@ -46,6 +46,8 @@ pub(super) struct Chooser<'a> {
     /// The module's name, for messages.
     pub(super) name: &'a str,
     pub(super) deadline: Option<Instant>,
+    /// Whether a terminal shows that something is compiled: not by several at a time.
+    pub(super) progress: bool,
 }
 
 impl Chooser<'_> {
@@ -105,7 +107,7 @@ impl Chooser<'_> {
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
         let limit = left.map_or(limit, |left| left.min(limit));
-        let compiled = compile(self.hypervisor, module, self.name, target, limit);
+        let compiled = compile(self.hypervisor, module, self.name, target, limit, self.progress);
         if compiled.is_err() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Interrupted(Interruption::TimedOut));
         }
@@ -129,16 +131,17 @@ impl Chooser<'_> {
     }
 }
 
-/// Compiles a module, with a progress line on a terminal.
+/// Compiles a module, if `progress` with a line about it on a terminal.
 pub(super) fn compile(
     hypervisor: &dyn Hypervisor,
     module: &Module,
     name: &str,
     target: Target,
     limit: Duration,
+    progress: bool,
 ) -> Result<Module, Error> {
     let mut compiler = Compiler::new(hypervisor)?.time_limit(limit);
-    let progress = if module.len() >= SHOWN {
+    let progress = if progress && module.len() >= SHOWN {
         // Hidden unless standard error is a terminal.
         let progress = ProgressBar::new_spinner()
             .with_style(

@@ -3,29 +3,36 @@
 use super::cache::CacheOptions;
 use super::native::{Choice, Chooser, Wanted};
 use super::stats::Timeline;
-use super::{code, complain, invoke, module, quantity};
+use super::{admission, code, complain, invoke, jobs, module, quantity};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use wrt_platform::pressure::PressureLevel;
+use wrt_vm::hypervisor::Hypervisor;
 use wrt_vm::worker::in_workers;
-use wrt_vm::{Backend, Error, Interruption, MicroVm, Module, Output, Seconds, Stdin, WasiConfig};
+use wrt_vm::{
+    Backend, Cache, Error, Interruption, MicroVm, Module, Output, Seconds, Stdin, WasiConfig,
+};
 
 /// How much later than `--timeout` the process ends by force, should a host call hang.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// Run a WebAssembly program in a micro-VM.
 ///
 /// The program is a core module for WASI preview 1 (`wasm32-wasip1`) or a command component for
 /// WASI 0.2 (`wasm32-wasip2`), which always runs as native code. Options before MODULE are
-/// wrt-vm's; everything after it belongs to the program.
+/// wrt-vm's; everything after it belongs to the program. With --jobs, every word is a module:
+/// the programs run at the same time, each in a VM of its own, without arguments or input.
 ///
 /// Exit codes: the program's own; 134 when it traps; 124 on --timeout; 130 on Ctrl-C; 1 for
-/// other failures; 2 for wrong usage.
-#[derive(Args)]
+/// other failures; 2 for wrong usage. With --jobs, 0 if all programs succeeded, else the code of
+/// the first one in the order of the command line that did not.
+#[derive(Args, Clone)]
 #[command(after_help = "Examples:\n  wrt-vm run hello.wasm\n  wrt-vm run --dir data::/data,ro \
-    --env LANG --timeout 5s tool.wasm /data/input\n  wrt-vm run --invoke add math.wat 2 40")]
+    --env LANG --timeout 5s tool.wasm /data/input\n  wrt-vm run --invoke add math.wat 2 40\n  \
+    wrt-vm run --jobs 4 --timeout 10s a.wasm b.wasm c.wasm")]
 pub(super) struct Run {
     /// Open a directory to the program: HOST, under the name GUEST (the same unless given).
     /// With `,ro` nothing below it can be changed. Repeatable.
@@ -37,17 +44,17 @@ pub(super) struct Run {
     env: Vec<String>,
 
     /// The program's name, as it sees it [default: the module's file name].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "jobs")]
     argv0: Option<String>,
 
     /// Call this export of a core module instead of running the program. ARGS are its values;
     /// results are printed, one a line.
-    #[arg(long, value_name = "EXPORT")]
+    #[arg(long, value_name = "EXPORT", conflicts_with = "jobs")]
     invoke: Option<String>,
 
     /// End the program after this long: `5`, `5s`, `250ms`, `2m`.
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
 
     /// Linear memory that the program may have in all: `64MiB`, `1GiB`.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = quantity::bytes)]
@@ -62,6 +69,20 @@ pub(super) struct Run {
     #[arg(long)]
     worker: bool,
 
+    /// Run several programs, N at the same time at most: each word is a MODULE then. One that
+    /// fails does not stop the others; --timeout and --max-memory hold for each.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=jobs::MAX))]
+    pub(super) jobs: Option<u32>,
+
+    /// How urgent --jobs are: the system gives their threads more or less of the processors.
+    #[arg(long, value_name = "CLASS", value_enum, default_value = "default", requires = "jobs")]
+    pub(super) qos: jobs::Qos,
+
+    /// Make VMs however short of memory the machine is. Otherwise none is made when it is about
+    /// to kill processes (critical), and --jobs run one by one before that.
+    #[arg(long)]
+    pub(super) ignore_pressure: bool,
+
     /// The engine to use.
     #[arg(long, value_enum, default_value = "auto")]
     engine: Wanted,
@@ -71,7 +92,7 @@ pub(super) struct Run {
 
     /// Print times, exits and memory to standard error at the end.
     #[arg(long)]
-    stats: bool,
+    pub(super) stats: bool,
 
     /// Log what wrt-vm does, and what the guest logs, to standard error. Twice for more.
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -82,7 +103,7 @@ pub(super) struct Run {
     /// looked at inside a VM; a `.wat` text is assembled on the host, for convenience.
     // One list, so that everything after its first word is the program's, options too.
     #[arg(required = true, trailing_var_arg = true, value_names = ["MODULE", "ARGS"])]
-    program: Vec<String>,
+    pub(super) program: Vec<String>,
 }
 
 /// A directory to open.
@@ -107,13 +128,24 @@ impl Directory {
     }
 }
 
+/// What all programs of a command share.
+pub(super) struct Host {
+    pub(super) hypervisor: Box<dyn Hypervisor>,
+    pub(super) cache: Option<Cache>,
+}
+
 /// How a run ended, when nothing went wrong with the VM.
-enum Ending {
+pub(super) enum Ending {
     Returned,
     Exited(i32),
 }
 
 impl Run {
+    /// The same for one module without arguments.
+    pub(super) fn with_module(&self, module: &str) -> Self {
+        Self { program: vec![module.to_owned()], ..self.clone() }
+    }
+
     fn module(&self) -> &Path {
         // clap makes sure of the first word.
         Path::new(self.program.first().map_or(module::STREAM, String::as_str))
@@ -128,24 +160,58 @@ impl Run {
         if let Err(error) = wrt_platform::signal::exit_on_interrupt(code::INTERRUPTED) {
             complain(format_args!("cannot handle Ctrl-C: {error}"));
         }
+        if let Some(jobs) = self.jobs {
+            return jobs::run(&self, jobs);
+        }
         if let Some(timeout) = self.timeout {
             end_by_force(timeout);
         }
         let mut timeline = Timeline::start();
-        let result = self.run(&mut timeline);
+        let deadline = self.deadline();
+        let result = self.admit(&mut timeline).and_then(|()| self.run(deadline, &mut timeline));
         if self.stats {
             timeline.print();
         }
-        match result {
-            Ok(Ending::Returned) => ExitCode::SUCCESS,
-            // The system keeps the low eight bits.
-            Ok(Ending::Exited(code)) => ExitCode::from(code.to_le_bytes()[0]),
-            Err(error) => self.explain(&error),
+        ExitCode::from(self.report(result))
+    }
+
+    /// When a program that begins now has to be done.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.timeout.map(|timeout| Instant::now() + timeout)
+    }
+
+    /// Looks whether there is memory for one more VM: at a glance, since a whole run may take no
+    /// longer than to find out all there is to know.
+    fn admit(&self, timeline: &mut Timeline) -> anyhow::Result<()> {
+        if self.ignore_pressure {
+            return Ok(());
+        }
+        let level = wrt_platform::pressure::level_at_a_glance();
+        timeline.admitted(level);
+        match level {
+            PressureLevel::Critical => Err(admission::refused()),
+            _ => Ok(()),
         }
     }
 
-    fn run(&self, timeline: &mut Timeline) -> anyhow::Result<Ending> {
-        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+    fn run(&self, deadline: Option<Instant>, timeline: &mut Timeline) -> anyhow::Result<Ending> {
+        let module = self.read(timeline)?;
+        let host = self.open()?;
+        self.run_on(&host, module, deadline, timeline)
+    }
+
+    /// Opens what every program of this command needs.
+    pub(super) fn open(&self) -> anyhow::Result<Host> {
+        let mut hypervisor = super::open(self.backend)?;
+        if self.worker || (self.jobs.is_some() && hypervisor.one_vm_a_process()) {
+            let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
+            hypervisor = in_workers(hypervisor, program);
+        }
+        Ok(Host { hypervisor, cache: self.cache.open()? })
+    }
+
+    /// Reads the module.
+    pub(super) fn read(&self, timeline: &mut Timeline) -> anyhow::Result<Module> {
         let module = module::read(self.module())?;
         timeline.step("read");
         if self.invoke.is_some() && module.is_component() {
@@ -153,23 +219,30 @@ impl Run {
                 "--invoke calls a function of a core module, and this is a component".to_owned()
             )));
         }
-        let mut hypervisor = super::open(self.backend)?;
-        if self.worker {
-            let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
-            hypervisor = in_workers(hypervisor, program);
-        }
-        let cache = self.cache.open()?;
+        Ok(module)
+    }
+
+    /// Runs the program in a VM.
+    pub(super) fn run_on(
+        &self,
+        host: &Host,
+        module: Module,
+        deadline: Option<Instant>,
+        timeline: &mut Timeline,
+    ) -> anyhow::Result<Ending> {
+        let cache = &host.cache;
         let chooser = Chooser {
-            hypervisor: hypervisor.as_ref(),
+            hypervisor: host.hypervisor.as_ref(),
             wanted: self.engine,
             cache: cache.as_ref(),
             name: &self.module().display().to_string(),
             deadline,
+            progress: self.jobs.is_none(),
         };
         let choice = chooser.choose(module.clone())?;
         timeline.step("choose");
         let ended = self.run_as(&choice, &chooser, timeline);
-        if let (Some(cache), true, Err(error)) = (&cache, choice.from_cache, &ended)
+        if let (Some(cache), true, Err(error)) = (cache, choice.from_cache, &ended)
             && let Some(Error::UnusableArtifact(_)) = error.downcast_ref()
         {
             // Somebody put it there: the cache is as good as empty.
@@ -242,8 +315,8 @@ impl Run {
         let mut world = WasiConfig::new()
             .stdout(Output::Inherit)
             .stderr(Output::Inherit)
-            // A module from standard input has used it up.
-            .stdin(if self.module() == Path::new(module::STREAM) {
+            // A module from standard input has used it up, and several programs cannot share it.
+            .stdin(if self.jobs.is_some() || self.module() == Path::new(module::STREAM) {
                 Stdin::Empty
             } else {
                 Stdin::Inherit
@@ -272,12 +345,31 @@ impl Run {
         Ok(world)
     }
 
+    /// The code for how it ended; says what went wrong, if something did.
+    pub(super) fn report(&self, result: anyhow::Result<Ending>) -> u8 {
+        match result {
+            Ok(Ending::Returned) => 0,
+            // The system keeps the low eight bits.
+            Ok(Ending::Exited(code)) => code.to_le_bytes()[0],
+            Err(error) => self.explain(&error),
+        }
+    }
+
+    /// Says that the program took longer than it may; returns the code for it.
+    pub(super) fn explain_timeout(&self) -> u8 {
+        let what = timed_out(self.timeout.unwrap_or_default());
+        match self.jobs {
+            Some(_) => complain(format_args!("{}: {what}", self.module().display())),
+            None => complain(what),
+        }
+        code::TIMED_OUT
+    }
+
     /// Says what went wrong; returns the code for it.
-    fn explain(&self, error: &anyhow::Error) -> ExitCode {
+    fn explain(&self, error: &anyhow::Error) -> u8 {
         let code = match error.downcast_ref::<Error>() {
             Some(Error::Interrupted(Interruption::TimedOut)) => {
-                complain(timed_out(self.timeout.unwrap_or_default()));
-                return ExitCode::from(code::TIMED_OUT);
+                return self.explain_timeout();
             }
             Some(Error::Trap(_)) => code::TRAPPED,
             _ => code::FAILED,
@@ -301,11 +393,12 @@ impl Run {
             Some(Error::CannotCompile(why)) if why.contains("interpreter") => " (--engine interp)",
             _ => "",
         };
-        match about_module {
+        // Which of several it is about needs to be said in any case.
+        match about_module || self.jobs.is_some() {
             true => complain(format_args!("{}: {error:#}{hint}", self.module().display())),
             false => complain(format_args!("{error:#}{hint}")),
         }
-        ExitCode::from(code)
+        code
     }
 }
 

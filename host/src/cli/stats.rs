@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
+use wrt_platform::pressure::PressureLevel;
 use wrt_vm::{Bytes, EngineKind, MicroVm, Usage};
 
 /// What a run used, and why.
@@ -18,12 +19,13 @@ pub(super) struct Timeline {
     steps: Vec<(&'static str, Duration)>,
     usage: Option<Usage>,
     setup: Option<Setup>,
+    pressure: Option<PressureLevel>,
 }
 
 impl Timeline {
     /// The run begins.
     pub(super) fn start() -> Self {
-        Self { mark: Instant::now(), steps: Vec::new(), usage: None, setup: None }
+        Self { mark: Instant::now(), steps: Vec::new(), usage: None, setup: None, pressure: None }
     }
 
     /// A step of this name is over.
@@ -40,8 +42,18 @@ impl Timeline {
         self.setup = Some(Setup { backend, boundary, engine, why });
     }
 
+    /// The memory pressure with which the run was let in.
+    pub(super) fn admitted(&mut self, pressure: PressureLevel) {
+        self.pressure = Some(pressure);
+    }
+
     /// Prints the table to standard error.
     pub(super) fn print(&self) {
+        let _ = std::io::stderr().write_all(self.table().as_bytes());
+    }
+
+    /// The table.
+    pub(super) fn table(&self) -> String {
         let mut table = format!("{:<14}{:>12}\n", "time", "");
         for (name, time) in &self.steps {
             table += &format!("  {name:<12}{:>12}\n", milliseconds(*time));
@@ -69,11 +81,14 @@ impl Timeline {
         if let Some(resident) = wrt_platform::memory::peak_resident() {
             table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
         }
+        if let Some(level) = self.pressure {
+            table += &format!("  {:<12}{:>12}\n", "pressure", level.to_string());
+        }
         if let Some(Setup { backend, boundary, engine, why }) = &self.setup {
             table += &format!("{:<14}{backend:>12}  ({boundary})\n", "backend");
             table += &format!("{:<14}{engine:>12}  ({why})\n", "engine");
         }
-        let _ = std::io::stderr().write_all(table.as_bytes());
+        table
     }
 }
 

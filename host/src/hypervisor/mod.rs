@@ -46,6 +46,12 @@ pub trait Hypervisor: Send + Sync {
         false
     }
 
+    /// Whether a process can have one VM only: who wants more makes them in
+    /// [workers](crate::worker).
+    fn one_vm_a_process(&self) -> bool {
+        false
+    }
+
     /// The program whose processes have the VMs, if this one does not.
     fn worker(&self) -> Option<&Path> {
         None

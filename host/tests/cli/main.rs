@@ -6,6 +6,7 @@ mod compile;
 mod components;
 mod engines;
 mod errors;
+mod jobs;
 mod options;
 mod selftest;
 mod signals;

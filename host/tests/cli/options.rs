@@ -203,6 +203,9 @@ fn help_names_every_option() {
         "--max-memory",
         "--backend",
         "--engine",
+        "--jobs",
+        "--qos",
+        "--ignore-pressure",
         "--stats",
         "--verbose",
     ] {

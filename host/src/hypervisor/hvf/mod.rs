@@ -89,6 +89,10 @@ impl Hypervisor for Hvf {
     }
 
     /// `hv_vcpu_create`: "a vCPU ... is bound to the thread".
+    fn one_vm_a_process(&self) -> bool {
+        true
+    }
+
     fn binds_threads(&self) -> bool {
         true
     }

@@ -1,0 +1,235 @@
+//! `wrt-vm run --jobs N`: several programs at the same time.
+//!
+//! The main thread takes a permit for each program and submits it to a concurrent queue of the
+//! system. A job reads, compiles and runs its program on one thread, and settles its
+//! [`Ticket`]. One that the system does not give back from a call is settled in its stead when its
+//! time is over: the others, and the process, do not wait for it.
+
+use super::admission::Gate;
+use super::run::{GRACE, Host, Run};
+use super::stats::Timeline;
+use super::{code, complain};
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wrt_platform::dispatch::{Entry, Group, QosClass, Queue, Semaphore};
+use wrt_platform::pressure::{PressureLevel, PressureMonitor, current_level};
+
+/// The most programs at a time: each takes a thread of those that queues have in all.
+pub(super) const MAX: i64 = 256;
+
+/// What `--qos` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Qos {
+    /// Nobody waits for it
+    Background,
+    /// It takes long, and somebody looks now and then
+    Utility,
+    /// None of the others
+    Default,
+    /// Somebody asked for it and waits
+    UserInitiated,
+    /// Somebody sees each delay
+    UserInteractive,
+}
+
+impl From<Qos> for QosClass {
+    fn from(qos: Qos) -> Self {
+        match qos {
+            Qos::Background => Self::Background,
+            Qos::Utility => Self::Utility,
+            Qos::Default => Self::Default,
+            Qos::UserInitiated => Self::UserInitiated,
+            Qos::UserInteractive => Self::UserInteractive,
+        }
+    }
+}
+
+/// What all jobs share.
+struct Shared {
+    host: Host,
+    permits: Semaphore,
+    /// None with `--ignore-pressure`.
+    gate: Option<Gate>,
+    running: AtomicUsize,
+    /// How many ran at once, at most.
+    most: AtomicUsize,
+}
+
+/// How one program ended.
+#[derive(Default)]
+struct Outcome {
+    code: Option<u8>,
+    stats: Option<String>,
+}
+
+/// What a job holds while it is not settled: its places in the group and at the gate, its permit.
+struct Ticket {
+    shared: Arc<Shared>,
+    outcome: Arc<Mutex<Outcome>>,
+    /// None when it is settled.
+    entry: Mutex<Option<Entry>>,
+}
+
+impl Ticket {
+    /// Settles the job by what `outcome` says, unless that was done: `outcome` is not asked then.
+    fn settle(&self, outcome: impl FnOnce() -> Outcome) {
+        let mut entry = lock(&self.entry);
+        if entry.is_none() {
+            return;
+        }
+        *lock(&self.outcome) = outcome();
+        if let Some(gate) = &self.shared.gate {
+            gate.leave();
+        }
+        self.shared.permits.signal();
+        // Last: who waits for the group looks at the outcome.
+        *entry = None;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // The job was not run, or panicked.
+        self.settle(Outcome::default);
+    }
+}
+
+/// Runs the programs that the command line names, `jobs` at a time at most.
+pub(super) fn run(options: &Run, jobs: u32) -> ExitCode {
+    // Behind the first module everything is a module: an option there is a mistake.
+    let is_option = |word: &&String| word.starts_with('-') && word.len() > 1;
+    if let Some(option) = options.program.iter().find(is_option) {
+        complain(format_args!(
+            "`{option}` is among the modules: with --jobs, options go before the first one \
+             (a file of that name is ./{option})"
+        ));
+        return ExitCode::from(code::USAGE);
+    }
+    match run_all(options, jobs) {
+        Ok(outcomes) => finish(options, &outcomes),
+        Err(error) => {
+            complain(format_args!("{error:#}"));
+            ExitCode::from(code::FAILED)
+        }
+    }
+}
+
+/// What came of the programs, and how many ran at once.
+struct Outcomes {
+    each: Vec<Arc<Mutex<Outcome>>>,
+    most: usize,
+}
+
+fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
+    let queue =
+        Queue::create("wrt-vm.jobs").with_qos(options.qos.into()).with_concurrent(true).build()?;
+    let shared = Arc::new(Shared {
+        host: options.open()?,
+        permits: Semaphore::new(jobs),
+        gate: (!options.ignore_pressure).then(|| Gate::new(current_level)),
+        running: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    });
+    let _monitor = shared.gate.is_some().then(|| watch(&shared));
+    let group = Group::new();
+    let mut each = Vec::new();
+    for module in &options.program {
+        let program = options.with_module(module);
+        let outcome = Arc::<Mutex<Outcome>>::default();
+        each.push(Arc::clone(&outcome));
+        shared.permits.wait();
+        let level = match shared.gate.as_ref().map(Gate::enter).transpose() {
+            Ok(level) => level,
+            Err(error) => {
+                shared.permits.signal();
+                lock(&outcome).code = Some(program.report(Err(error)));
+                continue;
+            }
+        };
+        let entry = Mutex::new(Some(group.entry()));
+        let ticket = Arc::new(Ticket { shared: Arc::clone(&shared), outcome, entry });
+        if let Err(error) = queue.exec_async(move || job(&program, &ticket, level)) {
+            complain(format_args!("{module}: {error}"));
+        }
+    }
+    group.wait();
+    Ok(Outcomes { each, most: shared.most.load(Ordering::Relaxed) })
+}
+
+/// Has the gate looked at again when the pressure changes, and the level known at any time.
+fn watch(shared: &Arc<Shared>) -> PressureMonitor {
+    let monitor = PressureMonitor::new();
+    let waiting = Arc::downgrade(shared);
+    monitor.on_pressure(move |_| {
+        if let Some(gate) = waiting.upgrade().as_ref().and_then(|shared| shared.gate.as_ref()) {
+            gate.look_again();
+        }
+    });
+    if let Err(error) = monitor.start() {
+        // The gate asks now and then by itself.
+        tracing::warn!("{error}");
+    }
+    monitor
+}
+
+/// One program from its file to its end.
+fn job(program: &Run, ticket: &Arc<Ticket>, level: Option<PressureLevel>) {
+    let shared = &ticket.shared;
+    shared.most.fetch_max(shared.running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+    let deadline = program.deadline();
+    end_by_force(program, ticket);
+    let mut timeline = Timeline::start();
+    if let Some(level) = level {
+        timeline.admitted(level);
+    }
+    let result = program
+        .read(&mut timeline)
+        .and_then(|module| program.run_on(&shared.host, module, deadline, &mut timeline));
+    shared.running.fetch_sub(1, Ordering::Relaxed);
+    ticket.settle(|| Outcome {
+        code: Some(program.report(result)),
+        stats: program.stats.then(|| timeline.table()),
+    });
+}
+
+/// Settles the job some time after its timeout, should a host call hang.
+fn end_by_force(program: &Run, ticket: &Arc<Ticket>) {
+    let Some(timeout) = program.timeout else { return };
+    let (program, ticket) = (program.clone(), Arc::downgrade(ticket));
+    let overdue = move || {
+        if let Some(ticket) = ticket.upgrade() {
+            ticket.settle(|| Outcome { code: Some(program.explain_timeout()), stats: None });
+        }
+    };
+    // Should there be no thread for it, the VM's own deadline still holds.
+    let _ = Queue::global(QosClass::UserInitiated).after(timeout.saturating_add(GRACE), overdue);
+}
+
+/// Prints what was counted; returns the code of the first program that failed.
+fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
+    let (mut failed, mut table) = (None, String::new());
+    for (module, outcome) in options.program.iter().zip(&outcomes.each) {
+        let outcome = lock(outcome);
+        let code = outcome.code.unwrap_or_else(|| {
+            complain(format_args!("{module}: it could not be run to its end"));
+            code::FAILED
+        });
+        if code != 0 {
+            failed.get_or_insert(code);
+        }
+        table += &format!("{module}: exit code {code}\n");
+        table += outcome.stats.as_deref().unwrap_or_default();
+    }
+    if options.stats {
+        table += &format!("{:<14}{:>12}\n", "programs", options.program.len());
+        table += &format!("{:<14}{:>12}\n", "ran at once", outcomes.most);
+        let _ = std::io::stderr().write_all(table.as_bytes());
+    }
+    ExitCode::from(failed.unwrap_or(0))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
