@@ -2,53 +2,151 @@
 
 use super::code;
 use clap::Args;
+use serde::Serialize;
 use std::io::Write as _;
 use std::process::ExitCode;
-use wrt_vm::hypervisor::available;
+use wrt_platform::availability::Availability;
+use wrt_platform::{dispatch, lock, memory, pressure};
+use wrt_vm::hypervisor::{available, details};
 use wrt_vm::{Backend, EngineKind, Error, MicroVm, Module};
 
 /// Say what this machine offers and, for what is missing, how to get it.
 ///
-/// Makes a VM with each hypervisor and runs a program in it. Exit code 0 when at least one
+/// Makes a VM with each hypervisor and runs a program in it; then lists the operating system's
+/// parts that wrt-vm uses, and by which interface. Exit code 0 when at least one hypervisor
 /// works.
 #[derive(Args)]
-pub(super) struct Doctor {}
+pub(super) struct Doctor {
+    /// Print it as JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// All there is to say.
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    os: &'static str,
+    arch: &'static str,
+    /// Whether programs can be run.
+    works: bool,
+    backends: Vec<BackendReport>,
+    systems: Vec<SystemReport>,
+}
+
+#[derive(Serialize)]
+struct BackendReport {
+    name: &'static str,
+    works: bool,
+    problem: Option<String>,
+    details: Vec<Detail>,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    what: &'static str,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct SystemReport {
+    name: &'static str,
+    available: bool,
+    how: String,
+    missing: Option<String>,
+    remedy: Option<String>,
+}
+
+impl From<Availability> for SystemReport {
+    fn from(found: Availability) -> Self {
+        let Availability { system, available, how, missing, remedy } = found;
+        Self { name: system, available, how, missing, remedy }
+    }
+}
 
 impl Doctor {
     pub(super) fn execute(self) -> ExitCode {
-        let mut report = format!(
-            "wrt-vm {} on {} {}\n",
-            env!("CARGO_PKG_VERSION"),
-            std::env::consts::OS,
-            std::env::consts::ARCH
-        );
-        let mut works = false;
-        for entry in available() {
-            let name = entry.backend.name();
-            let result = match entry.problem {
-                Some(problem) => Err(problem.to_string()),
-                None => [EngineKind::Interp, EngineKind::Native]
-                    .into_iter()
-                    .try_for_each(|engine| self_test(entry.backend, engine))
-                    .map_err(|error| error.to_string()),
-            };
-            match result {
-                Ok(()) => {
-                    works = true;
-                    report +=
-                        &format!("  {name:<8} works: a program ran in a VM, on either engine\n");
-                    for (what, value) in wrt_vm::hypervisor::details(entry.backend) {
-                        report += &format!("           {what}: {value}\n");
-                    }
+        let report = Report::new();
+        let text = match self.json {
+            true => serde_json::to_string_pretty(&report).map(|text| text + "\n"),
+            false => Ok(report.text()),
+        };
+        match text {
+            Ok(text) => {
+                let _ = std::io::stdout().write_all(text.as_bytes());
+            }
+            Err(error) => super::complain(format_args!("cannot write JSON: {error}")),
+        }
+        if report.works { ExitCode::SUCCESS } else { ExitCode::from(code::FAILED) }
+    }
+}
+
+impl Report {
+    fn new() -> Self {
+        let backends: Vec<_> = available().into_iter().map(BackendReport::from).collect();
+        let systems = [
+            memory::availability(),
+            memory::purgeable_availability(),
+            pressure::availability(),
+            dispatch::availability(),
+            lock::availability(),
+        ];
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            os: std::env::consts::OS,
+            arch: std::env::consts::ARCH,
+            works: backends.iter().any(|backend| backend.works),
+            backends,
+            systems: systems.into_iter().map(SystemReport::from).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("wrt-vm {} on {} {}\n", self.version, self.os, self.arch);
+        for BackendReport { name, problem, details, .. } in &self.backends {
+            match problem {
+                Some(problem) => text += &format!("  {name:<8} does not work: {problem}\n"),
+                None => {
+                    text += &format!("  {name:<8} works: a program ran in a VM, on either engine\n")
                 }
-                Err(problem) => report += &format!("  {name:<8} does not work: {problem}\n"),
+            }
+            for Detail { what, value } in details {
+                text += &format!("           {what}: {value}\n");
             }
         }
-        if !works {
-            report += "wrt-vm cannot run programs on this machine as it is.\n";
+        if !self.works {
+            text += "wrt-vm cannot run programs on this machine as it is.\n";
         }
-        let _ = std::io::stdout().write_all(report.as_bytes());
-        if works { ExitCode::SUCCESS } else { ExitCode::from(code::FAILED) }
+        text += "what it uses of the system\n";
+        for SystemReport { name, available, how, missing, remedy } in &self.systems {
+            text += &match available {
+                true => format!("  {name:<10} by {how}\n"),
+                false => format!("  {name:<10} not available\n"),
+            };
+            for (what, value) in [("missing", missing), ("remedy", remedy)] {
+                if let Some(value) = value {
+                    text += &format!("             {what}: {value}\n");
+                }
+            }
+        }
+        text
+    }
+}
+
+impl From<wrt_vm::hypervisor::Availability> for BackendReport {
+    fn from(found: wrt_vm::hypervisor::Availability) -> Self {
+        let backend = found.backend;
+        let problem = match found.problem {
+            Some(problem) => Some(problem.to_string()),
+            None => [EngineKind::Interp, EngineKind::Native]
+                .into_iter()
+                .find_map(|engine| self_test(backend, engine).err())
+                .map(|error| error.to_string()),
+        };
+        let works = problem.is_none();
+        let details = works.then(|| details(backend)).into_iter().flatten();
+        let details = details.map(|(what, value)| Detail { what, value }).collect();
+        Self { name: backend.name(), works, problem, details }
     }
 }
 
