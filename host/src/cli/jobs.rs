@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wrt_platform::dispatch::{Entry, Group, QosClass, Queue, Semaphore};
 use wrt_platform::pressure::{PressureLevel, PressureMonitor, current_level};
 
-/// The most programs at a time: each takes a thread of those that queues have in all.
-pub(super) const MAX: i64 = 256;
+/// The most programs at a time: each takes a thread, of which a queue gets so many at least on
+/// every system.
+pub(super) const MAX: i64 = 64;
 
 /// What `--qos` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -155,6 +156,7 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
         }
     }
     group.wait();
+    shared.host.writes.wait();
     Ok(Outcomes { each, most: shared.most.load(Ordering::Relaxed) })
 }
 

@@ -2,7 +2,9 @@
 
 use super::complain;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use wrt_platform::dispatch::{Group, QosClass, Queue};
 use wrt_vm::hypervisor::Hypervisor;
 use wrt_vm::{Bytes, Cache, Compiler, EngineKind, Error, Interruption, Module, Target};
 
@@ -43,6 +45,8 @@ pub(super) struct Chooser<'a> {
     pub(super) hypervisor: &'a dyn Hypervisor,
     pub(super) wanted: Wanted,
     pub(super) cache: Option<&'a Cache>,
+    /// Who keeps code in the cache is in this group until that is done.
+    pub(super) writes: &'a Group,
     /// The module's name, for messages.
     pub(super) name: &'a str,
     pub(super) deadline: Option<Instant>,
@@ -112,13 +116,26 @@ impl Chooser<'_> {
             return Err(Error::Interrupted(Interruption::TimedOut));
         }
         let compiled = compiled?;
-        if let Some(cache) = self.cache
-            && let Err(error) = cache.store(&compiled)
-        {
-            let dir = cache.path().display();
-            complain(format_args!("note: cannot keep compiled code in {dir}: {error}"));
+        if let Some(cache) = self.cache {
+            self.keep(cache.clone(), compiled.clone());
         }
         Ok(compiled)
+    }
+
+    /// Keeps compiled code, while the program runs already.
+    fn keep(&self, cache: Cache, compiled: Module) {
+        let keep = Arc::new(move || {
+            if let Err(error) = cache.store(&compiled) {
+                let dir = cache.path().display();
+                complain(format_args!("note: cannot keep compiled code in {dir}: {error}"));
+            }
+        });
+        let later = Arc::clone(&keep);
+        let queue = Queue::global(QosClass::Utility);
+        if self.writes.exec_async(&queue, move || later()).is_err() {
+            // No thread for it.
+            keep();
+        }
     }
 
     fn say_how_to_make_it_fast(&self, module: &Module) {

@@ -9,6 +9,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use wrt_platform::dispatch::Group;
 use wrt_platform::pressure::PressureLevel;
 use wrt_vm::hypervisor::Hypervisor;
 use wrt_vm::worker::in_workers;
@@ -132,6 +133,8 @@ impl Directory {
 pub(super) struct Host {
     pub(super) hypervisor: Box<dyn Hypervisor>,
     pub(super) cache: Option<Cache>,
+    /// Files of the cache that are being written: they are waited for before the process ends.
+    pub(super) writes: Group,
 }
 
 /// How a run ended, when nothing went wrong with the VM.
@@ -197,7 +200,9 @@ impl Run {
     fn run(&self, deadline: Option<Instant>, timeline: &mut Timeline) -> anyhow::Result<Ending> {
         let module = self.read(timeline)?;
         let host = self.open()?;
-        self.run_on(&host, module, deadline, timeline)
+        let ended = self.run_on(&host, module, deadline, timeline);
+        host.writes.wait();
+        ended
     }
 
     /// Opens what every program of this command needs.
@@ -207,7 +212,7 @@ impl Run {
             let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
             hypervisor = in_workers(hypervisor, program);
         }
-        Ok(Host { hypervisor, cache: self.cache.open()? })
+        Ok(Host { hypervisor, cache: self.cache.open()?, writes: Group::new() })
     }
 
     /// Reads the module.
@@ -235,6 +240,7 @@ impl Run {
             hypervisor: host.hypervisor.as_ref(),
             wanted: self.engine,
             cache: cache.as_ref(),
+            writes: &host.writes,
             name: &self.module().display().to_string(),
             deadline,
             progress: self.jobs.is_none(),
