@@ -7,9 +7,22 @@ compile_error!("wrt-platform knows Linux and macOS: give each folder a file for 
 
 pub mod apple;
 pub mod availability;
+pub mod citizen;
+pub mod clock;
+pub mod code;
+pub mod copy;
 pub mod dispatch;
+pub mod entitlements;
+mod fields;
 pub mod lock;
+pub mod log;
 pub mod memory;
+#[cfg(target_os = "macos")]
+mod os_log;
 pub mod pressure;
+pub mod sandbox;
 pub mod signal;
 pub mod socket;
+mod text;
+pub mod trace;
+pub mod vector;

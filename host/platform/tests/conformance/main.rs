@@ -5,10 +5,17 @@
 
 mod allocator;
 mod child;
+mod citizen;
+mod code;
+mod copy;
 mod dispatch;
 mod lock;
+mod log;
 mod pressure;
 mod purgeable;
+mod sandbox;
+mod trace;
+mod vector;
 
 /// How long something may take that takes no time.
 const LONG: std::time::Duration = std::time::Duration::from_secs(15);

@@ -1,0 +1,203 @@
+//! Which system calls a process may make by its profile, and under which conditions.
+
+use super::super::Profile;
+use super::bpf::{Answer, Table, When};
+use super::groups::{
+    ABSENT, CHILDREN, FACTS, FILES, HOSTILE, IPC, MEMORY, NAMES, NETWORK, OLDER, OPEN_SOCKETS,
+    OWN_SIGNALS, PROGRAMS, THREADS, TIME_AND_EVENTS,
+};
+use libc::c_long;
+
+/// A table while it is made.
+struct List(Table);
+
+impl List {
+    fn all(&mut self, calls: &[c_long], answer: &Answer) {
+        self.0.extend(calls.iter().map(|call| (*call, answer.clone())));
+    }
+
+    fn always(&mut self, calls: &[c_long]) {
+        self.all(calls, &Answer::Allow);
+    }
+
+    /// Allows a call under these conditions, which all must hold, too.
+    fn when(&mut self, call: c_long, all: &[When]) {
+        match self.0.entry(call).or_insert(Answer::Any(vec![])) {
+            Answer::Any(lists) => lists.push(all.to_vec()),
+            // Allowed at all, or an attack: nothing to add.
+            Answer::Allow | Answer::Fail(_) | Answer::Kill => {}
+        }
+    }
+}
+
+/// What each call is answered.
+pub(super) fn table(profile: &Profile) -> Table {
+    let mut list = List(Table::new());
+    for group in
+        [MEMORY, THREADS, OWN_SIGNALS, TIME_AND_EVENTS, FACTS, FILES, NAMES, OLDER, OPEN_SOCKETS]
+    {
+        list.always(group);
+    }
+    list.all(ABSENT, &Answer::Fail(ENOSYS));
+    if profile.kill {
+        list.all(HOSTILE, &Answer::Kill);
+        if profile.traced.is_empty() {
+            list.all(&[libc::SYS_ptrace], &Answer::Kill);
+        }
+    }
+    mapping(&mut list, profile);
+    controls(&mut list, profile);
+    sockets(&mut list, profile);
+    processes(&mut list, profile);
+    signals(&mut list, profile);
+    list.0
+}
+
+/// Mapping memory, executable or not.
+fn mapping(list: &mut List, profile: &Profile) {
+    let calls = [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_pkey_mprotect];
+    if !profile.executable_memory {
+        list.always(&calls);
+        return;
+    }
+    for call in calls {
+        list.when(call, &[When::masked(2, bits(libc::PROT_EXEC), 0)]);
+    }
+}
+
+/// The bits of a C `int`.
+const fn bits(number: i32) -> u32 {
+    number.cast_unsigned()
+}
+
+/// Requests of `ioctl`: about terminals, asking only, and about any file.
+const REQUESTS: [u32; 7] = [
+    0x5401,      // TCGETS, of `asm-generic/ioctls.h` as the next
+    0x5413,      // TIOCGWINSZ
+    0x541b,      // FIONREAD
+    0x5421,      // FIONBIO
+    0x5451,      // FIOCLEX
+    0x5450,      // FIONCLEX
+    0x4004_9409, // FICLONE, of `linux/fs.h`: shares a file's blocks with another
+];
+
+/// Options of `prctl`.
+const OPTIONS: [i32; 9] = [
+    libc::PR_SET_NAME,
+    libc::PR_GET_NAME,
+    libc::PR_SET_VMA,
+    libc::PR_SET_TIMERSLACK,
+    libc::PR_GET_TIMERSLACK,
+    libc::PR_GET_DUMPABLE,
+    libc::PR_GET_NO_NEW_PRIVS,
+    libc::PR_GET_SECCOMP,
+    libc::PR_CAPBSET_READ,
+];
+
+/// `ioctl`, `fcntl`, `prctl` and their like, of which only harmless requests are allowed: not
+/// `TIOCSTI` (types into the terminal), not `F_SETOWN` (sends signals).
+fn controls(list: &mut List, profile: &Profile) {
+    // The first to be looked at, since it is called most.
+    if profile.hypervisor {
+        // `KVMIO` of `linux/kvm.h`, where `_IOC_TYPE` of `asm-generic/ioctl.h` has it.
+        list.when(libc::SYS_ioctl, &[When::masked(1, 0xff00, 0xae00)]);
+    }
+    for request in REQUESTS {
+        list.when(libc::SYS_ioctl, &[When::is(1, request)]);
+    }
+    // `F_SETOWN_EX` and `F_SETSIG` of `asm-generic/fcntl.h`.
+    let not = [bits(libc::F_SETOWN), 15, 10].map(|command| When::is_not(1, command));
+    list.when(libc::SYS_fcntl, &not);
+    for option in OPTIONS {
+        list.when(libc::SYS_prctl, &[When::is(0, bits(option))]);
+    }
+    // Limits can be read; a thread can change its own scheduling.
+    list.when(libc::SYS_prlimit64, &[When::wide(2, u64::MAX, 0)]);
+    list.always(&[libc::SYS_getrlimit]);
+    for call in [libc::SYS_sched_setscheduler, libc::SYS_sched_setattr, libc::SYS_sched_setaffinity]
+    {
+        list.when(call, &[When::is(0, 0)]);
+    }
+    list.when(libc::SYS_setpriority, &[When::is(0, 0), When::is(1, 0)]);
+}
+
+fn sockets(list: &mut List, profile: &Profile) {
+    let local = bits(libc::AF_UNIX);
+    // A pair reaches nobody else.
+    list.when(libc::SYS_socketpair, &[When::is(0, local)]);
+    match (profile.network, profile.ipc) {
+        (false, false) => list.always(&[libc::SYS_socket]),
+        (false, true) => list.when(libc::SYS_socket, &[When::is_not(0, local)]),
+        (true, false) => list.when(libc::SYS_socket, &[When::is(0, local)]),
+        // What is connected can still be written to.
+        (true, true) => list.when(libc::SYS_sendto, &[When::wide(4, u64::MAX, 0)]),
+    }
+    if !(profile.network && profile.ipc) {
+        list.always(NETWORK);
+    }
+    if !profile.ipc {
+        list.always(IPC);
+        // `SHM_EXEC` of `linux/shm.h` attaches executable memory.
+        let executable = if profile.executable_memory { 0o100_000 } else { 0 };
+        list.when(libc::SYS_shmat, &[When::masked(2, executable, 0)]);
+    }
+}
+
+/// Flags of `clone` that make namespaces.
+const NAMESPACES: u32 = bits(
+    libc::CLONE_NEWNS
+        | libc::CLONE_NEWCGROUP
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET,
+);
+
+/// `clone` is for threads and, unless denied, for children; never for namespaces.
+fn processes(list: &mut List, profile: &Profile) {
+    let thread = bits(libc::CLONE_THREAD);
+    let (mask, value) = if profile.fork { (NAMESPACES | thread, thread) } else { (NAMESPACES, 0) };
+    list.when(libc::SYS_clone, &[When::masked(0, mask, value)]);
+    if !profile.fork {
+        list.always(CHILDREN);
+    }
+    if !profile.exec {
+        list.always(PROGRAMS);
+    }
+    if !profile.traced.is_empty() {
+        list.always(&[libc::SYS_wait4, libc::SYS_waitid]);
+    }
+    for child in &profile.traced {
+        // Not to attach to anything, whatever number it has by now.
+        let attach = [libc::PTRACE_ATTACH, libc::PTRACE_SEIZE].map(|request| {
+            // The request is a `long` to the kernel, whose low half is enough to deny by.
+            When::is_not(0, request)
+        });
+        list.when(libc::SYS_ptrace, &[When::is(1, *child), attach[0], attach[1]]);
+    }
+}
+
+/// Signals go to this process itself, to traced children, or anywhere if they are allowed ones.
+fn signals(list: &mut List, profile: &Profile) {
+    let calls = [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo];
+    // musl's `pthread_kill`: the thread's number alone, which Landlock has a look at.
+    #[cfg(target_env = "musl")]
+    list.always(&[libc::SYS_tkill]);
+    if !profile.fork {
+        // Children have numbers of their own, and the filter is theirs as well.
+        list.always(&calls);
+        return;
+    }
+    for process in profile.traced.iter().copied().chain([std::process::id()]) {
+        for call in calls {
+            list.when(call, &[When::is(0, process)]);
+        }
+    }
+    for signal in &profile.signals {
+        list.when(libc::SYS_kill, &[When::is(1, bits(signal.number()))]);
+    }
+}
+
+/// "No such call."
+const ENOSYS: u16 = 38;

@@ -1,0 +1,90 @@
+//! Linux: limits, then Landlock, then the filter of system calls, which would refuse the rest.
+
+mod bpf;
+mod calls;
+mod filter;
+mod groups;
+mod rules;
+
+use super::{Enforced, Part, Profile, SandboxError, State};
+use crate::availability::Availability;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// Holds a place, without the right to read it.
+pub(super) fn open_place(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_PATH).open(path)
+}
+
+pub(super) fn enter(profile: &Profile) -> Result<Enforced, SandboxError> {
+    limit("core dumps", Resource::Core, 0)?;
+    if let Some(files) = profile.open_files {
+        limit("open files", Resource::Nofile, files)?;
+    }
+    let landlock = rules::enter(profile)?;
+    let filtered = filter::enter(profile)?;
+    Ok(Enforced::new(parts(profile, &landlock, filtered)))
+}
+
+fn limit(what: &'static str, resource: Resource, value: u64) -> Result<(), SandboxError> {
+    // A limit that is lower already stays.
+    let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
+    let limit = Rlimit { current: Some(value), maximum: Some(value) };
+    setrlimit(resource, limit).map_err(|errno| SandboxError::Limit { what, source: errno.into() })
+}
+
+const LANDLOCK: &str = "Landlock";
+const SECCOMP: &str = "seccomp";
+const BOTH: &str = "seccomp and Landlock";
+const NO_FILTER: &str = "the kernel has no filters of system calls (CONFIG_SECCOMP_FILTER)";
+
+fn parts(profile: &Profile, landlock: &rules::Landlock, filtered: bool) -> Vec<(Part, State)> {
+    let not = |why: &str| State::Not { why: why.to_owned() };
+    let asked = |asked: bool, state: State| if asked { state } else { State::Unasked };
+    let by_calls = |by| if filtered { State::Full { by } } else { not(NO_FILTER) };
+    // Landlock knows of some calls what a filter cannot see, and the other way round.
+    let by_rules = |least: u32, what: &str| match landlock.lack(least) {
+        None => State::Full { by: LANDLOCK },
+        Some(why) if landlock.abi < least => not(&format!("{what}: {why}")),
+        Some(lacking) => State::Partial { by: LANDLOCK, lacking },
+    };
+    let signals = match (filtered, landlock.lack(rules::SCOPES)) {
+        // With children about, a filter cannot tell them from strangers.
+        (true, None) => State::Full { by: BOTH },
+        (true, Some(_)) if profile.fork => State::Full { by: SECCOMP },
+        (true, Some(lacking)) => State::Partial { by: SECCOMP, lacking },
+        (false, None) => State::Full { by: LANDLOCK },
+        (false, Some(_)) => not(NO_FILTER),
+    };
+    vec![
+        (Part::Reads, asked(profile.reads, by_rules(1, "reading files"))),
+        (Part::Writes, asked(profile.writes, by_rules(rules::TRUNCATE, "truncating files"))),
+        (Part::Devices, by_rules(rules::DEVICES, "devices opened later")),
+        (Part::Network, asked(profile.network, by_calls(SECCOMP))),
+        (Part::Fork, asked(profile.fork, by_calls(SECCOMP))),
+        (Part::Exec, asked(profile.exec, by_calls(BOTH))),
+        (Part::Ipc, asked(profile.ipc, by_calls(SECCOMP))),
+        (Part::Signals, asked(profile.confines_signals() || filtered, signals)),
+        (Part::ExecutableMemory, asked(profile.executable_memory, by_calls(SECCOMP))),
+        (Part::SystemCalls, by_calls(SECCOMP)),
+        (Part::Privileges, State::Full { by: "no_new_privs" }),
+        (Part::Limits, State::Full { by: "setrlimit" }),
+    ]
+}
+
+pub(super) fn availability() -> Availability {
+    let abi = rules::abi();
+    let lack = rules::lack_of(abi, rules::ALL_THREADS);
+    Availability {
+        system: "sandbox",
+        available: abi > 0,
+        how: format!("seccomp; Landlock, version {abi}"),
+        remedy: lack.as_ref().map(|_| {
+            "a newer kernel, with CONFIG_SECURITY_LANDLOCK and `landlock` in CONFIG_LSM".to_owned()
+        }),
+        missing: lack,
+    }
+}

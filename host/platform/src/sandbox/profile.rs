@@ -1,0 +1,242 @@
+//! What to deny: data, checked when it is built.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Signals that a profile may let out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Asks to end.
+    Term,
+    /// Ends.
+    Kill,
+    /// As Ctrl-C does.
+    Interrupt,
+    /// The first that is free for users.
+    User1,
+    /// The second.
+    User2,
+}
+
+impl Signal {
+    /// The system's number for it.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Term => libc::SIGTERM,
+            Self::Kill => libc::SIGKILL,
+            Self::Interrupt => libc::SIGINT,
+            Self::User1 => libc::SIGUSR1,
+            Self::User2 => libc::SIGUSR2,
+        }
+    }
+}
+
+/// A file or directory with all below it, held open: it means what it meant when the profile
+/// was built, whatever its name comes to mean.
+#[derive(Debug)]
+pub struct Place {
+    pub(super) file: OwnedFd,
+    pub(super) write: bool,
+}
+
+/// Why a profile is none.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// An allowed place cannot be opened. Leave it out, or make it.
+    #[error("a profile allows {}, which cannot be opened: {source}", path.display())]
+    Place {
+        /// The place.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Writing is not denied, so that allowing it somewhere says nothing.
+    #[error("a profile allows writing in some places without denying it elsewhere")]
+    NothingDenied,
+}
+
+/// What a process gives up. Whatever it says, these are denied where the system lists its
+/// calls (Linux): `io_uring`, `bpf`, `perf_event_open`, keyrings, mounts, namespaces, modules,
+/// `ptrace` but of [named children](ProfileBuilder::allow_trace), the memory of other
+/// processes, and devices that are opened later.
+#[derive(Debug, Default)]
+pub struct Profile {
+    pub(super) network: bool,
+    pub(super) reads: bool,
+    pub(super) writes: bool,
+    pub(super) fork: bool,
+    pub(super) exec: bool,
+    pub(super) ipc: bool,
+    pub(super) executable_memory: bool,
+    pub(super) hypervisor: bool,
+    pub(super) kill: bool,
+    pub(super) places: Vec<Place>,
+    pub(super) signals: Vec<Signal>,
+    pub(super) traced: Vec<u32>,
+    pub(super) open_files: Option<u64>,
+}
+
+/// Collects what a [`Profile`] denies and allows. Nothing named is nothing denied, but for what
+/// every profile denies.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct ProfileBuilder {
+    profile: Profile,
+    paths: Vec<(PathBuf, bool)>,
+    error: Option<ProfileError>,
+}
+
+impl Profile {
+    /// An empty one.
+    pub fn builder() -> ProfileBuilder {
+        ProfileBuilder::default()
+    }
+
+    /// Whether signals to any other process are denied.
+    pub(super) fn confines_signals(&self) -> bool {
+        self.signals.is_empty() && self.traced.is_empty()
+    }
+}
+
+impl ProfileBuilder {
+    /// No sockets but those that are open already, and pairs.
+    pub fn deny_network(mut self) -> Self {
+        self.profile.network = true;
+        self
+    }
+
+    /// No reading of files but in allowed places. Names, sizes and times can still be asked
+    /// for on Linux (`stat`).
+    pub fn deny_file_read_all(mut self) -> Self {
+        self.profile.reads = true;
+        self
+    }
+
+    /// No changing of files but in allowed places.
+    pub fn deny_file_write_all(mut self) -> Self {
+        self.profile.writes = true;
+        self
+    }
+
+    /// Reading is denied but in these places, directories with all below them.
+    pub fn allow_file_read<P: AsRef<Path>>(mut self, paths: &[P]) -> Self {
+        self.profile.reads = true;
+        self.paths.extend(paths.iter().map(|path| (path.as_ref().to_owned(), false)));
+        self
+    }
+
+    /// Reading and writing are allowed in these places, which needs
+    /// [`Self::deny_file_write_all`] to say anything.
+    pub fn allow_file_read_write<P: AsRef<Path>>(mut self, paths: &[P]) -> Self {
+        self.paths.extend(paths.iter().map(|path| (path.as_ref().to_owned(), true)));
+        self
+    }
+
+    /// As the two above, for what is open already: exactly that directory, whatever its name
+    /// means by now.
+    pub fn allow_descriptor(mut self, file: impl AsFd, write: bool) -> Self {
+        match file.as_fd().try_clone_to_owned() {
+            Ok(file) => self.profile.places.push(Place { file, write }),
+            Err(source) => {
+                let path = PathBuf::from("an open directory");
+                self.error.get_or_insert(ProfileError::Place { path, source });
+            }
+        }
+        self
+    }
+
+    /// No new processes. Threads stay.
+    pub fn deny_process_fork(mut self) -> Self {
+        self.profile.fork = true;
+        self
+    }
+
+    /// No other programs.
+    pub fn deny_process_exec(mut self) -> Self {
+        self.profile.exec = true;
+        self
+    }
+
+    /// No talk with other processes of this machine: Mach services and their kin on macOS,
+    /// local sockets, shared memory and message queues on Linux.
+    #[doc(alias = "deny_mach_lookup")]
+    pub fn deny_ipc(mut self) -> Self {
+        self.profile.ipc = true;
+        self
+    }
+
+    /// No memory becomes executable any more. Libraries cannot be loaded either.
+    pub fn deny_executable_memory(mut self) -> Self {
+        self.profile.executable_memory = true;
+        self
+    }
+
+    /// The hypervisor may be used through what is open already.
+    pub fn allow_hypervisor(mut self) -> Self {
+        self.profile.hypervisor = true;
+        self
+    }
+
+    /// This signal may be sent to any process; without any, signals stay in this process.
+    pub fn allow_signal(mut self, signal: Signal) -> Self {
+        self.profile.signals.push(signal);
+        self
+    }
+
+    /// The process goes on tracing these children, which it traces already, and signals them.
+    pub fn allow_trace(mut self, children: &[u32]) -> Self {
+        self.profile.traced.extend_from_slice(children);
+        self
+    }
+
+    /// A system call that only an attacker makes ends the process instead of failing.
+    pub fn kill_on_attack(mut self) -> Self {
+        self.profile.kill = true;
+        self
+    }
+
+    /// At most so many files are open at a time.
+    pub fn limit_open_files(mut self, files: u64) -> Self {
+        self.profile.open_files = Some(files);
+        self
+    }
+
+    /// The profile.
+    ///
+    /// # Errors
+    ///
+    /// When an allowed place is not there, or writing is allowed in places and denied nowhere.
+    pub fn build(mut self) -> Result<Profile, ProfileError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        for (path, write) in self.paths {
+            match super::sys::open_place(&path) {
+                Ok(file) => self.profile.places.push(Place { file: file.into(), write }),
+                Err(source) => return Err(ProfileError::Place { path, source }),
+            }
+        }
+        if !self.profile.writes && self.profile.places.iter().any(|place| place.write) {
+            return Err(ProfileError::NothingDenied);
+        }
+        Ok(self.profile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_not_there_is_named() {
+        let error = Profile::builder().allow_file_read(&["/not/there"]).build().unwrap_err();
+        assert!(error.to_string().contains("/not/there"), "{error}");
+    }
+
+    #[test]
+    fn allowing_to_write_needs_a_denial() {
+        let error = Profile::builder().allow_file_read_write(&["/tmp"]).build().unwrap_err();
+        assert!(matches!(error, ProfileError::NothingDenied));
+    }
+}
