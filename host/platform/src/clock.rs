@@ -15,6 +15,11 @@ pub fn monotonic_nanoseconds() -> u64 {
     // SAFETY: writes one structure. The clock exists on every system that this is made for, so
     // that the call cannot fail.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
+    nanoseconds(time)
+}
+
+/// 0 for a time before 0, which the clock does not show.
+fn nanoseconds(time: libc::timespec) -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
 }
@@ -37,6 +42,14 @@ pub fn resolution() -> Duration {
 mod tests {
     use super::*;
     use std::time::Instant;
+
+    #[test]
+    fn seconds_count() {
+        // SAFETY: an all-zero `timespec` is valid.
+        let mut time: libc::timespec = unsafe { std::mem::zeroed() };
+        (time.tv_sec, time.tv_nsec) = (2, 5);
+        assert_eq!(nanoseconds(time), 2_000_000_005);
+    }
 
     #[test]
     fn it_goes_as_fast_as_instants_do() {

@@ -154,6 +154,10 @@ const NAMESPACES: u32 = bits(
         | libc::CLONE_NEWNET,
 );
 
+// `linux/ptrace.h`. C libraries disagree on their type.
+const PTRACE_ATTACH: u32 = 16;
+const PTRACE_SEIZE: u32 = 0x4206;
+
 /// `clone` is for threads and, unless denied, for children; never for namespaces.
 fn processes(list: &mut List, profile: &Profile) {
     let thread = bits(libc::CLONE_THREAD);
@@ -170,10 +174,7 @@ fn processes(list: &mut List, profile: &Profile) {
     }
     for child in &profile.traced {
         // Not to attach to anything, whatever number it has by now.
-        let attach = [libc::PTRACE_ATTACH, libc::PTRACE_SEIZE].map(|request| {
-            // The request is a `long` to the kernel, whose low half is enough to deny by.
-            When::is_not(0, request)
-        });
+        let attach = [PTRACE_ATTACH, PTRACE_SEIZE].map(|request| When::is_not(0, request));
         list.when(libc::SYS_ptrace, &[When::is(1, *child), attach[0], attach[1]]);
     }
 }

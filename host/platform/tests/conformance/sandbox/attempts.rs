@@ -247,8 +247,14 @@ fn memory_and_threads() -> Vec<(&'static str, Attempt)> {
         }),
         ("take random bytes", |_| {
             let mut bytes = [0_u8; 16];
+            let (start, len) = (bytes.as_mut_ptr().cast(), bytes.len());
             // SAFETY: fills the array.
-            Some(checked(unsafe { libc::getentropy(bytes.as_mut_ptr().cast(), bytes.len()) }))
+            #[cfg(target_os = "linux")]
+            let done = i64::try_from(unsafe { libc::getrandom(start, len, 0) }).unwrap();
+            // SAFETY: fills the array.
+            #[cfg(target_os = "macos")]
+            let done = unsafe { libc::getentropy(start, len) };
+            Some(checked(done))
         }),
     ]
 }
