@@ -43,12 +43,14 @@ impl Dso {
     }
 }
 
-/// A format for one string that everybody may read, where the log looks for formats.
-#[unsafe(link_section = "__TEXT,__oslogstring,cstring_literals")]
+/// A format for one string that everybody may read, where the log looks for formats. The
+/// section is not said to hold literals, as clang's is: lld would merge it with others, under
+/// another name.
+#[unsafe(link_section = "__TEXT,__oslogstring")]
 pub(crate) static PUBLIC_STRING: [u8; 11] = *b"%{public}s\0";
 
 /// A format for one string that is masked unless private data is asked for.
-#[unsafe(link_section = "__TEXT,__oslogstring,cstring_literals")]
+#[unsafe(link_section = "__TEXT,__oslogstring")]
 pub(crate) static PRIVATE_STRING: [u8; 12] = *b"%{private}s\0";
 
 /// One string, as clang's `__builtin_os_log_format` encodes it: a summary (2: has items that
