@@ -36,22 +36,18 @@ pub(super) fn refused() -> anyhow::Error {
     )
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    running: usize,
-}
-
 /// Lets jobs in one by one, as the memory pressure allows.
 pub(super) struct Gate {
     level: Box<dyn Fn() -> PressureLevel + Send + Sync>,
-    counts: Mutex<Counts>,
+    /// How many jobs run.
+    running: Mutex<usize>,
     changed: Condvar,
 }
 
 impl Gate {
     /// A gate that goes by what `level` says.
     pub(super) fn new(level: impl Fn() -> PressureLevel + Send + Sync + 'static) -> Self {
-        Self { level: Box::new(level), counts: Mutex::default(), changed: Condvar::new() }
+        Self { level: Box::new(level), running: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Waits until another job may begin; it counts as running from then on. Returns the level
@@ -61,19 +57,19 @@ impl Gate {
     ///
     /// When the level is critical and nothing runs that could make it fall.
     pub(super) fn enter(&self) -> anyhow::Result<PressureLevel> {
-        let mut counts = self.counts();
+        let mut running = self.running();
         loop {
             let level = (self.level)();
-            match judge(level, counts.running) {
+            match judge(level, *running) {
                 Verdict::Begin => {
-                    counts.running += 1;
+                    *running += 1;
                     return Ok(level);
                 }
                 Verdict::Refuse => return Err(refused()),
                 Verdict::Wait => {
                     tracing::info!("memory pressure is {level}: the next program waits");
-                    let waited = self.changed.wait_timeout(counts, INTERVAL);
-                    counts = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    let waited = self.changed.wait_timeout(running, INTERVAL);
+                    running = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
         }
@@ -81,19 +77,19 @@ impl Gate {
 
     /// A job is done.
     pub(super) fn leave(&self) {
-        self.counts().running -= 1;
+        *self.running() -= 1;
         self.changed.notify_all();
     }
 
     /// The level has changed: who waits looks again.
     pub(super) fn look_again(&self) {
         // After whoever is between a look and the wait for the next.
-        drop(self.counts());
+        drop(self.running());
         self.changed.notify_all();
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn running(&self) -> MutexGuard<'_, usize> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

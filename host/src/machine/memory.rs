@@ -214,7 +214,7 @@ impl GuestMemory {
         }
         vm.unmap(CORE_GPA)?;
         vm.unmap(IMAGE_GPA)?;
-        if self.translation.has_large_pages() && image.code_on_large_pages().is_some() {
+        if self.copies_code(image) {
             vm.unmap(CODE_GPA)?;
         }
         self.core.discard(0, self.core.len())?;

@@ -2,10 +2,12 @@
 
 use rustix::fs::memfd_create;
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate};
-use rustix::io::{Errno, fcntl_dupfd_cloexec, pwrite};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::ptr::NonNull;
 
 /// First descriptor that is not a standard stream's.
@@ -14,7 +16,7 @@ const FIRST_DESCRIPTOR: i32 = 3;
 /// A file of zeros in memory, which takes memory where something was written.
 #[derive(Debug)]
 pub struct SparseMemory {
-    file: OwnedFd,
+    file: File,
     len: u64,
 }
 
@@ -25,7 +27,7 @@ impl SparseMemory {
     ///
     /// What the system says.
     pub fn new(name: &str, len: u64) -> io::Result<Self> {
-        let file = memory_file(name)?;
+        let file = File::from(memory_file(name)?);
         ftruncate(&file, len)?;
         // Whoever else has it cannot take pages from under a mapping.
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
@@ -47,20 +49,9 @@ impl SparseMemory {
     /// # Errors
     ///
     /// `InvalidInput` outside the memory; else what the system says.
-    pub fn write(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    pub fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.check(offset, bytes.len())?;
-        while !bytes.is_empty() {
-            match pwrite(&self.file, bytes, offset) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    bytes = &bytes[written..];
-                    offset += written as u64;
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+        self.file.write_all_at(bytes, offset)
     }
 
     /// Makes bytes zero, in every mapping of them, and gives their pages back.
@@ -147,11 +138,11 @@ pub unsafe fn vacate(host: NonNull<u8>, len: usize) -> io::Result<()> {
 /// What the system says.
 pub fn sealed_program(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = memory_file(name)?;
-    let memory = SparseMemory { file, len: bytes.len() as u64 };
+    let memory = SparseMemory { file: file.into(), len: bytes.len() as u64 };
     memory.write(bytes, 0)?;
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     fcntl_add_seals(&memory.file, seals)?;
-    Ok(memory.file)
+    Ok(memory.file.into())
 }
 
 /// An empty file in memory that can be sealed and executed, with a descriptor that is none of
@@ -206,7 +197,7 @@ mod tests {
     #[test]
     fn a_program_is_sealed() {
         let file = sealed_program("test", b"text").unwrap();
-        assert!(pwrite(&file, b"T", 0).is_err());
+        assert!(rustix::io::pwrite(&file, b"T", 0).is_err());
         assert!(ftruncate(&file, 0).is_err());
     }
 }

@@ -3,7 +3,7 @@
 mod programs;
 mod trace;
 
-use super::native::LIMIT;
+use super::native::{LIMIT, compile};
 use super::{code, complain};
 use anyhow::Context as _;
 use clap::Args;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use trace::Recorder;
 use wrt_vm::hypervisor::Hypervisor;
 use wrt_vm::{
-    Backend, Compiler, EngineKind, Error, Interruption, MicroVm, Module, Output, OutputBuffer,
+    Backend, EngineKind, Error, Interruption, MicroVm, Module, Output, OutputBuffer, Target,
     WasiConfig,
 };
 
@@ -109,9 +109,8 @@ fn check(
     let mut module = Module::from_text(program.text)?;
     if engine == EngineKind::Native {
         // In a VM as well, which is gone before the program's: there may be one at a time.
-        let mut compiler = Compiler::new(hypervisor)?.time_limit(LIMIT);
-        let target = compiler.machine();
-        module = compiler.compile(&module, target)?;
+        let target = Target::of(hypervisor);
+        module = compile(hypervisor, &module, program.name, target, LIMIT, false)?;
     }
     recorder.begin(format_args!("{} {engine}", program.name));
     let ended = run(program, &module, engine, hypervisor);

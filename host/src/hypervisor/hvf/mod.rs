@@ -88,11 +88,11 @@ impl Hypervisor for Hvf {
         Arch::Aarch64
     }
 
-    /// `hv_vcpu_create`: "a vCPU ... is bound to the thread".
     fn one_vm_a_process(&self) -> bool {
         true
     }
 
+    /// `hv_vcpu_create`: "a vCPU ... is bound to the thread".
     fn binds_threads(&self) -> bool {
         true
     }

@@ -143,7 +143,7 @@ impl GuestMemory {
         vm: &mut dyn Vm,
         image: &'static Image<'static>,
     ) -> Result<(), MemoryRefused> {
-        let copy = match self.translation.has_large_pages() {
+        let copy = match self.copies_code(image) {
             true => image.copy()?,
             false => None,
         };
@@ -159,6 +159,11 @@ impl GuestMemory {
             self.translation.map(vm, gva, gpa, self.parts.data_size as u64, READ_WRITE)?;
         }
         Ok(())
+    }
+
+    /// Whether the guest has its code by a copy on large pages.
+    pub(super) fn copies_code(&self, image: &Image<'_>) -> bool {
+        self.translation.has_large_pages() && image.code_on_large_pages().is_some()
     }
 
     /// Maps what no guest writes, which is static.

@@ -3,7 +3,7 @@
 use super::{fill, inherit, prot_flags, protect};
 use crate::memory::{Attributes, VmInherit, VmProt, page_size};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
-use rustix::io::{Errno, pwrite};
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, mmap};
 use std::fs::File;
 use std::io;
@@ -27,7 +27,7 @@ impl Image {
         // Whole pages, so that no mapping ends beyond the file.
         ftruncate(&file, bytes.len().next_multiple_of(page_size()) as u64)?;
         for run in runs_of_content(bytes) {
-            write_all(&file, &bytes[run.clone()], run.start as u64)?;
+            file.write_all_at(&bytes[run.clone()], run.start as u64)?;
         }
         let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         fcntl_add_seals(&file, seals)?;
@@ -104,19 +104,4 @@ fn runs_of_content(bytes: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>>
         }
         (start < at).then(|| start..at.min(bytes.len()))
     })
-}
-
-fn write_all(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match pwrite(file, bytes, offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                bytes = &bytes[written..];
-                offset += written as u64;
-            }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
