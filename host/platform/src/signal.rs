@@ -1,8 +1,9 @@
 //! Signals that end the process.
 
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGALRM, SIGINT};
 use signal_hook::low_level;
 use std::io;
+use std::time::Duration;
 
 /// Has Ctrl-C end the process at once, with this exit code. Output that was passed to the
 /// system stays; nothing else needs cleaning up, since every resource of a VM is the
@@ -14,4 +15,35 @@ use std::io;
 pub fn exit_on_interrupt(code: u8) -> io::Result<()> {
     // SAFETY: `low_level::exit` is async-signal-safe (`_exit`).
     unsafe { low_level::register(SIGINT, move || low_level::exit(code.into())) }.map(|_| ())
+}
+
+/// Has the process end by itself after `time`, with a last line on standard error and this exit
+/// code. There is one such time for a process, the latest that was set; no thread waits for it.
+///
+/// # Errors
+///
+/// When the system refuses the handler or the timer.
+pub fn exit_after(time: Duration, last_line: &str, code: u8) -> io::Result<()> {
+    let line = format!("{last_line}\n").into_bytes();
+    let end = move || {
+        // SAFETY: async-signal-safe (`signal-safety(7)`), and the line lives as long as the
+        // handler. A closed standard error is nobody's fault.
+        unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
+        low_level::exit(code.into());
+    };
+    // SAFETY: the handler calls nothing but `write` and `_exit`.
+    unsafe { low_level::register(SIGALRM, end) }?;
+    let at_least = time.max(Duration::from_micros(1));
+    let value = libc::timeval {
+        // What no clock reaches is as good as never.
+        tv_sec: libc::time_t::try_from(at_least.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_usec: at_least.subsec_micros().cast_signed().into(),
+    };
+    let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: once, it_value: value };
+    // SAFETY: reads one structure (`setitimer(2)`); the old value is not asked for.
+    match unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }

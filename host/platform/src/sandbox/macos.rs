@@ -42,11 +42,18 @@ fn path_of(file: BorrowedFd<'_>) -> io::Result<PathBuf> {
     Ok(PathBuf::from(std::ffi::OsString::from_vec(path)))
 }
 
-pub(super) fn enter(profile: &Profile) -> Result<Enforced, SandboxError> {
+/// Seatbelt is entered at once: nothing comes of the first half.
+pub(super) type Names = ();
+
+pub(super) fn close_names(profile: &Profile) -> Result<Names, SandboxError> {
     limit("core dumps", Resource::Core, 0)?;
-    if let Some(files) = profile.open_files {
-        limit("open files", Resource::Nofile, files)?;
+    match profile.open_files {
+        Some(files) => limit("open files", Resource::Nofile, files),
+        None => Ok(()),
     }
+}
+
+pub(super) fn close_calls(profile: &Profile, (): &Names) -> Result<Enforced, SandboxError> {
     let invalid = |error: std::ffi::NulError| SandboxError::Profile(error.to_string());
     let paths: io::Result<Vec<PathBuf>> =
         profile.places.iter().map(|place| path_of(place.file.as_fd())).collect();

@@ -52,7 +52,9 @@
 //! Everything opened before stays usable: descriptors of `/dev/kvm` and its VMs, the cache's
 //! file, sockets. Enter before threads are made if possible: Landlock before Linux 7.0 binds
 //! the calling thread and those it makes later, not its older siblings. (The filter of system
-//! calls binds all, always.) What was left out is in [`Enforced`].
+//! calls binds all, always.) What was left out is in [`Enforced`]. Where threads or children
+//! must be made by calls that the filter would refuse, enter by
+//! [halves](Sandbox::close_names).
 
 mod enforced;
 mod profile;
@@ -112,7 +114,45 @@ impl Sandbox {
     /// When the system refuses what it should be able to do. What it is too old for is no
     /// error but [said](Enforced).
     pub fn enter(profile: Profile) -> Result<Enforced, SandboxError> {
-        sys::enter(&profile)
+        Self::close_names(profile)?.close_calls()
+    }
+
+    /// Enters the first half: what has a name can be opened only where the profile says so, by
+    /// this thread and those that it makes. System calls stay as they are until
+    /// [`Closing::close_calls`], so that threads and children which do their work inside can
+    /// be made meanwhile. On macOS there are no halves: all is entered by the second.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::enter`].
+    pub fn close_names(profile: Profile) -> Result<Closing, SandboxError> {
+        let names = sys::close_names(&profile)?;
+        Ok(Closing { profile, names })
+    }
+}
+
+/// A sandbox of which a first half is entered.
+#[derive(Debug)]
+#[must_use = "half a sandbox keeps nobody in"]
+pub struct Closing {
+    profile: Profile,
+    names: sys::Names,
+}
+
+impl Closing {
+    /// As [`ProfileBuilder::allow_trace`], of children made since.
+    pub fn allow_trace(mut self, children: &[u32]) -> Self {
+        self.profile.traced.extend_from_slice(children);
+        self
+    }
+
+    /// Enters the second half.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::enter`].
+    pub fn close_calls(self) -> Result<Enforced, SandboxError> {
+        sys::close_calls(&self.profile, &self.names)
     }
 }
 

@@ -37,7 +37,18 @@ impl Signal {
 #[derive(Debug)]
 pub struct Place {
     pub(super) file: OwnedFd,
-    pub(super) write: bool,
+    pub(super) purpose: Purpose,
+}
+
+/// What an allowed place is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Reading files and listing directories.
+    Read,
+    /// The same, and changing them.
+    ReadWrite,
+    /// Removing files, and nothing else.
+    Remove,
 }
 
 /// Why a profile is none.
@@ -83,7 +94,7 @@ pub struct Profile {
 #[must_use]
 pub struct ProfileBuilder {
     profile: Profile,
-    paths: Vec<(PathBuf, bool)>,
+    paths: Vec<(PathBuf, Purpose)>,
     error: Option<ProfileError>,
 }
 
@@ -122,14 +133,23 @@ impl ProfileBuilder {
     /// Reading is denied but in these places, directories with all below them.
     pub fn allow_file_read<P: AsRef<Path>>(mut self, paths: &[P]) -> Self {
         self.profile.reads = true;
-        self.paths.extend(paths.iter().map(|path| (path.as_ref().to_owned(), false)));
-        self
+        self.add(paths, Purpose::Read)
     }
 
     /// Reading and writing are allowed in these places, which needs
     /// [`Self::deny_file_write_all`] to say anything.
-    pub fn allow_file_read_write<P: AsRef<Path>>(mut self, paths: &[P]) -> Self {
-        self.paths.extend(paths.iter().map(|path| (path.as_ref().to_owned(), true)));
+    pub fn allow_file_read_write<P: AsRef<Path>>(self, paths: &[P]) -> Self {
+        self.add(paths, Purpose::ReadWrite)
+    }
+
+    /// Files can be removed from these directories, but neither read nor made, which needs
+    /// [`Self::deny_file_write_all`] to say anything.
+    pub fn allow_file_removal<P: AsRef<Path>>(self, directories: &[P]) -> Self {
+        self.add(directories, Purpose::Remove)
+    }
+
+    fn add<P: AsRef<Path>>(mut self, paths: &[P], purpose: Purpose) -> Self {
+        self.paths.extend(paths.iter().map(|path| (path.as_ref().to_owned(), purpose)));
         self
     }
 
@@ -137,7 +157,10 @@ impl ProfileBuilder {
     /// means by now.
     pub fn allow_descriptor(mut self, file: impl AsFd, write: bool) -> Self {
         match file.as_fd().try_clone_to_owned() {
-            Ok(file) => self.profile.places.push(Place { file, write }),
+            Ok(file) => {
+                let purpose = if write { Purpose::ReadWrite } else { Purpose::Read };
+                self.profile.places.push(Place { file, purpose });
+            }
             Err(source) => {
                 let path = PathBuf::from("an open directory");
                 self.error.get_or_insert(ProfileError::Place { path, source });
@@ -185,6 +208,8 @@ impl ProfileBuilder {
     }
 
     /// The process goes on tracing these children, which it traces already, and signals them.
+    /// One that is made when the [first half](super::Sandbox::close_names) of the sandbox is
+    /// entered is named [then](super::Closing::allow_trace).
     pub fn allow_trace(mut self, children: &[u32]) -> Self {
         self.profile.traced.extend_from_slice(children);
         self
@@ -211,13 +236,15 @@ impl ProfileBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        for (path, write) in self.paths {
+        for (path, purpose) in self.paths {
             match super::sys::open_place(&path) {
-                Ok(file) => self.profile.places.push(Place { file: file.into(), write }),
+                Ok(file) => self.profile.places.push(Place { file: file.into(), purpose }),
                 Err(source) => return Err(ProfileError::Place { path, source }),
             }
         }
-        if !self.profile.writes && self.profile.places.iter().any(|place| place.write) {
+        if !self.profile.writes
+            && self.profile.places.iter().any(|place| place.purpose != Purpose::Read)
+        {
             return Err(ProfileError::NothingDenied);
         }
         Ok(self.profile)

@@ -6,6 +6,7 @@
 //! the same way. `sandbox-exec -p` tries such a text.
 
 use super::Profile;
+use super::profile::Purpose;
 use std::ffi::{CString, NulError};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -57,8 +58,14 @@ pub(super) fn text(profile: &Profile, paths: &[PathBuf]) -> Result<Text, NulErro
     let mut parameters = Vec::new();
     for (number, (place, path)) in profile.places.iter().zip(paths).enumerate() {
         let name = format!("PLACE_{number}");
-        allow(false, &format!("file-read* (subpath (param \"{name}\"))"));
-        allow(!place.write, &format!("file-write* (subpath (param \"{name}\"))"));
+        let operations: &[&str] = match place.purpose {
+            Purpose::Read => &["file-read*"],
+            Purpose::ReadWrite => &["file-read*", "file-write*"],
+            Purpose::Remove => &["file-write-unlink"],
+        };
+        for operation in operations {
+            allow(false, &format!("{operation} (subpath (param \"{name}\"))"));
+        }
         parameters.push(CString::new(name)?);
         parameters.push(CString::new(path.as_os_str().as_bytes())?);
     }
@@ -120,6 +127,14 @@ mod tests {
         let text = text(&profile.unwrap(), &["/".into()]).unwrap().profile;
         assert!(text.contains("(allow file-read* (subpath (param \"PLACE_0\")))"));
         assert!(!text.contains("file-write* (subpath"));
+    }
+
+    #[test]
+    fn a_place_for_removal_is_neither_read_nor_written() {
+        let profile = Profile::builder().allow_file_removal(&["/"]).deny_file_write_all().build();
+        let text = text(&profile.unwrap(), &["/".into()]).unwrap().profile;
+        assert!(text.contains("(allow file-write-unlink (subpath (param \"PLACE_0\")))"));
+        assert!(!text.contains("file-read* (subpath") && !text.contains("file-write* (subpath"));
     }
 
     #[test]

@@ -171,6 +171,8 @@ fn processes(list: &mut List, profile: &Profile) {
     }
     if !profile.traced.is_empty() {
         list.always(&[libc::SYS_wait4, libc::SYS_waitid]);
+        // By a descriptor of a process, which nobody can open any more.
+        list.always(&[libc::SYS_pidfd_send_signal]);
     }
     for child in &profile.traced {
         // Not to attach to anything, whatever number it has by now.

@@ -19,14 +19,20 @@ pub(super) fn open_place(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_PATH).open(path)
 }
 
-pub(super) fn enter(profile: &Profile) -> Result<Enforced, SandboxError> {
+/// What came of the first half.
+pub(super) type Names = rules::Landlock;
+
+pub(super) fn close_names(profile: &Profile) -> Result<Names, SandboxError> {
     limit("core dumps", Resource::Core, 0)?;
     if let Some(files) = profile.open_files {
         limit("open files", Resource::Nofile, files)?;
     }
-    let landlock = rules::enter(profile)?;
+    rules::enter(profile)
+}
+
+pub(super) fn close_calls(profile: &Profile, names: &Names) -> Result<Enforced, SandboxError> {
     let filtered = filter::enter(profile)?;
-    Ok(Enforced::new(parts(profile, &landlock, filtered)))
+    Ok(Enforced::new(parts(profile, names, filtered)))
 }
 
 fn limit(what: &'static str, resource: Resource, value: u64) -> Result<(), SandboxError> {

@@ -3,6 +3,7 @@
 //! Best effort: rights that the kernel does not know are left out and reported. What each
 //! version brought: `Documentation/userspace-api/landlock.rst` of the kernel.
 
+use super::super::profile::Purpose;
 use super::super::{Profile, SandboxError};
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath,
@@ -22,7 +23,8 @@ pub(super) const ALL_THREADS: u32 = 8;
 const SYSCALL_VERSION: u32 = 1;
 
 /// What is in force.
-pub(super) struct Landlock {
+#[derive(Debug)]
+pub(in crate::sandbox) struct Landlock {
     /// The kernel's version of it, 0 without.
     pub(super) abi: u32,
     /// Threads besides the entering one that are not bound.
@@ -71,10 +73,12 @@ fn changing() -> BitFlags<AccessFs> {
 
 /// Binds this thread, those that it will make, and on new kernels all others.
 pub(super) fn enter(profile: &Profile) -> Result<Landlock, SandboxError> {
-    let before = threads();
+    let abi = abi();
+    // A kernel that binds all need not be asked how many there are.
+    let before = if abi >= ALL_THREADS { 1 } else { threads() };
     let status = restrict(profile).map_err(|error| SandboxError::Rules(error.to_string()))?;
     let free_threads = if status.all_threads { 0 } else { before.saturating_sub(1) };
-    Ok(Landlock { abi: abi(), free_threads })
+    Ok(Landlock { abi, free_threads })
 }
 
 fn restrict(profile: &Profile) -> Result<landlock::RestrictionStatus, RulesetError> {
@@ -108,11 +112,11 @@ fn restrict(profile: &Profile) -> Result<landlock::RestrictionStatus, RulesetErr
     }
     let mut created = rules.handle_access(handled)?.create()?.all_threads(true)?;
     for place in &profile.places {
-        let mut rights = reading;
-        if place.write {
-            rights |= changing();
-        }
-        let rights = rights & handled;
+        let rights = match place.purpose {
+            Purpose::Read => reading,
+            Purpose::ReadWrite => reading | changing(),
+            Purpose::Remove => AccessFs::RemoveFile.into(),
+        } & handled;
         if !rights.is_empty() {
             created = created.add_rule(PathBeneath::new(place.file.as_fd(), rights))?;
         }

@@ -144,6 +144,10 @@ fn files() -> Vec<(&'static str, Attempt)> {
         ("move a file out", |s| {
             Some(fs::rename(s.path("writable/below/new"), s.path("closed/moved")))
         }),
+        ("read in the removable place", |s| Some(fs::read(s.path("removable/file")).map(drop))),
+        ("write in the removable place", |s| create(s.path("removable/file"))),
+        ("create in the removable place", |s| create(s.path("removable/new"))),
+        ("remove in the removable place", |s| Some(fs::remove_file(s.path("removable/file")))),
         ("read what was open before", |s| Some(s.before.read_exact(&mut [0]))),
         ("open many files", |s| {
             let open = (0..64).map(|_| File::open(s.path("readable/file")));
@@ -188,6 +192,10 @@ fn talk() -> Vec<(&'static str, Attempt)> {
 
 fn processes() -> Vec<(&'static str, Attempt)> {
     vec![
+        ("read outside in a thread made meanwhile", |s| {
+            let path = s.path("closed/file");
+            Some(std::thread::spawn(move || fs::read(path).map(drop)).join().unwrap())
+        }),
         ("fork", |_| {
             // SAFETY: the child leaves at once.
             let child = unsafe { libc::fork() };

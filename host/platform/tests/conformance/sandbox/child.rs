@@ -71,7 +71,7 @@ impl Report {
 pub(super) fn run(case: &str) -> Report {
     let root = tempfile::tempdir().unwrap();
     let root = fs::canonicalize(root.path()).map(|path| (path, root)).unwrap();
-    for place in ["closed", "readable", "writable"] {
+    for place in ["closed", "readable", "writable", "removable"] {
         fs::create_dir(root.0.join(place)).unwrap();
         fs::write(root.0.join(place).join("file"), "text").unwrap();
     }
@@ -136,7 +136,14 @@ fn confined(case: &str, mut scene: Scene, report: &mut File) {
     let profile = profile(case, &scene).build().unwrap();
     // SAFETY: a plain call. Whatever hangs, this ends the process.
     unsafe { libc::alarm(30) };
-    let enforced = Sandbox::enter(profile).unwrap();
+    let enforced = if case == "halves" {
+        let closing = Sandbox::close_names(profile).unwrap();
+        scene.make_sleeper(true);
+        scene.make_helper();
+        closing.allow_trace(&scene.sleepers()).close_calls().unwrap()
+    } else {
+        Sandbox::enter(profile).unwrap()
+    };
     write!(report, "{enforced}").unwrap();
     if enforced.is_complete() {
         writeln!(report, "complete").unwrap();
@@ -161,6 +168,7 @@ fn profile(case: &str, scene: &Scene) -> ProfileBuilder {
             .deny_file_write_all()
             .allow_file_read(&[&readable])
             .allow_descriptor(File::open(&writable).unwrap(), true)
+            .allow_file_removal(&[scene.path("removable")])
             .deny_process_fork()
             .deny_process_exec()
             .deny_ipc()

@@ -94,6 +94,19 @@ fn a_traced_child_stays_traced() {
     assert_eq!(report.outcome("ask a sleeper to end"), Done);
 }
 
+#[test]
+fn threads_and_children_made_between_the_halves_are_inside() {
+    let report = run("halves");
+    if landlock_version() >= 6 {
+        assert!(report.is_complete(), "{}", report.text());
+    }
+    assert_eq!(report.outcome("go on tracing a child"), Done);
+    assert_eq!(report.outcome("ask a sleeper to end"), Done);
+    assert_eq!(report.outcome("read outside"), Denied);
+    assert_eq!(report.outcome("open a UDP socket in a thread from before"), Denied);
+    assert_eq!(report.outcome("kill the parent"), Denied);
+}
+
 fn landlock_version() -> i64 {
     // SAFETY: flag 1 asks for the version and reads no memory.
     unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0usize, 1) }
