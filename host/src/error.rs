@@ -24,6 +24,9 @@ pub enum Error {
     /// The host has no thread for the guest.
     #[error("cannot start a thread for the guest: {0}")]
     Thread(std::io::Error),
+    /// The process cannot enter its [jail](crate::Jail).
+    #[error("cannot enter the jail: {0}")]
+    Jail(String),
     /// The module's bytes could not be read.
     #[error("cannot read {name}: {source}")]
     Read {

@@ -32,6 +32,8 @@
 //! * `machine`: guest RAM, page tables, boot, the run loop. Nobody else touches page tables.
 //! * `compiler`: modules to machine code, in a VM as well; `cache` keeps the code.
 //! * `hypercall`: what a guest may ask for, one file a service.
+//! * `jail`: what a process gives up before a guest executes anything in it.
+//! * `pool`: VMs that are made ahead.
 //! * [`worker`]: micro-VMs in processes of their own.
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -44,9 +46,11 @@ mod embedded;
 mod error;
 mod hypercall;
 pub mod hypervisor;
+mod jail;
 #[doc(hidden)]
 pub mod machine;
 mod module;
+mod pool;
 mod vm;
 #[doc(hidden)]
 pub mod worker;
@@ -57,8 +61,10 @@ pub use compiler::Compiler;
 pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
 pub use hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
 pub use hypervisor::Backend;
+pub use jail::{Entrance, Jail, Jailed};
 pub use machine::{Exits, Usage};
 pub use module::Module;
+pub use pool::{Pool, PoolCounts};
 pub use vm::{
     Builder, CancelHandle, DEFAULT_MAX_MEMORY, Export, Function, FunctionType, Instance,
     LoadedModule, Memory, MicroVm,

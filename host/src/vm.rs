@@ -9,7 +9,7 @@ use crate::hypercall::wasi::WasiConfig;
 use crate::hypervisor::{Backend, Gva, Hypervisor};
 use crate::machine::{Answer, CancelState, Content, Home, MachineConfig, Usage};
 use crate::module::Module;
-use crate::worker::in_workers;
+use crate::worker::{Workers, in_workers};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +43,7 @@ pub struct Builder {
     stack_size: u64,
     wasi: WasiConfig,
     cache: Option<Cache>,
-    worker: Option<PathBuf>,
+    worker: Option<Workers>,
 }
 
 impl Default for Builder {
@@ -73,6 +73,10 @@ impl Builder {
         self
     }
 
+    pub(crate) fn engine_kind(&self) -> EngineKind {
+        self.engine
+    }
+
     /// Bytes that all linear memories together may take; 4 GiB unless set. The engine's own
     /// memory comes on top, at most 1 GiB of it.
     pub fn max_memory(mut self, bytes: u64) -> Self {
@@ -100,11 +104,11 @@ impl Builder {
         self
     }
 
-    /// Has the VM in a process of its own, which runs this program: `wrt-vm`, or another that
-    /// calls [`serve`](crate::worker::serve). On macOS a process has one VM at most, so who
+    /// Has the VM in a [jailed](crate::Jail) process of its own, which runs this program:
+    /// `wrt-vm`, or another that calls [`serve`](crate::worker::serve). On macOS a process has one VM at most, so who
     /// wants several, or to compile while one is there, has workers.
     pub fn worker(mut self, program: impl Into<PathBuf>) -> Self {
-        self.worker = Some(program.into());
+        self.worker = Some(Workers::new(program));
         self
     }
 
@@ -116,8 +120,8 @@ impl Builder {
     /// opened, [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
         let mut hypervisor = self.backend.open()?;
-        if let Some(program) = self.worker.clone() {
-            hypervisor = in_workers(hypervisor, program);
+        if let Some(workers) = self.worker.clone() {
+            hypervisor = in_workers(hypervisor, workers);
         }
         self.build_on(hypervisor.as_ref())
     }
@@ -521,6 +525,16 @@ impl MicroVm {
     /// Process id of its worker, if it has one.
     pub fn worker(&self) -> Option<u32> {
         self.machine.worker()
+    }
+
+    /// What the jail of its worker is worth, in words, if it is in a jailed one.
+    pub fn jail(&self) -> Option<&str> {
+        self.machine.jail()
+    }
+
+    /// Process id of the child that has the guest, if there is one.
+    pub(crate) fn child(&self) -> Option<u32> {
+        self.machine.child()
     }
 
     /// What keeps the guest in, in words.

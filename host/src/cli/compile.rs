@@ -1,5 +1,6 @@
 //! `wrt-vm compile`: make machine code of a module.
 
+use super::run::warn_of_no_jail;
 use super::{code, complain, module, native};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -10,6 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use wrt_vm::worker::in_workers;
 use wrt_vm::{Arch, Backend, Bytes, Module, Target};
 
 /// Compile a WebAssembly module or component to machine code.
@@ -45,6 +47,11 @@ pub(super) struct Compile {
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     backend: Backend,
 
+    /// Have the compiler's VM in this process, and leave that its rights. Otherwise it is in
+    /// a process that has none.
+    #[arg(long)]
+    no_jail: bool,
+
     /// Log what wrt-vm does to standard error. Twice for more.
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -69,7 +76,12 @@ impl Compile {
         if module.target().is_some() {
             bail!("it is compiled already");
         }
-        let hypervisor = super::open(self.backend)?;
+        let mut hypervisor = super::open(self.backend)?;
+        if self.no_jail {
+            warn_of_no_jail();
+        } else {
+            hypervisor = in_workers(hypervisor, super::workers()?);
+        }
         let target = match self.target.as_deref().and_then(Arch::from_name) {
             Some(arch) => Target::baseline(arch),
             None => Target::of(hypervisor.as_ref()),

@@ -6,7 +6,9 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::process::ExitCode;
 use wrt_platform::availability::Availability;
-use wrt_platform::{dispatch, lock, memory, pressure};
+use wrt_platform::{
+    citizen, code as code_memory, dispatch, entitlements, lock, memory, pressure, sandbox, trace,
+};
 use wrt_vm::hypervisor::{available, details};
 use wrt_vm::{Backend, EngineKind, Error, MicroVm, Module};
 
@@ -90,6 +92,11 @@ impl Report {
             pressure::availability(),
             dispatch::availability(),
             lock::availability(),
+            sandbox::availability(),
+            entitlements::availability(),
+            code_memory::availability(),
+            trace::availability(),
+            citizen::availability(),
         ];
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -120,12 +127,12 @@ impl Report {
         text += "what it uses of the system\n";
         for SystemReport { name, available, how, missing, remedy } in &self.systems {
             text += &match available {
-                true => format!("  {name:<10} by {how}\n"),
-                false => format!("  {name:<10} not available\n"),
+                true => format!("  {name:<12} by {how}\n"),
+                false => format!("  {name:<12} not available\n"),
             };
             for (what, value) in [("missing", missing), ("remedy", remedy)] {
                 if let Some(value) = value {
-                    text += &format!("             {what}: {value}\n");
+                    text += &format!("               {what}: {value}\n");
                 }
             }
         }

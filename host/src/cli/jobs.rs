@@ -13,8 +13,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wrt_platform::citizen::Kind;
 use wrt_platform::dispatch::{Entry, Group, QosClass, Queue, Semaphore};
 use wrt_platform::pressure::{PressureLevel, PressureMonitor, current_level};
+use wrt_vm::{Pool, PoolCounts};
 
 /// The most programs at a time: each takes a thread, of which a queue gets so many at least on
 /// every system.
@@ -33,6 +35,17 @@ pub(super) enum Qos {
     UserInitiated,
     /// Somebody sees each delay
     UserInteractive,
+}
+
+impl Qos {
+    /// What the system is told of a program that is so urgent.
+    pub(super) fn activity(self) -> Kind {
+        match self {
+            Self::Background | Self::Utility => Kind::Background,
+            Self::Default | Self::UserInitiated => Kind::UserInitiated,
+            Self::UserInteractive => Kind::LatencyCritical,
+        }
+    }
 }
 
 impl From<Qos> for QosClass {
@@ -121,13 +134,17 @@ pub(super) fn run(options: &Run, jobs: u32) -> ExitCode {
 struct Outcomes {
     each: Vec<Arc<Mutex<Outcome>>>,
     most: usize,
+    ahead: PoolCounts,
 }
 
 fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
     let queue =
         Queue::create("wrt-vm.jobs").with_qos(options.qos.into()).with_concurrent(true).build()?;
+    let mut host = options.open()?;
+    let at_once = usize::try_from(jobs)?;
+    host.pool = Some(options.pool(host.hypervisor.as_ref(), at_once.min(options.program.len())));
     let shared = Arc::new(Shared {
-        host: options.open()?,
+        host,
         permits: Semaphore::new(jobs),
         gate: (!options.ignore_pressure).then(|| Gate::new(current_level)),
         running: AtomicUsize::new(0),
@@ -136,7 +153,7 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
     let _monitor = shared.gate.is_some().then(|| watch(&shared));
     let group = Group::new();
     let mut each = Vec::new();
-    for module in &options.program {
+    for (number, module) in options.program.iter().enumerate() {
         let program = options.with_module(module);
         let outcome = Arc::<Mutex<Outcome>>::default();
         each.push(Arc::clone(&outcome));
@@ -149,6 +166,11 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
                 continue;
             }
         };
+        if let Some(pool) = &shared.host.pool {
+            // Not more than there are programs to come, this one included.
+            pool.keep(at_once.min(options.program.len() - number));
+            pool.relieve(level.unwrap_or_default());
+        }
         let entry = Mutex::new(Some(group.entry()));
         let ticket = Arc::new(Ticket { shared: Arc::clone(&shared), outcome, entry });
         if let Err(error) = queue.exec_async(move || job(&program, &ticket, level)) {
@@ -157,15 +179,20 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
     }
     group.wait();
     shared.host.writes.wait();
-    Ok(Outcomes { each, most: shared.most.load(Ordering::Relaxed) })
+    let ahead = shared.host.pool.as_ref().map(Pool::counts).unwrap_or_default();
+    Ok(Outcomes { each, most: shared.most.load(Ordering::Relaxed), ahead })
 }
 
 /// Has the gate looked at again when the pressure changes, and the level known at any time.
 fn watch(shared: &Arc<Shared>) -> PressureMonitor {
     let monitor = PressureMonitor::new();
     let waiting = Arc::downgrade(shared);
-    monitor.on_pressure(move |_| {
-        if let Some(gate) = waiting.upgrade().as_ref().and_then(|shared| shared.gate.as_ref()) {
+    monitor.on_pressure(move |level| {
+        let Some(shared) = waiting.upgrade() else { return };
+        if let Some(pool) = &shared.host.pool {
+            pool.relieve(level);
+        }
+        if let Some(gate) = &shared.gate {
             gate.look_again();
         }
     });
@@ -227,6 +254,11 @@ fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
     if options.stats {
         table += &format!("{:<14}{:>12}\n", "programs", options.program.len());
         table += &format!("{:<14}{:>12}\n", "ran at once", outcomes.most);
+        let PoolCounts { ready, made, shed } = outcomes.ahead;
+        table += &format!(
+            "{:<14}{ready:>12}  (made ahead; {made} made when wanted, {shed} given up)\n",
+            "VMs ready"
+        );
         let _ = std::io::stderr().write_all(table.as_bytes());
     }
     ExitCode::from(failed.unwrap_or(0))

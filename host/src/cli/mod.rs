@@ -13,11 +13,13 @@ mod run;
 mod selftest;
 mod stats;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::process::ExitCode;
 use wrt_vm::Backend;
 use wrt_vm::hypervisor::{Hypervisor, HypervisorError, Opened};
+use wrt_vm::worker::Workers;
 
 /// Runs WebAssembly programs, each in a hardware VM of its own.
 ///
@@ -81,7 +83,17 @@ fn open(backend: Backend) -> Result<Box<dyn Hypervisor>, HypervisorError> {
     Ok(hypervisor)
 }
 
+/// Workers that are this program.
+fn workers() -> anyhow::Result<Workers> {
+    Ok(Workers::new(std::env::current_exe().context("cannot find wrt-vm itself")?))
+}
+
 /// Writes to standard error; a closed one is nobody's fault.
 fn complain(what: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "wrt-vm: {what}");
+    let _ = writeln!(std::io::stderr(), "{}", line(what));
+}
+
+/// What this program says, as it says it.
+fn line(what: impl std::fmt::Display) -> String {
+    format!("wrt-vm: {what}")
 }

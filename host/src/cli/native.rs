@@ -42,11 +42,13 @@ pub(super) struct Choice {
 
 /// What a choice depends on.
 pub(super) struct Chooser<'a> {
-    pub(super) hypervisor: &'a dyn Hypervisor,
+    /// What compilers run in.
+    pub(super) compilers: &'a dyn Hypervisor,
     pub(super) wanted: Wanted,
     pub(super) cache: Option<&'a Cache>,
-    /// Who keeps code in the cache is in this group until that is done.
-    pub(super) writes: &'a Group,
+    /// Who keeps code in the cache is in this group until that is done; without one it is done
+    /// at once.
+    pub(super) writes: Option<&'a Group>,
     /// The module's name, for messages.
     pub(super) name: &'a str,
     pub(super) deadline: Option<Instant>,
@@ -76,7 +78,7 @@ impl Chooser<'_> {
             }
             return Ok(choice(EngineKind::Interp, module, "--engine interp"));
         }
-        let target = Target::of(self.hypervisor);
+        let target = Target::of(self.compilers);
         if let Some(code) = self.cache.and_then(|cache| cache.find(&module, target)) {
             let why = "its code was in the cache";
             return Ok(Choice { from_cache: true, ..choice(EngineKind::Native, code, why) });
@@ -111,7 +113,7 @@ impl Chooser<'_> {
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
         let limit = left.map_or(limit, |left| left.min(limit));
-        let compiled = compile(self.hypervisor, module, self.name, target, limit, self.progress);
+        let compiled = compile(self.compilers, module, self.name, target, limit, self.progress);
         if compiled.is_err() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Interrupted(Interruption::TimedOut));
         }
@@ -122,7 +124,7 @@ impl Chooser<'_> {
         Ok(compiled)
     }
 
-    /// Keeps compiled code, while the program runs already.
+    /// Keeps compiled code; if there is a group for it, while the program runs already.
     fn keep(&self, cache: Cache, compiled: Module) {
         let keep = Arc::new(move || {
             if let Err(error) = cache.store(&compiled) {
@@ -132,9 +134,10 @@ impl Chooser<'_> {
         });
         let later = Arc::clone(&keep);
         let queue = Queue::global(QosClass::Utility);
-        if self.writes.exec_async(&queue, move || later()).is_err() {
-            // No thread for it.
-            keep();
+        match self.writes.map(|writes| writes.exec_async(&queue, move || later())) {
+            Some(Ok(())) => {}
+            // No thread for it, or none wanted.
+            Some(Err(_)) | None => keep(),
         }
     }
 

@@ -9,12 +9,14 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use wrt_platform::citizen::Activity;
 use wrt_platform::dispatch::Group;
 use wrt_platform::pressure::PressureLevel;
 use wrt_vm::hypervisor::Hypervisor;
 use wrt_vm::worker::in_workers;
 use wrt_vm::{
-    Backend, Cache, Error, Interruption, MicroVm, Module, Output, Seconds, Stdin, WasiConfig,
+    Backend, Builder, Cache, EngineKind, Error, Instance, Interruption, Jail, MicroVm, Module,
+    Output, Pool, Seconds, Stdin, WasiConfig,
 };
 
 /// How much later than `--timeout` the process ends by force, should a host call hang.
@@ -70,8 +72,14 @@ pub(super) struct Run {
     #[arg(long)]
     worker: bool,
 
-    /// Run several programs, N at the same time at most: each word is a MODULE then. One that
-    /// fails does not stop the others; --timeout and --max-memory hold for each.
+    /// Leave the process that has the VM its rights. Otherwise it gives up, before the program
+    /// begins, all but the program's own directories and streams: files, network, processes,
+    /// devices (`wrt-vm doctor` says how far this system can enforce that).
+    #[arg(long)]
+    no_jail: bool,
+
+    /// Run several programs, N at the same time at most: each word is a MODULE then, and each
+    /// program has a process with a jail of its own. One that fails does not stop the others; --timeout and --max-memory hold for each.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=jobs::MAX))]
     pub(super) jobs: Option<u32>,
 
@@ -90,6 +98,12 @@ pub(super) struct Run {
 
     #[command(flatten)]
     cache: CacheOptions,
+
+    /// Write what is done, and when, to a file that https://ui.perfetto.dev opens: each step of
+    /// this command and each call of the program as a span, exits and memory as graphs. Of a VM
+    /// in another process (--worker, --jobs) only what it is told to do.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
 
     /// Print times, exits and memory to standard error at the end.
     #[arg(long)]
@@ -132,6 +146,12 @@ impl Directory {
 /// What all programs of a command share.
 pub(super) struct Host {
     pub(super) hypervisor: Box<dyn Hypervisor>,
+    /// What compilers run in: not in this process, if that is about to be jailed.
+    pub(super) compilers: Box<dyn Hypervisor>,
+    /// Whether this process enters a jail once it has its VM.
+    pub(super) jail: bool,
+    /// VMs that were made ahead.
+    pub(super) pool: Option<Pool>,
     pub(super) cache: Option<Cache>,
     /// Files of the cache that are being written: they are waited for before the process ends.
     pub(super) writes: Group,
@@ -159,15 +179,38 @@ impl Run {
     }
 
     pub(super) fn execute(self) -> ExitCode {
-        super::stats::log_to_stderr(self.verbose);
+        let Some(path) = &self.trace else {
+            super::stats::log_to_stderr(self.verbose);
+            return self.execute_watched();
+        };
+        let cannot = |error| {
+            complain(format_args!("cannot write the trace {}: {error}", path.display()));
+            ExitCode::from(code::FAILED)
+        };
+        match super::stats::trace_to(path, self.verbose) {
+            Ok(trace) => {
+                let code = self.execute_watched();
+                trace.finish().map_or_else(cannot, |()| code)
+            }
+            Err(error) => cannot(error),
+        }
+    }
+
+    fn execute_watched(&self) -> ExitCode {
         if let Err(error) = wrt_platform::signal::exit_on_interrupt(code::INTERRUPTED) {
             complain(format_args!("cannot handle Ctrl-C: {error}"));
         }
         if let Some(jobs) = self.jobs {
-            return jobs::run(&self, jobs);
+            if self.no_jail {
+                warn_of_no_jail();
+            }
+            return jobs::run(self, jobs);
         }
         if let Some(timeout) = self.timeout {
             end_by_force(timeout);
+        }
+        if self.no_jail {
+            warn_of_no_jail();
         }
         let mut timeline = Timeline::start();
         let deadline = self.deadline();
@@ -207,18 +250,40 @@ impl Run {
 
     /// Opens what every program of this command needs.
     pub(super) fn open(&self) -> anyhow::Result<Host> {
-        let mut hypervisor = super::open(self.backend)?;
-        if self.worker || (self.jobs.is_some() && hypervisor.one_vm_a_process()) {
-            let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
-            hypervisor = in_workers(hypervisor, program);
-        }
-        Ok(Host { hypervisor, cache: self.cache.open()?, writes: Group::new() })
+        let hypervisor = super::open(self.backend)?;
+        let jailed = !self.no_jail;
+        // Several programs share no process if that can be jailed but once.
+        let apart =
+            self.worker || (self.jobs.is_some() && (jailed || hypervisor.one_vm_a_process()));
+        let in_workers = |hypervisor| -> anyhow::Result<_> {
+            Ok(in_workers(hypervisor, super::workers()?.jailed(jailed)))
+        };
+        let compilers = match apart || jailed {
+            true => in_workers(hypervisor.another())?,
+            false => hypervisor.another(),
+        };
+        let hypervisor = if apart { in_workers(hypervisor)? } else { hypervisor };
+        let (cache, writes) = (self.cache.open()?, Group::new());
+        Ok(Host { hypervisor, compilers, jail: jailed && !apart, pool: None, cache, writes })
+    }
+
+    /// VMs for programs of this command, of which `ahead` are there before they are wanted.
+    pub(super) fn pool(&self, hypervisor: &dyn Hypervisor, ahead: usize) -> Pool {
+        let engine = match self.engine {
+            Wanted::Interp => EngineKind::Interp,
+            // Nearly always.
+            Wanted::Native | Wanted::Auto => EngineKind::Native,
+        };
+        Pool::new(self.settings(engine), hypervisor, ahead)
+    }
+
+    fn settings(&self, engine: EngineKind) -> Builder {
+        MicroVm::builder().engine(engine).max_memory(self.max_memory)
     }
 
     /// Reads the module.
     pub(super) fn read(&self, timeline: &mut Timeline) -> anyhow::Result<Module> {
-        let module = module::read(self.module())?;
-        timeline.step("read");
+        let module = timeline.step("read", || module::read(self.module()))?;
         if self.invoke.is_some() && module.is_component() {
             return Err(anyhow!(Error::Component(
                 "--invoke calls a function of a core module, and this is a component".to_owned()
@@ -237,23 +302,30 @@ impl Run {
     ) -> anyhow::Result<Ending> {
         let cache = &host.cache;
         let chooser = Chooser {
-            hypervisor: host.hypervisor.as_ref(),
+            compilers: host.compilers.as_ref(),
             wanted: self.engine,
             cache: cache.as_ref(),
-            writes: &host.writes,
+            // A jail takes the cache from threads, too.
+            writes: (!host.jail).then_some(&host.writes),
             name: &self.module().display().to_string(),
             deadline,
             progress: self.jobs.is_none(),
         };
-        let choice = chooser.choose(module.clone())?;
-        timeline.step("choose");
-        let ended = self.run_as(&choice, &chooser, timeline);
+        let choice = timeline.step("choose", || chooser.choose(module.clone()))?;
+        let ended = self.run_as(&choice, host, deadline, timeline);
         if let (Some(cache), true, Err(error)) = (cache, choice.from_cache, &ended)
             && let Some(Error::UnusableArtifact(_)) = error.downcast_ref()
         {
             // Somebody put it there: the cache is as good as empty.
             cache.remove(&choice.module);
-            return self.run_as(&chooser.choose(module)?, &chooser, timeline);
+            if host.jail {
+                // In here nothing can be compiled any more.
+                return ended.context(
+                    "the code cache had something else for this module, and has it no more: \
+                     run it again",
+                );
+            }
+            return self.run_as(&chooser.choose(module)?, host, deadline, timeline);
         }
         ended
     }
@@ -261,16 +333,31 @@ impl Run {
     fn run_as(
         &self,
         choice: &Choice,
-        chooser: &Chooser<'_>,
+        host: &Host,
+        deadline: Option<Instant>,
         timeline: &mut Timeline,
     ) -> anyhow::Result<Ending> {
-        let mut vm = MicroVm::builder()
-            .engine(choice.engine)
-            .max_memory(self.max_memory)
-            .wasi(self.world()?)
-            .build_on(chooser.hypervisor)?;
-        vm.set_deadline(chooser.deadline);
-        timeline.step("create");
+        let world = self.world()?;
+        let entrance = host.jail.then(|| {
+            let jail = Jail::of(&world);
+            match &host.cache {
+                Some(cache) if choice.from_cache => jail.forgetting(cache),
+                _ => jail,
+            }
+        });
+        let entrance = entrance.map(Jail::close_names).transpose()?;
+        let mut vm = timeline.step("create", || match &host.pool {
+            Some(pool) if pool.engine() == choice.engine => pool.take(world),
+            _ => self.settings(choice.engine).wasi(world).build_on(host.hypervisor.as_ref()),
+        })?;
+        vm.set_deadline(deadline);
+        if let Some(entrance) = entrance {
+            let jailed = timeline.step("jail", || entrance.enter(&vm))?;
+            if !jailed.is_complete() {
+                tracing::warn!("the jail is {jailed}");
+            }
+            timeline.jailed(jailed.to_string());
+        }
         let ending = self.run_in(&mut vm, &choice.module, timeline);
         timeline.finished(&vm, choice.why);
         ending
@@ -286,21 +373,24 @@ impl Run {
             Error::Exit(code) => Ok(Ending::Exited(code)),
             other => Err(anyhow!(other)),
         };
-        let loaded = vm.load(module)?;
-        timeline.step("load");
-        let instance = match vm.instantiate(loaded) {
+        // A hint: without it the program runs as well.
+        let _activity = Activity::begin(self.qos.activity(), "runs a WebAssembly program");
+        let loaded = timeline.step("load", || vm.load(module))?;
+        let instance = match timeline.step("instantiate", || vm.instantiate(loaded)) {
             Ok(instance) => instance,
             Err(error) => return ended(error),
         };
-        timeline.step("instantiate");
+        timeline.step("run", || self.run_instance(vm, instance)).or_else(|error| {
+            match error.downcast::<Error>() {
+                Ok(error) => ended(error),
+                Err(other) => Err(other),
+            }
+        })
+    }
+
+    fn run_instance(&self, vm: &mut MicroVm, instance: Instance) -> anyhow::Result<Ending> {
         if let Some(export) = &self.invoke {
-            return match invoke::call(vm, instance, export, self.args()) {
-                Ok(()) => Ok(Ending::Returned),
-                Err(error) => match error.downcast::<Error>() {
-                    Ok(error) => ended(error),
-                    Err(other) => Err(other),
-                },
-            };
+            return invoke::call(vm, instance, export, self.args()).map(|()| Ending::Returned);
         }
         match vm.run(instance) {
             Err(Error::NoSuchExport(_)) => Err(anyhow!(
@@ -308,7 +398,7 @@ impl Run {
                  call one of its exports with --invoke: {}",
                 invoke::exported_functions(vm, instance)?
             )),
-            ran => ran.map(|()| Ending::Returned).or_else(ended),
+            ran => Ok(ran.map(|()| Ending::Returned)?),
         }
     }
 
@@ -408,6 +498,11 @@ impl Run {
     }
 }
 
+/// Says what is given away.
+pub(super) fn warn_of_no_jail() {
+    complain("note: --no-jail: whoever breaks out of a VM has all rights of this user");
+}
+
 fn timed_out(after: Duration) -> String {
     format!("timed out after {}", Seconds(after))
 }
@@ -415,12 +510,9 @@ fn timed_out(after: Duration) -> String {
 /// Ends the process some time after the timeout: a host call that the system does not give
 /// back (a read from a dead network file system) cannot be interrupted otherwise.
 fn end_by_force(timeout: Duration) {
-    // Should there be no thread for it, the VM's own deadline still holds.
-    let _ = std::thread::Builder::new().spawn(move || {
-        std::thread::sleep(timeout.saturating_add(GRACE));
-        complain(timed_out(timeout));
-        std::process::exit(code::TIMED_OUT.into());
-    });
+    let (time, line) = (timeout.saturating_add(GRACE), super::line(timed_out(timeout)));
+    // Should there be no timer for it, the VM's own deadline still holds.
+    let _ = wrt_platform::signal::exit_after(time, &line, code::TIMED_OUT);
 }
 
 #[cfg(test)]

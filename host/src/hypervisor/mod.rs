@@ -25,8 +25,8 @@ pub use address::{Access, Gpa, Gva};
 pub use select::{Availability, Backend, Opened, available, details};
 
 use crate::machine::arch::BootState;
+use crate::worker::Workers;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use thiserror::Error;
@@ -52,8 +52,8 @@ pub trait Hypervisor: Send + Sync {
         false
     }
 
-    /// The program whose processes have the VMs, if this one does not.
-    fn worker(&self) -> Option<&Path> {
+    /// The processes that have the VMs, if this one does not.
+    fn workers(&self) -> Option<&Workers> {
         None
     }
 
@@ -147,6 +147,11 @@ pub trait Vm: Send {
     /// does, or [`Self::unmap`].
     fn forget_translations(&mut self) -> bool {
         false
+    }
+
+    /// Process id of the child that has the guest, if a child has it.
+    fn child(&self) -> Option<u32> {
+        None
     }
 
     /// What keeps the guest in, in words.

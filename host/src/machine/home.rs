@@ -46,9 +46,9 @@ impl Home {
         config: MachineConfig,
         world: &WasiConfig,
     ) -> Result<Self, Error> {
-        Ok(match hypervisor.worker() {
-            Some(program) => {
-                Self::Worker(Box::new(Remote::new(program, hypervisor, config, world)?))
+        Ok(match hypervisor.workers() {
+            Some(workers) => {
+                Self::Worker(Box::new(Remote::new(workers, hypervisor, config, world)?))
             }
             None => Self::Here(Here::new(hypervisor, config, services(world)?)?),
         })
@@ -189,6 +189,22 @@ impl Home {
         match self {
             Self::Here(_) => None,
             Self::Worker(worker) => Some(worker.process()),
+        }
+    }
+
+    /// Process id of the child of this process that has the guest, if one has it.
+    pub(crate) fn child(&self) -> Option<u32> {
+        match self {
+            Self::Here(here) => here.here().child(),
+            Self::Worker(_) => None,
+        }
+    }
+
+    /// What the jail of its worker is worth, if it is in a jailed one.
+    pub(crate) fn jail(&self) -> Option<&str> {
+        match self {
+            Self::Here(_) => None,
+            Self::Worker(worker) => worker.jail(),
         }
     }
 

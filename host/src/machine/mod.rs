@@ -24,4 +24,5 @@ pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Text};
 pub(crate) use run::{Answer, MachineConfig};
 pub use run::{Exits, Usage};
 pub use trace::EXITS;
-pub(crate) use watchdog::begin_call;
+pub(crate) use trace::RECORDER;
+pub(crate) use watchdog::{begin_call, rest};

@@ -5,7 +5,7 @@ use super::cancel::CancelState;
 use super::image::{self, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
-use super::trace::{EXITS, Hypercall, Other};
+use super::trace::{EXITS, Hypercall, Other, RECORDER};
 use super::watchdog::begin_call;
 use crate::embedded;
 use crate::error::{Error, VmEnd};
@@ -169,6 +169,11 @@ impl Machine {
         Usage { mapped, peak, ..self.usage }
     }
 
+    /// As [`Vm::child`].
+    pub(crate) fn child(&self) -> Option<u32> {
+        self.vm.child()
+    }
+
     /// What keeps the guest in, in words.
     pub(crate) fn boundary(&self) -> String {
         self.vm.boundary()
@@ -267,7 +272,9 @@ impl Machine {
     /// Runs the guest until it has finished what it is doing.
     fn run(&mut self) -> Result<Answer, Error> {
         loop {
-            let exit = self.vcpu.run().map_err(|error| VmEnd::Hypervisor(error.to_string()))?;
+            let exit = RECORDER.interval("guest", || self.vcpu.run());
+            let exit = exit.map_err(|error| VmEnd::Hypervisor(error.to_string()))?;
+            self.record();
             match exit {
                 Exit::Mailbox => {
                     if let Some(answer) = self.serve()? {
@@ -292,15 +299,27 @@ impl Machine {
         }
     }
 
+    /// Has the graphs of this machine drawn on.
+    #[expect(clippy::cast_precision_loss, reason = "a graph does not show it")]
+    fn record(&self) {
+        RECORDER.value("exits", self.usage.exits.total() as f64);
+        RECORDER.value("guest memory", self.memory.usage().0 as f64);
+    }
+
     /// Serves the request in the mailbox. An answer ends the run; otherwise the guest goes on.
     fn serve(&mut self) -> Result<Option<Answer>, Error> {
         let request = self.mailbox.request();
         let call = Call::try_from(request.call).map_err(protocol)?;
-        tracing::trace!(target: EXITS, "{}", Hypercall { call, request: &request });
+        let hypercall = Hypercall { call, request: &request };
+        tracing::trace!(target: EXITS, "{hypercall}");
         self.count(call);
+        RECORDER.interval(hypercall.name(), || self.serve_call(call, &request))
+    }
+
+    fn serve_call(&mut self, call: Call, request: &Request) -> Result<Option<Answer>, Error> {
         match call {
-            Call::Ready if self.state == State::Booting => check_version(&request).map(Some),
-            Call::Done if self.state == State::Working => self.answer(&request).map(Some),
+            Call::Ready if self.state == State::Booting => check_version(request).map(Some),
+            Call::Done if self.state == State::Working => self.answer(request).map(Some),
             Call::Ready | Call::Done => Err(protocol("a command was answered that nobody gave")),
             _ => {
                 let payload = self.mailbox.payload(request.payload_len);
@@ -310,7 +329,7 @@ impl Machine {
                     services: &mut self.services,
                     cancel: &self.cancel,
                 };
-                match hypercall::dispatch(call, &request, &payload, context)? {
+                match hypercall::dispatch(call, request, &payload, context)? {
                     Outcome::Respond(response, payload) => {
                         self.mailbox.respond(response, &payload);
                         Ok(None)

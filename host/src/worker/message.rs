@@ -22,6 +22,8 @@ pub(super) enum Request {
         memory_limit: u64,
         /// What the program gets to see.
         world: World,
+        /// Whether to enter the jail.
+        jailed: bool,
     },
     /// Forget all that the guest did. *Descriptors:* the world's.
     Reset {
@@ -117,8 +119,13 @@ pub(super) struct Response {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Done {
     Nothing,
-    /// The machine is there, and this keeps its guest in.
-    Built(String),
+    /// The machine is there.
+    Built {
+        /// What keeps its guest in.
+        boundary: String,
+        /// What the jail is worth, if there is one.
+        jail: Option<String>,
+    },
     /// Address of shared bytes.
     Shared(u64),
     Answered {
@@ -135,6 +142,7 @@ pub(super) enum Failure {
     Interrupted,
     Ended(VmEnd),
     Wasi(String),
+    Jail(String),
     /// Any other, in words.
     Other(String),
 }
@@ -145,6 +153,7 @@ impl From<Error> for Failure {
             Error::Interrupted(_) => Self::Interrupted,
             Error::Ended(end) => Self::Ended(end),
             Error::Wasi(reason) => Self::Wasi(reason),
+            Error::Jail(reason) => Self::Jail(reason),
             Error::Hypervisor(HypervisorError::Unavailable { reason, remedy, .. }) => {
                 Self::Other(format!("{reason}\n  {remedy}"))
             }
@@ -160,6 +169,7 @@ impl Failure {
             Self::Interrupted => Error::Interrupted(why.unwrap_or(Interruption::Cancelled)),
             Self::Ended(end) => Error::Ended(end),
             Self::Wasi(reason) => Error::Wasi(reason),
+            Self::Jail(reason) => Error::Jail(reason),
             Self::Other(reason) => Error::Failed(reason),
         }
     }

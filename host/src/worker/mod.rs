@@ -10,6 +10,9 @@
 //!                     └──── cancel ──────────────┘
 //! ```
 //!
+//! A worker enters its [jail](crate::Jail) as it makes its machine. A jail cannot be widened: who
+//! is [reset](crate::MicroVm::reset_with) to a world with directories has a new worker.
+//!
 //! What passes is in [`message`]; directories and modules go as file descriptors, standard
 //! streams are inherited. A worker runs a hostile guest, and may have become its own: what it
 //! says is bounded, and believed of its own VM only. It ends when its parent does.
@@ -24,22 +27,42 @@ pub(crate) use remote::Remote;
 pub use serve::serve;
 
 use crate::hypervisor::{Hypervisor, HypervisorError, Vm};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use wrt_abi::cpu::{Arch, CpuFeatures};
+
+/// What workers are like.
+#[derive(Clone, Debug)]
+pub struct Workers {
+    program: PathBuf,
+    jailed: bool,
+}
+
+impl Workers {
+    /// Jailed processes of this program: `wrt-vm`, or another that calls [`serve`] when its
+    /// first argument is `worker`.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), jailed: true }
+    }
+
+    /// Whether they are jailed.
+    pub fn jailed(mut self, jailed: bool) -> Self {
+        self.jailed = jailed;
+        self
+    }
+}
 
 /// A hypervisor whose VMs are in workers.
 #[derive(Clone)]
 struct InWorkers {
     /// What the workers use.
     inner: Arc<dyn Hypervisor>,
-    program: PathBuf,
+    workers: Workers,
 }
 
-/// Has VMs of a hypervisor made in worker processes. `program` is `wrt-vm`, or another that
-/// calls [`serve`] when its first argument is `worker`.
-pub fn in_workers(inner: Box<dyn Hypervisor>, program: PathBuf) -> Box<dyn Hypervisor> {
-    Box::new(InWorkers { inner: inner.into(), program })
+/// Has VMs of a hypervisor made in worker processes.
+pub fn in_workers(inner: Box<dyn Hypervisor>, workers: Workers) -> Box<dyn Hypervisor> {
+    Box::new(InWorkers { inner: inner.into(), workers })
 }
 
 impl Hypervisor for InWorkers {
@@ -51,8 +74,8 @@ impl Hypervisor for InWorkers {
         self.inner.arch()
     }
 
-    fn worker(&self) -> Option<&Path> {
-        Some(&self.program)
+    fn workers(&self) -> Option<&Workers> {
+        Some(&self.workers)
     }
 
     fn another(&self) -> Box<dyn Hypervisor> {

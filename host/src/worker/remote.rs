@@ -1,11 +1,12 @@
 //! A machine in a worker, as its parent has it.
 
+use super::Workers;
 use super::channel::Channel;
-use super::message::{CHUNK_MAX, Done, Request, Response};
+use super::message::{CHUNK_MAX, Done, Request, Response, World};
 use crate::error::{Error, VmEnd};
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
 use crate::hypervisor::{Gva, Hypervisor, Kicker};
-use crate::machine::{Answer, CancelState, Content, MachineConfig, Usage, begin_call};
+use crate::machine::{Answer, CancelState, Content, MachineConfig, RECORDER, Usage, begin_call};
 use command_fds::{CommandFdExt as _, FdMapping};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -35,10 +36,21 @@ pub(crate) struct Remote {
     deadline: Option<Instant>,
     usage: Usage,
     boundary: String,
+    /// What its jail is worth, if it is in one.
+    jail: Option<String>,
+    /// What it was started as.
+    origin: Origin,
     /// Where captured output goes.
     captures: [Option<OutputBuffer>; 2],
     /// Why there is no worker any more.
     dead: Option<VmEnd>,
+}
+
+/// What a worker is made from.
+struct Origin {
+    workers: Workers,
+    backend: &'static str,
+    config: MachineConfig,
 }
 
 /// Tells a worker which command to end.
@@ -60,15 +72,14 @@ impl Kicker for Kick {
 impl Remote {
     /// Starts a worker, and has it make a machine.
     pub(crate) fn new(
-        program: &Path,
+        workers: &Workers,
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
         world: &WasiConfig,
     ) -> Result<Self, Error> {
         let started = Instant::now();
-        let (channel, cancels, worker) = start(program).map_err(|error| {
-            Error::Failed(format!("cannot start the worker {}: {error}", program.display()))
-        })?;
+        let origin = Origin { workers: workers.clone(), backend: hypervisor.name(), config };
+        let (channel, cancels, worker) = origin.start()?;
         let kick = Arc::new(Kick { socket: Mutex::new(cancels), sequence: AtomicU64::new(0) });
         let mut remote = Self {
             worker,
@@ -78,24 +89,40 @@ impl Remote {
             deadline: None,
             usage: Usage::default(),
             boundary: String::new(),
+            jail: None,
+            origin,
             captures: [None, None],
             dead: None,
         };
-        let (description, descriptors) = world.describe()?;
-        remote.captures = world.captures();
+        let described = world.describe()?;
+        remote.build(world, described)?;
+        remote.usage.create = started.elapsed();
+        Ok(remote)
+    }
+
+    /// Has a new worker make its machine.
+    fn build(
+        &mut self,
+        world: &WasiConfig,
+        (description, descriptors): (World, Vec<OwnedFd>),
+    ) -> Result<(), Error> {
+        self.captures = world.captures();
+        let Origin { workers, backend, config } = &self.origin;
         let build = Request::Build {
-            backend: hypervisor.name().to_owned(),
+            backend: (*backend).to_owned(),
             engine: config.engine as u64,
             stack_size: config.stack_size,
             memory_limit: config.memory_limit,
             world: description,
+            jailed: workers.jailed,
         };
-        match remote.ask(&build, descriptors)? {
-            Done::Built(boundary) => remote.boundary = boundary,
-            _ => return Err(remote.nonsense()),
+        match self.ask(&build, descriptors)? {
+            Done::Built { boundary, jail } if jail.is_some() == self.origin.workers.jailed => {
+                (self.boundary, self.jail) = (boundary, jail);
+                Ok(())
+            }
+            _ => Err(self.nonsense()),
         }
-        remote.usage.create = started.elapsed();
-        Ok(remote)
     }
 
     pub(crate) fn command(
@@ -112,17 +139,32 @@ impl Remote {
             words: words.to_vec(),
             payload: payload.to_vec(),
         };
-        let done = self.ask(&request, Vec::new());
+        let done = RECORDER.interval("worker", || self.ask(&request, Vec::new()));
         drop(call);
         done?.answer().ok_or_else(|| self.nonsense())
     }
 
     pub(crate) fn reset(&mut self, world: &WasiConfig) -> Result<(), Error> {
+        if world.has_directories() && self.jail.is_some() && self.dead.is_none() {
+            return self.replace(world);
+        }
         let (description, descriptors) = world.describe()?;
         // What is left of the last program's output is the last program's.
         let reset = self.ask(&Request::Reset { world: description }, descriptors);
         self.captures = world.captures();
         reset.map(|_| ())
+    }
+
+    /// Has another worker in the place of this one, whose jail keeps it from a new world's
+    /// directories.
+    fn replace(&mut self, world: &WasiConfig) -> Result<(), Error> {
+        let described = world.describe()?;
+        let (channel, cancels, worker) = self.origin.start()?;
+        let _ = self.worker.kill();
+        let _ = self.worker.wait();
+        (self.worker, self.channel) = (worker, Channel::new(channel));
+        *self.kick.socket.lock().unwrap_or_else(PoisonError::into_inner) = cancels;
+        self.build(world, described)
     }
 
     pub(crate) fn share(&mut self, bytes: &SharedBytes, content: Content) -> Result<u64, Error> {
@@ -184,6 +226,10 @@ impl Remote {
 
     pub(crate) fn usage(&self) -> Usage {
         self.usage
+    }
+
+    pub(crate) fn jail(&self) -> Option<&str> {
+        self.jail.as_deref()
     }
 
     pub(crate) fn boundary(&self) -> String {
@@ -263,7 +309,17 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// Starts a worker with the other ends of two sockets.
+impl Origin {
+    /// Starts a worker.
+    fn start(&self) -> Result<(UnixStream, UnixStream, Child), Error> {
+        let program = &self.workers.program;
+        start(program).map_err(|error| {
+            Error::Failed(format!("cannot start the worker {}: {error}", program.display()))
+        })
+    }
+}
+
+/// Starts a process of a program with the other ends of two sockets.
 fn start(program: &Path) -> io::Result<(UnixStream, UnixStream, Child)> {
     let (requests, its_requests) = UnixStream::pair()?;
     let (cancels, its_cancels) = UnixStream::pair()?;

@@ -6,6 +6,7 @@ use super::remote::{CANCELS, REQUESTS};
 use crate::error::{Error, Interruption};
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
 use crate::hypervisor::{Backend, Gva};
+use crate::jail::Jail;
 use crate::machine::{CancelState, Content, Home, Usage};
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::fs::File;
@@ -23,13 +24,12 @@ pub fn serve() -> ExitCode {
         eprintln!("wrt-vm: `worker` is for wrt-vm itself: it takes its orders on sockets");
         return ExitCode::from(2);
     };
-    let commands = Arc::new(Commands::default());
-    let listener = Arc::clone(&commands);
-    let thread = std::thread::Builder::new().name("wrt-vm cancel".to_owned());
-    if thread.spawn(move || listener.listen(cancels)).is_err() {
-        return ExitCode::FAILURE;
-    }
-    let mut worker = Worker { channel: Channel::new(requests), commands, machine: None };
+    let mut worker = Worker {
+        channel: Channel::new(requests),
+        commands: Arc::default(),
+        cancels: Some(cancels),
+        machine: None,
+    };
     loop {
         match worker.serve_one() {
             Ok(()) => {}
@@ -75,6 +75,8 @@ fn socket(number: i32) -> Option<UnixStream> {
 struct Worker {
     channel: Channel,
     commands: Arc<Commands>,
+    /// Until somebody listens to it.
+    cancels: Option<UnixStream>,
     machine: Option<Built>,
 }
 
@@ -117,17 +119,22 @@ impl Worker {
     fn execute(&mut self, request: Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
         let machine = match (request, &mut self.machine) {
             (
-                Request::Build { backend, engine, stack_size, memory_limit, world },
+                Request::Build { backend, engine, stack_size, memory_limit, world, jailed },
                 machine @ None,
             ) => {
                 let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
                 let config = message::config(engine, stack_size, memory_limit);
                 let backend: Backend = backend.parse().map_err(Error::Failed)?;
                 let hypervisor = backend.open()?;
+                let entrance = jailed.then(|| Jail::of(&world).close_names()).transpose()?;
+                // No thread is there before: it would be outside.
+                self.commands.listen_to(self.cancels.take().ok_or_else(confused)?)?;
                 let home = Home::new(hypervisor.as_ref(), config.ok_or_else(confused)?, &world)?;
+                let jail =
+                    entrance.map(|entrance| entrance.enter_with(home.child())).transpose()?;
                 let boundary = home.boundary();
                 *machine = Some(Built { home, captures: Capture::of(&world) });
-                return Ok(Done::Built(boundary));
+                return Ok(Done::Built { boundary, jail: jail.map(|jail| jail.to_string()) });
             }
             (Request::Build { .. }, Some(_)) | (_, None) => return Err(confused()),
             (request, Some(machine)) => (request, machine),
@@ -211,6 +218,13 @@ impl Commands {
 
     fn end(&self) {
         self.lock().call = None;
+    }
+
+    /// Has a thread listen to the parent.
+    fn listen_to(self: &Arc<Self>, socket: UnixStream) -> Result<(), Error> {
+        let commands = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("wrt-vm cancel".to_owned());
+        thread.spawn(move || commands.listen(socket)).map(|_| ()).map_err(Error::Thread)
     }
 
     /// Cancels what the parent says, for as long as it is there; then ends the process, whatever

@@ -104,14 +104,32 @@ fn an_entry_made_of_another_module() {
 }
 
 /// Whoever can write here can run code as this user anyway; but a VM takes it, not the host.
+/// What is wrong with it shows in the jail, where nothing can be compiled any more.
 #[test]
 fn an_entry_forged_with_the_right_checksum() {
-    spoil(|path| {
-        rewrite(path, |bytes| {
+    if !has_hypervisor() {
+        return;
+    }
+    let (cache, wat) = (code_cache(), Wat::new(&program(0)));
+    let (cache, module) = (cache.path(), wat.path());
+    for (options, code) in [(&[][..], Some(1)), (&["--no-jail"], Some(0)), (&["--worker"], Some(0))]
+    {
+        assert!(!hits(cache, &module));
+        let good = fs::read(entry(cache)).expect("the entry");
+        rewrite(&entry(cache), |bytes| {
             bytes[CODE..CODE + 64].fill(0xa5);
             forge(bytes);
         });
-    });
+        let output = run(cache, options, &module);
+        assert_eq!(output.status.code(), code, "{options:?}: {}", stderr(&output));
+        if code == Some(1) {
+            assert!(stderr(&output).contains("run it again"), "{}", stderr(&output));
+            assert!(entries(cache).is_empty(), "it is still there");
+            assert!(!hits(cache, &module));
+        }
+        assert!(fs::read(entry(cache)).expect("a file") == good, "it was not made anew");
+        fs::remove_file(entry(cache)).expect("the folder is ours");
+    }
 }
 
 #[test]

@@ -5,7 +5,18 @@ use serde_json::Value;
 use wrt_vm::hypervisor::available;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wrt-vm");
-const SYSTEMS: [&str; 5] = ["memory", "purgeable", "pressure", "dispatch", "lock"];
+const SYSTEMS: [&str; 10] = [
+    "memory",
+    "purgeable",
+    "pressure",
+    "dispatch",
+    "lock",
+    "sandbox",
+    "entitlements",
+    "code",
+    "trace",
+    "citizen",
+];
 
 fn system<'a>(report: &'a Value, name: &str) -> &'a Value {
     let systems = report["systems"].as_array().expect("a list");

@@ -1,11 +1,12 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 
 use crate::error::Error;
+use crate::jail::Jail;
 use crate::module::Module;
 use bytes::Bytes;
 use rustix::process::fchdir;
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -177,6 +178,19 @@ impl WasiConfig {
     /// This process's own standard streams.
     pub fn inherit_stdio(self) -> Self {
         self.stdin(Stdin::Inherit).stdout(Output::Inherit).stderr(Output::Inherit)
+    }
+
+    /// Opens this world's directories in a jail.
+    pub(crate) fn open_in(&self, jail: Jail) -> Jail {
+        self.preopens.iter().fold(jail, |jail, Preopen { host, read_only, .. }| match host {
+            Directory::At(path) => jail.directory(path, !read_only),
+            Directory::Open(directory) => jail.descriptor(directory.as_fd(), !read_only),
+        })
+    }
+
+    /// Whether it has directories.
+    pub(crate) fn has_directories(&self) -> bool {
+        !self.preopens.is_empty()
     }
 
     pub(super) fn build(&self) -> Result<WasiP1Ctx, Error> {

@@ -136,6 +136,11 @@ impl Child {
         Arc::clone(&self.handle)
     }
 
+    /// Its process id.
+    pub(super) fn pid(&self) -> libc::pid_t {
+        self.pid
+    }
+
     /// Whether there is still a process.
     pub(super) fn is_alive(&self) -> bool {
         self.alive

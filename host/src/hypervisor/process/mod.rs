@@ -185,6 +185,10 @@ impl Vm for ProcessVm {
         Some(self)
     }
 
+    fn child(&self) -> Option<u32> {
+        Some(lock(&self.shared.child).pid().cast_unsigned())
+    }
+
     fn boundary(&self) -> String {
         let child = lock(&self.shared.child);
         format!("{BOUNDARY}; namespaces of its own: {}", child.namespaces.describe())

@@ -1,0 +1,151 @@
+//! The jail: what a process gives up, for ever, before a guest executes anything in it.
+//!
+//! Whoever breaks out of a VM finds themselves in the process that has it. Jailed, that process
+//! has nothing to offer:
+//!
+//! | | in the jail |
+//! |---|---|
+//! | files | below the directories that were opened to the program, as they were opened to it |
+//! | network, other processes, their memory, signals | none, but the guest's own child process on the `process` backend |
+//! | new processes, other programs, new code | none |
+//! | devices | the hypervisor that is open; no second one |
+//! | the rest | what is open already: standard streams, a worker's sockets |
+//!
+//! It is entered by halves: names are closed before the VM is made, so that threads and children
+//! of a backend are inside, and system calls after that. How each part is enforced, and what a
+//! system is too old for, is [`wrt_platform::sandbox`]'s affair and is told by [`Jailed`].
+//!
+//! The `wrt-vm` program and [workers](crate::worker) enter it by themselves. A program that has
+//! VMs in a process of its own can do the same:
+//!
+//! ```no_run
+//! use wrt_vm::{Jail, MicroVm, WasiConfig};
+//!
+//! # fn main() -> Result<(), wrt_vm::Error> {
+//! let hypervisor = wrt_vm::Backend::Auto.open()?;
+//! let world = WasiConfig::new().dir("data", "/data");
+//! let entrance = Jail::of(&world).close_names()?;
+//! let vm = MicroVm::builder().wasi(world).build_on(hypervisor.as_ref())?;
+//! println!("{}", entrance.enter(&vm)?);
+//! # Ok(()) }
+//! ```
+
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::hypercall::wasi::WasiConfig;
+use crate::machine;
+use crate::vm::MicroVm;
+use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use wrt_platform::sandbox::{Closing, Enforced, Profile, ProfileBuilder, Sandbox};
+
+/// A jail to enter: what stays possible in it.
+#[derive(Debug)]
+pub struct Jail {
+    profile: ProfileBuilder,
+}
+
+impl Jail {
+    /// One in which a program can have this world, and nothing else.
+    pub fn of(world: &WasiConfig) -> Self {
+        let profile = Profile::builder()
+            .deny_network()
+            .deny_file_read_all()
+            .deny_file_write_all()
+            .deny_process_fork()
+            .deny_process_exec()
+            .deny_ipc()
+            .deny_executable_memory()
+            .allow_hypervisor();
+        world.open_in(Self { profile })
+    }
+
+    /// Has entries of a cache thrown out from inside, but not read or written.
+    pub fn forgetting(mut self, cache: &Cache) -> Self {
+        self.profile = self.profile.allow_file_removal(&[cache.path()]);
+        self
+    }
+
+    /// Opens a directory in it.
+    pub(crate) fn directory(mut self, path: &Path, write: bool) -> Self {
+        self.profile = match write {
+            true => self.profile.allow_file_read_write(&[path]),
+            false => self.profile.allow_file_read(&[path]),
+        };
+        self
+    }
+
+    /// Opens a directory in it that is open already.
+    pub(crate) fn descriptor(mut self, directory: BorrowedFd<'_>, write: bool) -> Self {
+        self.profile = self.profile.allow_descriptor(directory, write);
+        self
+    }
+
+    /// Closes names, for this thread and those that it makes: nothing but what stays possible
+    /// can be opened any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Jail`] when a directory of the world cannot be opened, or the system refuses.
+    pub fn close_names(self) -> Result<Entrance, Error> {
+        let profile = self.profile.build().map_err(|error| Error::Jail(error.to_string()))?;
+        // A thread of ours that has nothing to do would be outside.
+        machine::rest();
+        let closing = Sandbox::close_names(profile).map_err(refused)?;
+        Ok(Entrance { closing })
+    }
+}
+
+/// The way into a jail, with names closed behind.
+#[derive(Debug)]
+#[must_use = "half a jail keeps nobody in"]
+pub struct Entrance {
+    closing: Closing,
+}
+
+impl Entrance {
+    /// Closes system calls, too, for all threads of this process. `vm` is the only VM that will
+    /// work on every backend; more can be made on a hypervisor that needs no child process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Jail`] when the system refuses: the process should end then.
+    pub fn enter(self, vm: &MicroVm) -> Result<Jailed, Error> {
+        self.enter_with(vm.child())
+    }
+
+    /// The same for a VM whose guest is in this child process, if it is in one.
+    pub(crate) fn enter_with(self, child: Option<u32>) -> Result<Jailed, Error> {
+        let closing = self.closing.allow_trace(child.as_slice());
+        closing.close_calls().map(|enforced| Jailed { enforced }).map_err(refused)
+    }
+}
+
+fn refused(error: impl fmt::Display) -> Error {
+    Error::Jail(error.to_string())
+}
+
+/// What a jail is worth on this system. Shows as one line.
+#[derive(Debug)]
+pub struct Jailed {
+    enforced: Enforced,
+}
+
+impl Jailed {
+    /// Whether every part is in force.
+    pub fn is_complete(&self) -> bool {
+        self.enforced.is_complete()
+    }
+}
+
+impl fmt::Display for Jailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_complete() {
+            return f.write_str("complete");
+        }
+        let missing: Vec<String> =
+            self.enforced.missing().map(|(part, why)| format!("{part}: {why}")).collect();
+        write!(f, "incomplete ({})", missing.join("; "))
+    }
+}

@@ -1,0 +1,182 @@
+//! VMs that are there before they are wanted.
+//!
+//! Making a VM takes about as long as a small program runs, in a worker process several times as
+//! long. A [`Pool`] makes them ahead, on the system's queue for work that nobody waits for. They
+//! are empty: no guest has booted in them, nothing of a program was in them. When the machine runs
+//! short of memory, those that nobody has taken go first.
+
+use crate::error::Error;
+use crate::hypercall::wasi::WasiConfig;
+use crate::hypervisor::Hypervisor;
+use crate::vm::{Builder, MicroVm};
+use std::sync::Arc;
+use wrt_abi::EngineKind;
+use wrt_platform::dispatch::{QosClass, Queue};
+use wrt_platform::lock::UnfairLock;
+use wrt_platform::pressure::PressureLevel;
+
+/// VMs with the same settings, some of them made ahead.
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Builder,
+    hypervisor: Box<dyn Hypervisor>,
+    /// Held for a moment only, never while a VM is made or goes.
+    stock: UnfairLock<Stock>,
+}
+
+struct Stock {
+    idle: Vec<MicroVm>,
+    /// How many are being made.
+    coming: usize,
+    /// How many there shall be, those that are coming included.
+    wanted: usize,
+    counts: PoolCounts,
+}
+
+/// What a pool was good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolCounts {
+    /// VMs that were there when they were wanted.
+    pub ready: usize,
+    /// VMs that had to be made while somebody waited.
+    pub made: usize,
+    /// VMs that went for want of memory.
+    pub shed: usize,
+}
+
+impl Pool {
+    /// A pool of VMs with these settings, but for the world: that is given to each as it is
+    /// taken. It makes `ahead` of them now, and as many again as are taken, in the background.
+    pub fn new(settings: Builder, hypervisor: &dyn Hypervisor, ahead: usize) -> Self {
+        let stock = Stock {
+            idle: Vec::with_capacity(ahead),
+            coming: 0,
+            wanted: ahead,
+            counts: PoolCounts::default(),
+        };
+        let settings = settings.wasi(WasiConfig::new());
+        let hypervisor = hypervisor.another();
+        let pool = Self {
+            shared: Arc::new(Shared { settings, hypervisor, stock: UnfairLock::new(stock) }),
+        };
+        Shared::fill(&pool.shared);
+        pool
+    }
+
+    /// Takes a VM, for a program with this world; the caller waits for it if none is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn take(&self, world: WasiConfig) -> Result<MicroVm, Error> {
+        let taken = {
+            let mut stock = self.shared.stock.lock();
+            let taken = stock.idle.pop();
+            *match taken {
+                Some(_) => &mut stock.counts.ready,
+                None => &mut stock.counts.made,
+            } += 1;
+            taken
+        };
+        Shared::fill(&self.shared);
+        match taken {
+            Some(mut vm) => vm.reset_with(world).map(|()| vm),
+            None => {
+                let settings = self.shared.settings.clone().wasi(world);
+                settings.build_on(self.shared.hypervisor.as_ref())
+            }
+        }
+    }
+
+    /// Makes no more than `ahead` from now on, and gives up those that are too many.
+    pub fn keep(&self, ahead: usize) {
+        let too_many = {
+            let mut stock = self.shared.stock.lock();
+            stock.wanted = ahead;
+            let kept = stock.idle.len().min(ahead);
+            stock.idle.split_off(kept)
+        };
+        // Without the lock: they take their time to go.
+        drop(too_many);
+        Shared::fill(&self.shared);
+    }
+
+    /// Gives up VMs as memory is short: half of them at a warning, all when it is worse. What
+    /// was given up is not made again before [`Self::keep`] says so.
+    pub fn relieve(&self, level: PressureLevel) {
+        let shed = {
+            let mut stock = self.shared.stock.lock();
+            let kept = match level {
+                PressureLevel::Normal => return,
+                PressureLevel::Warning => stock.idle.len() / 2,
+                PressureLevel::Urgent | PressureLevel::Critical => 0,
+            };
+            stock.wanted = kept;
+            let shed = stock.idle.split_off(kept);
+            stock.counts.shed += shed.len();
+            shed
+        };
+        drop(shed);
+    }
+
+    /// The engine in its VMs.
+    pub fn engine(&self) -> EngineKind {
+        self.shared.settings.engine_kind()
+    }
+
+    /// What it was good for so far.
+    pub fn counts(&self) -> PoolCounts {
+        self.shared.stock.lock().counts
+    }
+
+    /// How many are there to be taken.
+    pub fn idle(&self) -> usize {
+        self.shared.stock.lock().idle.len()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // What is coming is not kept.
+        self.keep(0);
+    }
+}
+
+impl Shared {
+    /// Has as many made as are wanting.
+    fn fill(this: &Arc<Self>) {
+        let wanting = {
+            let mut stock = this.stock.lock();
+            let wanting = stock.wanted.saturating_sub(stock.idle.len() + stock.coming);
+            stock.coming += wanting;
+            wanting
+        };
+        for _ in 0..wanting {
+            let shared = Arc::clone(this);
+            if Queue::global(QosClass::Utility).exec_async(move || shared.make()).is_err() {
+                // No thread for it: whoever takes one makes it.
+                this.stock.lock().coming -= 1;
+            }
+        }
+    }
+
+    /// Makes one and keeps it, if it is still wanted.
+    fn make(&self) {
+        // Should there be none now, whoever takes one finds out why.
+        let made = self.settings.clone().build_on(self.hypervisor.as_ref()).ok();
+        let surplus = {
+            let mut stock = self.stock.lock();
+            stock.coming -= 1;
+            if stock.idle.len() < stock.wanted {
+                stock.idle.extend(made);
+                None
+            } else {
+                made
+            }
+        };
+        drop(surplus);
+    }
+}

@@ -1,0 +1,132 @@
+//! The jail, from outside: who is in it, what is said of it. What it denies is tried from inside
+//! by the isolation harness (`tests/isolation`).
+
+use crate::support::{SHOW_WORLD, SPIN, Setup, Wat, run_wat, setups, skip, wrt_vm};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+/// Starts a program that spins, and waits until it does.
+fn spin(setup: Setup, options: &[&str], wat: &Wat) -> Child {
+    let mut command = wrt_vm();
+    command.arg("run").args(setup.options()).args(options).arg(wat.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    out.read_line(&mut line).expect("it writes before it spins");
+    assert_eq!(line, "spinning\n", "{setup:?}");
+    child
+}
+
+/// What the kernel says of each thread of a process, by a field of `status`.
+fn of_threads(process: u32, field: &str) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it is there");
+    let statuses = threads.filter_map(|thread| {
+        fs::read_to_string(thread.expect("an entry").path().join("status")).ok()
+    });
+    statuses
+        .map(|status| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            line.expect("the field").trim_start_matches(':').trim().to_owned()
+        })
+        .collect()
+}
+
+/// Processes that a process has started.
+fn children(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it is there");
+    let lists = tasks.filter_map(|task| {
+        fs::read_to_string(task.expect("an entry").path().join("children")).ok()
+    });
+    lists
+        .flat_map(|list| {
+            list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn all_threads_of_the_process_with_the_vm_are_filtered() {
+    let wat = Wat::new(SPIN);
+    for setup in setups() {
+        for (options, jailed) in [(&[][..], true), (&["--no-jail"], false), (&["--worker"], true)] {
+            let mut child = spin(setup, options, &wat);
+            let process = match options {
+                ["--worker"] => children(child.id())[0],
+                _ => child.id(),
+            };
+            let (filters, privileges) =
+                (of_threads(process, "Seccomp"), of_threads(process, "NoNewPrivs"));
+            let _ = child.kill();
+            child.wait().expect("it was killed");
+            // 2 is a filter (`proc_pid_status(5)`).
+            let is = |state: &str, of: &[String]| of.iter().all(|found| found == state);
+            assert_eq!(is("2", &filters), jailed, "{setup:?} {options:?}: {filters:?}");
+            assert_eq!(is("1", &privileges), jailed, "{setup:?} {options:?}: {privileges:?}");
+        }
+    }
+}
+
+#[test]
+fn stats_tell_what_it_is_worth() {
+    if setups().is_empty() {
+        return skip("no VM can be made here");
+    }
+    let jail = |options: &[&str]| -> Vec<String> {
+        let ran = run_wat(&[&["--stats"], options].concat(), SHOW_WORLD, &[]);
+        assert_eq!(ran.code(), Some(0));
+        let rows = ran.errors().map(|(setup, said)| {
+            let row = said.lines().find_map(|line| line.strip_prefix("jail "));
+            row.unwrap_or_else(|| panic!("{setup}: {said}")).trim().to_owned()
+        });
+        rows.collect()
+    };
+    for options in [&[][..], &["--worker"]] {
+        for worth in jail(options) {
+            assert!(worth == "complete" || worth.starts_with("incomplete ("), "{worth}");
+        }
+    }
+    assert!(jail(&["--no-jail"]).iter().all(|worth| worth == "none"));
+}
+
+#[test]
+fn doing_without_is_warned_of() {
+    if setups().is_empty() {
+        return skip("no VM can be made here");
+    }
+    for (setup, said) in run_wat(&["--no-jail"], SHOW_WORLD, &[]).errors() {
+        assert!(said.starts_with("wrt-vm: note: --no-jail: "), "{setup}: {said}");
+    }
+    for (setup, said) in run_wat(&[], SHOW_WORLD, &[]).errors() {
+        assert_eq!(said, "", "{setup}");
+    }
+}
+
+/// The directory is opened before the jail is entered, and what is below it inside.
+#[test]
+fn directories_are_as_open_as_they_were_given() {
+    const PROGRAM: &str = r#"(module
+        (import "wasi_snapshot_preview1" "path_create_directory"
+            (func $mkdir (param i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "made")
+        (func (export "_start")
+            (call $exit (call $mkdir (i32.const 3) (i32.const 0) (i32.const 4)))))"#;
+    let wat = Wat::new(PROGRAM);
+    for setup in setups() {
+        for options in [&[][..], &["--worker"], &["--no-jail"]] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let given = directory.path().to_str().expect("ASCII").to_owned();
+            let run = |dir: &str| {
+                let mut command = wrt_vm();
+                command.arg("run").args(setup.options()).args(options).args(["--dir", dir]);
+                command.arg(wat.path()).status().expect("the binary runs").code()
+            };
+            assert_ne!(run(&format!("{given}::/,ro")), Some(0), "{setup:?} {options:?}");
+            assert_eq!(run(&format!("{given}::/")), Some(0), "{setup:?} {options:?}");
+            assert!(directory.path().join("made").is_dir());
+        }
+    }
+}
