@@ -11,6 +11,7 @@ pub mod citizen;
 pub mod clock;
 pub mod code;
 pub mod copy;
+pub mod descriptors;
 pub mod dispatch;
 pub mod entitlements;
 mod fields;

@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::process::ExitCode;
+use wrt_platform::descriptors::Inherited;
 use wrt_vm::Backend;
 use wrt_vm::hypervisor::{Hypervisor, HypervisorError, Opened};
 use wrt_vm::worker::Workers;
@@ -60,8 +61,21 @@ mod code {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Run(run) => run.execute(),
+    let command = Arguments::parse().command;
+    let inherited = match command {
+        // A worker's sockets are inherited; the others run nobody's code in this process.
+        Command::Worker | Command::Cache(_) | Command::Doctor(_) | Command::Selftest(_) => None,
+        // SAFETY: this process has done nothing yet but to look at its arguments.
+        Command::Run(_) | Command::Compile(_) => match unsafe { Inherited::take() } {
+            Ok(inherited) => Some(inherited),
+            Err(error) => {
+                complain(format_args!("note: cannot tell which files were inherited: {error}"));
+                None
+            }
+        },
+    };
+    match command {
+        Command::Run(run) => run.execute(inherited),
         Command::Compile(compile) => compile.execute(),
         Command::Cache(cache) => cache.execute(),
         Command::Doctor(doctor) => doctor.execute(),

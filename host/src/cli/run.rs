@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wrt_platform::citizen::Activity;
+use wrt_platform::descriptors::Inherited;
 use wrt_platform::dispatch::Group;
 use wrt_platform::pressure::PressureLevel;
 use wrt_vm::hypervisor::Hypervisor;
@@ -178,10 +179,11 @@ impl Run {
         self.program.get(1..).unwrap_or_default()
     }
 
-    pub(super) fn execute(self) -> ExitCode {
+    /// `inherited` is what the module may be read from, and nobody else shall have.
+    pub(super) fn execute(self, inherited: Option<Inherited>) -> ExitCode {
         let Some(path) = &self.trace else {
             super::stats::log_to_stderr(self.verbose);
-            return self.execute_watched();
+            return self.execute_watched(inherited);
         };
         let cannot = |error| {
             complain(format_args!("cannot write the trace {}: {error}", path.display()));
@@ -189,32 +191,33 @@ impl Run {
         };
         match super::stats::trace_to(path, self.verbose) {
             Ok(trace) => {
-                let code = self.execute_watched();
+                let code = self.execute_watched(inherited);
                 trace.finish().map_or_else(cannot, |()| code)
             }
             Err(error) => cannot(error),
         }
     }
 
-    fn execute_watched(&self) -> ExitCode {
+    fn execute_watched(&self, inherited: Option<Inherited>) -> ExitCode {
         if let Err(error) = wrt_platform::signal::exit_on_interrupt(code::INTERRUPTED) {
             complain(format_args!("cannot handle Ctrl-C: {error}"));
         }
+        if self.no_jail {
+            warn_of_no_jail();
+        }
         if let Some(jobs) = self.jobs {
-            if self.no_jail {
-                warn_of_no_jail();
-            }
             return jobs::run(self, jobs);
         }
         if let Some(timeout) = self.timeout {
             end_by_force(timeout);
         }
-        if self.no_jail {
-            warn_of_no_jail();
-        }
         let mut timeline = Timeline::start();
         let deadline = self.deadline();
-        let result = self.admit(&mut timeline).and_then(|()| self.run(deadline, &mut timeline));
+        let result =
+            self.admit(&mut timeline).and_then(|()| self.read(&mut timeline)).and_then(|module| {
+                drop(inherited);
+                self.run(module, deadline, &mut timeline)
+            });
         if self.stats {
             timeline.print();
         }
@@ -240,8 +243,12 @@ impl Run {
         }
     }
 
-    fn run(&self, deadline: Option<Instant>, timeline: &mut Timeline) -> anyhow::Result<Ending> {
-        let module = self.read(timeline)?;
+    fn run(
+        &self,
+        module: Module,
+        deadline: Option<Instant>,
+        timeline: &mut Timeline,
+    ) -> anyhow::Result<Ending> {
         let host = self.open()?;
         let ended = self.run_on(&host, module, deadline, timeline);
         host.writes.wait();

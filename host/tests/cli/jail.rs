@@ -4,18 +4,22 @@
 use crate::support::{SHOW_WORLD, SPIN, Setup, Wat, run_wat, setups, skip, wrt_vm};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Starts a program that spins, and waits until it does.
 fn spin(setup: Setup, options: &[&str], wat: &Wat) -> Child {
     let mut command = wrt_vm();
     command.arg("run").args(setup.options()).args(options).arg(wat.path());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    wait_until_it_spins(&mut child);
+    child
+}
+
+fn wait_until_it_spins(child: &mut Child) {
     let mut line = String::new();
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
     out.read_line(&mut line).expect("it writes before it spins");
-    assert_eq!(line, "spinning\n", "{setup:?}");
-    child
+    assert_eq!(line, "spinning\n");
 }
 
 /// What the kernel says of each thread of a process, by a field of `status`.
@@ -64,6 +68,42 @@ fn all_threads_of_the_process_with_the_vm_are_filtered() {
             let is = |state: &str, of: &[String]| of.iter().all(|found| found == state);
             assert_eq!(is("2", &filters), jailed, "{setup:?} {options:?}: {filters:?}");
             assert_eq!(is("1", &privileges), jailed, "{setup:?} {options:?}: {privileges:?}");
+        }
+    }
+}
+
+/// A file that was left open is no file of the program's process, and none of a worker's.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_left_open_is_closed() {
+    let module = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(module.path(), wat::parse_str(SPIN).expect("valid text")).expect("a file");
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    for setup in setups() {
+        for options in ["", "--worker"] {
+            // The module comes from such a descriptor itself.
+            let script = format!(
+                "exec 7<{secret} 9<{module}; exec {wrt_vm} run {setup} {options} /dev/fd/9",
+                secret = secret.path().display(),
+                module = module.path().display(),
+                wrt_vm = env!("CARGO_BIN_EXE_wrt-vm"),
+                setup = setup.options().join(" "),
+            );
+            let mut command = Command::new("sh");
+            command.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::piped());
+            let mut child = command.stderr(Stdio::null()).spawn().expect("it runs");
+            wait_until_it_spins(&mut child);
+            let process = match options {
+                "--worker" => children(child.id())[0],
+                _ => child.id(),
+            };
+            let open: Vec<_> = fs::read_dir(format!("/proc/{process}/fd"))
+                .expect("it is there")
+                .filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok())
+                .collect();
+            let _ = child.kill();
+            child.wait().expect("it was killed");
+            assert!(!open.contains(&secret.path().to_owned()), "{setup:?} {options}: {open:?}");
         }
     }
 }
