@@ -58,7 +58,7 @@ impl Pool {
             counts: PoolCounts::default(),
         };
         let settings = settings.wasi(WasiConfig::new());
-        let hypervisor = hypervisor.another();
+        let hypervisor = settings.place(hypervisor.another());
         let pool = Self {
             shared: Arc::new(Shared { settings, hypervisor, stock: UnfairLock::new(stock) }),
         };

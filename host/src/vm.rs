@@ -119,11 +119,16 @@ impl Builder {
     /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
     /// opened, [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
-        let mut hypervisor = self.backend.open()?;
-        if let Some(workers) = self.worker.clone() {
-            hypervisor = in_workers(hypervisor, workers);
-        }
+        let hypervisor = self.place(self.backend.open()?);
         self.build_on(hypervisor.as_ref())
+    }
+
+    /// Has VMs of a hypervisor where they are wanted: here, or in workers.
+    pub(crate) fn place(&self, hypervisor: Box<dyn Hypervisor>) -> Box<dyn Hypervisor> {
+        match &self.worker {
+            Some(workers) => in_workers(hypervisor, workers.clone()),
+            None => hypervisor,
+        }
     }
 
     /// As [`Self::build`], on a hypervisor that is open already.

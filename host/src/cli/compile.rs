@@ -80,7 +80,7 @@ impl Compile {
         if self.no_jail {
             warn_of_no_jail();
         } else {
-            hypervisor = in_workers(hypervisor, super::workers()?);
+            hypervisor = in_workers(hypervisor, super::workers(self.verbose)?);
         }
         let target = match self.target.as_deref().and_then(Arch::from_name) {
             Some(arch) => Target::baseline(arch),

@@ -42,7 +42,10 @@ enum Command {
     Selftest(selftest::Selftest),
     /// Be a VM of another process's
     #[command(hide = true)]
-    Worker,
+    Worker {
+        #[arg(short, action = clap::ArgAction::Count)]
+        verbose: u8,
+    },
 }
 
 /// Exit codes that do not come from the program.
@@ -64,7 +67,9 @@ pub(crate) fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let inherited = match command {
         // A worker's sockets are inherited; the others run nobody's code in this process.
-        Command::Worker | Command::Cache(_) | Command::Doctor(_) | Command::Selftest(_) => None,
+        Command::Worker { .. } | Command::Cache(_) | Command::Doctor(_) | Command::Selftest(_) => {
+            None
+        }
         // SAFETY: this process has done nothing yet but to look at its arguments.
         Command::Run(_) | Command::Compile(_) => match unsafe { Inherited::take() } {
             Ok(inherited) => Some(inherited),
@@ -80,7 +85,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Cache(cache) => cache.execute(),
         Command::Doctor(doctor) => doctor.execute(),
         Command::Selftest(selftest) => selftest.execute(),
-        Command::Worker => wrt_vm::worker::serve(),
+        Command::Worker { verbose } => {
+            stats::log_to_stderr(verbose);
+            wrt_vm::worker::serve()
+        }
     }
 }
 
@@ -98,8 +106,9 @@ fn open(backend: Backend) -> Result<Box<dyn Hypervisor>, HypervisorError> {
 }
 
 /// Workers that are this program.
-fn workers() -> anyhow::Result<Workers> {
-    Ok(Workers::new(std::env::current_exe().context("cannot find wrt-vm itself")?))
+fn workers(verbose: u8) -> anyhow::Result<Workers> {
+    let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
+    Ok(Workers::new(program).verbose(verbose))
 }
 
 /// Writes to standard error; a closed one is nobody's fault.

@@ -263,7 +263,7 @@ impl Run {
         let apart =
             self.worker || (self.jobs.is_some() && (jailed || hypervisor.one_vm_a_process()));
         let in_workers = |hypervisor| -> anyhow::Result<_> {
-            Ok(in_workers(hypervisor, super::workers()?.jailed(jailed)))
+            Ok(in_workers(hypervisor, super::workers(self.verbose)?.jailed(jailed)))
         };
         let compilers = match apart || jailed {
             true => in_workers(hypervisor.another())?,

@@ -36,19 +36,31 @@ use wrt_abi::cpu::{Arch, CpuFeatures};
 pub struct Workers {
     program: PathBuf,
     jailed: bool,
+    verbose: u8,
 }
 
 impl Workers {
     /// Jailed processes of this program: `wrt-vm`, or another that calls [`serve`] when its
     /// first argument is `worker`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), jailed: true }
+        Self { program: program.into(), jailed: true, verbose: 0 }
     }
 
     /// Whether they are jailed.
     pub fn jailed(mut self, jailed: bool) -> Self {
         self.jailed = jailed;
         self
+    }
+
+    /// How often they are told `-v`, behind their first argument.
+    pub fn verbose(mut self, verbose: u8) -> Self {
+        self.verbose = verbose;
+        self
+    }
+
+    /// What they are started with.
+    fn arguments(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once("worker").chain(std::iter::repeat_n("-v", self.verbose.into()))
     }
 }
 

@@ -12,7 +12,6 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::process::{Child, Command as Program, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -313,20 +312,20 @@ impl Origin {
     /// Starts a worker.
     fn start(&self) -> Result<(UnixStream, UnixStream, Child), Error> {
         let program = &self.workers.program;
-        start(program).map_err(|error| {
+        start(&self.workers).map_err(|error| {
             Error::Failed(format!("cannot start the worker {}: {error}", program.display()))
         })
     }
 }
 
-/// Starts a process of a program with the other ends of two sockets.
-fn start(program: &Path) -> io::Result<(UnixStream, UnixStream, Child)> {
+/// Starts a process with the other ends of two sockets.
+fn start(workers: &Workers) -> io::Result<(UnixStream, UnixStream, Child)> {
     let (requests, its_requests) = UnixStream::pair()?;
     let (cancels, its_cancels) = UnixStream::pair()?;
     let mapping = |socket: UnixStream, child_fd| FdMapping { parent_fd: socket.into(), child_fd };
-    let mut command = Program::new(program);
+    let mut command = Program::new(&workers.program);
     command
-        .arg("worker")
+        .args(workers.arguments())
         .fd_mappings(vec![mapping(its_requests, REQUESTS), mapping(its_cancels, CANCELS)])
         .map_err(io::Error::other)?;
     Ok((requests, cancels, command.spawn()?))

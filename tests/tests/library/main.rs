@@ -5,6 +5,7 @@ mod bulk;
 mod errors;
 mod linking;
 mod memory;
+mod pool;
 mod references;
 mod reset;
 mod select;
