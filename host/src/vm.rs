@@ -112,6 +112,13 @@ impl Builder {
         self
     }
 
+    /// Whether its worker is jailed. It is unless this says otherwise, which a backend needs that
+    /// makes code at run time: a simulation of a hypervisor.
+    pub fn jail(mut self, jail: bool) -> Self {
+        self.worker = self.worker.map(|workers| workers.jailed(jail));
+        self
+    }
+
     /// Makes the VM. Nothing runs in it yet.
     ///
     /// # Errors

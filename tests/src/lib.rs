@@ -23,13 +23,22 @@ pub struct Setup {
 impl Setup {
     /// Settings of a micro-VM of this setup.
     pub fn builder(self) -> Builder {
-        let builder = MicroVm::builder().backend(self.backend).engine(self.engine).cache(cache());
-        match self.backend {
-            // A process has one VM there, and tests have several.
-            Backend::Hvf => in_worker(builder),
-            _ if std::env::var_os("WRT_WORKERS").is_some() => in_worker(builder),
-            _ => builder,
+        // A process has one VM on macOS, and tests have several.
+        match self.backend == Backend::Hvf || std::env::var_os("WRT_WORKERS").is_some() {
+            true => self.in_worker(),
+            false => self.here(),
         }
+    }
+
+    /// Settings of one in a worker process.
+    pub fn in_worker(self) -> Builder {
+        // A simulation of the framework makes code at run time.
+        let simulated = self.backend == Backend::Hvf && !cfg!(target_os = "macos");
+        self.here().worker(program()).jail(!simulated)
+    }
+
+    fn here(self) -> Builder {
+        MicroVm::builder().backend(self.backend).engine(self.engine).cache(cache())
     }
 
     /// Whether its guests' processor is an Arm.
@@ -54,11 +63,6 @@ impl fmt::Display for Setup {
 }
 
 const ENGINES: [EngineKind; 2] = [EngineKind::Interp, EngineKind::Native];
-
-/// Has a VM in a worker process.
-pub fn in_worker(builder: Builder) -> Builder {
-    builder.worker(program())
-}
 
 /// The `wrt-vm` of this build, for workers.
 ///

@@ -17,12 +17,13 @@ pub fn exit_on_interrupt(code: u8) -> io::Result<()> {
     unsafe { low_level::register(SIGINT, move || low_level::exit(code.into())) }.map(|_| ())
 }
 
-/// Has the process end by itself after `time`, with a last line on standard error and this exit
-/// code. There is one such time for a process, the latest that was set; no thread waits for it.
+/// Has the process end by itself after `time`, rounded up to a second, with a last line on standard
+/// error and this exit code. There is one such time for a process, the latest that was set; no
+/// thread waits for it.
 ///
 /// # Errors
 ///
-/// When the system refuses the handler or the timer.
+/// When the system refuses the handler.
 pub fn exit_after(time: Duration, last_line: &str, code: u8) -> io::Result<()> {
     let line = format!("{last_line}\n").into_bytes();
     let end = move || {
@@ -33,17 +34,8 @@ pub fn exit_after(time: Duration, last_line: &str, code: u8) -> io::Result<()> {
     };
     // SAFETY: the handler calls nothing but `write` and `_exit`.
     unsafe { low_level::register(SIGALRM, end) }?;
-    let at_least = time.max(Duration::from_micros(1));
-    let value = libc::timeval {
-        // What no clock reaches is as good as never.
-        tv_sec: libc::time_t::try_from(at_least.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_usec: at_least.subsec_micros().cast_signed().into(),
-    };
-    let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
-    let timer = libc::itimerval { it_interval: once, it_value: value };
-    // SAFETY: reads one structure (`setitimer(2)`); the old value is not asked for.
-    match unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1);
+    // SAFETY: a plain call, which cannot fail. What no alarm reaches is as good as never.
+    unsafe { libc::alarm(u32::try_from(seconds).unwrap_or(u32::MAX)) };
+    Ok(())
 }

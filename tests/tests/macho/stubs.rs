@@ -13,6 +13,16 @@ pub(crate) fn symbols(library: &str) -> BTreeSet<String> {
         HYPERVISOR => "System/Library/Frameworks/Hypervisor.framework/Hypervisor.tbd",
         SYSTEM => "usr/lib/libSystem.tbd",
         "/usr/lib/libiconv.2.dylib" => "usr/lib/libiconv.tbd",
+        "/usr/lib/libobjc.A.dylib" => "usr/lib/libobjc.tbd",
+        "/System/Library/Frameworks/Accelerate.framework/Versions/A/Accelerate" => {
+            "System/Library/Frameworks/Accelerate.framework/Accelerate.tbd"
+        }
+        "/System/Library/Frameworks/CoreFoundation.framework/Versions/A/CoreFoundation" => {
+            "System/Library/Frameworks/CoreFoundation.framework/CoreFoundation.tbd"
+        }
+        "/System/Library/Frameworks/Security.framework/Versions/A/Security" => {
+            "System/Library/Frameworks/Security.framework/Security.tbd"
+        }
         other => panic!("wrt-vm is not to be linked with {other}"),
     };
     let path = program::root().join("tests/cross/macos-sdk").join(file);

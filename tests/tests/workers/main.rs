@@ -9,7 +9,7 @@ mod death;
 mod world;
 
 use std::time::{Duration, Instant};
-use wrt_tests::{Setup, in_worker, matrix};
+use wrt_tests::{Setup, matrix};
 use wrt_vm::{Error, Instance, MicroVm, Module, Value};
 
 /// What takes this long hangs.
@@ -17,7 +17,7 @@ const HANG: Duration = Duration::from_secs(120);
 
 /// A VM in a worker.
 fn worker(setup: Setup) -> MicroVm {
-    let mut vm = in_worker(setup.builder()).build().unwrap_or_else(|e| panic!("{setup}: {e}"));
+    let mut vm = setup.in_worker().build().unwrap_or_else(|e| panic!("{setup}: {e}"));
     assert!(vm.worker().is_some(), "{setup}");
     vm.set_deadline(Some(Instant::now() + HANG));
     vm

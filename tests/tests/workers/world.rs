@@ -3,7 +3,7 @@
 use crate::{HANG, call, instantiate};
 use std::fs;
 use std::time::Instant;
-use wrt_tests::{Setup, in_worker, matrix};
+use wrt_tests::{Setup, matrix};
 use wrt_vm::{MicroVm, Output, OutputBuffer, Stdin, Value, WasiConfig};
 
 /// Copies up to 32 bytes of standard input to standard output and standard error; makes a
@@ -29,7 +29,7 @@ const PROGRAM: &str = r#"(module
 const OK: [Value; 1] = [Value::I32(0)];
 
 fn with_world(setup: Setup, world: WasiConfig) -> MicroVm {
-    let mut vm = in_worker(setup.builder()).wasi(world).build().unwrap();
+    let mut vm = setup.in_worker().wasi(world).build().unwrap();
     vm.set_deadline(Some(Instant::now() + HANG));
     vm
 }
