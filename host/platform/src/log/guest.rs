@@ -3,7 +3,7 @@
 use super::GUEST;
 use crate::text::push_printable;
 use std::time::{Duration, Instant};
-use tracing::{Level, event};
+use tracing::{Level, enabled, event};
 
 /// How much a guest may log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub struct GuestLog {
     vm: u64,
     limits: GuestLimits,
     redaction: Redaction,
+    program: Option<String>,
     window: Option<Instant>,
     used: u32,
     dropped: u64,
@@ -46,7 +47,24 @@ pub struct GuestLog {
 impl GuestLog {
     /// The log of the guest in this VM.
     pub fn new(vm: u64, limits: GuestLimits, redaction: Redaction) -> Self {
-        Self { vm, limits, redaction, window: None, used: 0, dropped: 0 }
+        Self { vm, limits, redaction, program: None, window: None, used: 0, dropped: 0 }
+    }
+
+    /// Whether somebody wants lines of this level.
+    pub fn is_wanted(level: Level) -> bool {
+        match level {
+            Level::ERROR => enabled!(target: GUEST, Level::ERROR),
+            Level::WARN => enabled!(target: GUEST, Level::WARN),
+            Level::INFO => enabled!(target: GUEST, Level::INFO),
+            Level::DEBUG => enabled!(target: GUEST, Level::DEBUG),
+            Level::TRACE => enabled!(target: GUEST, Level::TRACE),
+        }
+    }
+
+    /// Names the program whose lines are logged from now on.
+    pub fn set_program(&mut self, name: Option<&str>) {
+        self.report();
+        self.program = name.map(str::to_owned);
     }
 
     /// The guest logs a line now.
@@ -66,18 +84,18 @@ impl GuestLog {
             return;
         }
         self.used += 1;
-        let vm = self.vm;
+        let (vm, program) = (self.vm, self.program.as_deref());
         let message = match self.redaction {
             Redaction::Shown => printable(text, self.limits.line_bytes),
             Redaction::Hidden => format!("<{} bytes>", text.len()),
         };
         // Its level is the guest's to choose, so it cannot be one that callers rely on.
         match level {
-            Level::ERROR => event!(target: GUEST, Level::ERROR, vm, "{message}"),
-            Level::WARN => event!(target: GUEST, Level::WARN, vm, "{message}"),
-            Level::INFO => event!(target: GUEST, Level::INFO, vm, "{message}"),
-            Level::DEBUG => event!(target: GUEST, Level::DEBUG, vm, "{message}"),
-            Level::TRACE => event!(target: GUEST, Level::TRACE, vm, "{message}"),
+            Level::ERROR => event!(target: GUEST, Level::ERROR, vm, program, "{message}"),
+            Level::WARN => event!(target: GUEST, Level::WARN, vm, program, "{message}"),
+            Level::INFO => event!(target: GUEST, Level::INFO, vm, program, "{message}"),
+            Level::DEBUG => event!(target: GUEST, Level::DEBUG, vm, program, "{message}"),
+            Level::TRACE => event!(target: GUEST, Level::TRACE, vm, program, "{message}"),
         }
     }
 
@@ -87,9 +105,17 @@ impl GuestLog {
     }
 
     fn report(&mut self) {
-        let (vm, dropped) = (self.vm, std::mem::take(&mut self.dropped));
+        let (vm, program) = (self.vm, self.program.as_deref());
+        let dropped = std::mem::take(&mut self.dropped);
         if dropped > 0 {
-            event!(target: GUEST, Level::WARN, vm, dropped, "lines were left out: too many");
+            event!(
+                target: GUEST,
+                Level::WARN,
+                vm,
+                program,
+                dropped,
+                "lines were left out: too many"
+            );
         }
     }
 }

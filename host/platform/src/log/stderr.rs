@@ -1,7 +1,8 @@
 //! Lines for people, or for programs as JSON.
 
+use super::GUEST;
 use crate::fields::Fields;
-use crate::text::push_json;
+use crate::text::{push_json, push_printable};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +11,14 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
+/// Longest name of a program that is shown, in bytes.
+const MAX_NAME: usize = 256;
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// ` INFO target: message field=value`
+    /// ` INFO target: message field=value`; what a program in a VM says is
+    /// `name: info: message`.
     Text,
     /// One object a line: `time` in seconds since 1970, `level`, `target`, `fields`.
     Json,
@@ -54,9 +59,18 @@ where
 }
 
 fn line(format: Format, event: &Event<'_>) -> String {
-    let (fields, metadata) = (Fields::of_event(event), event.metadata());
+    let (mut fields, metadata) = (Fields::of_event(event), event.metadata());
     let (level, target) = (metadata.level(), metadata.target());
     match format {
+        Format::Text if target == GUEST && fields.text("program").is_some() => {
+            let mut line = String::new();
+            push_printable(&mut line, fields.text("program").unwrap_or_default(), MAX_NAME);
+            // Its number tells no more than its name to who has one.
+            fields.values.retain(|(name, _)| !matches!(*name, "program" | "vm"));
+            let level = level.as_str().to_ascii_lowercase();
+            let _ = writeln!(line, ": {level}: {}", fields.line());
+            line
+        }
         Format::Text => format!("{level:>5} {target}: {}\n", fields.line()),
         Format::Json => {
             let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

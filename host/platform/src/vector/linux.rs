@@ -10,7 +10,7 @@ const LANES: usize = 4;
 
 macro_rules! kernel {
     ($real:ident, $as_simd:ident, $as_mut_simd:ident, $splat:ident, $add:ident, $mul_add:ident,
-     $max:ident, $reduce_sum:ident, $reduce_max:ident) => {
+     $max:ident, $reduce_sum:ident, $reduce_max:ident, $gemm:ident) => {
         impl Kernel for $real {
             fn dot(a: &[Self], b: &[Self]) -> Self {
                 struct Dot<'a>(&'a [$real], &'a [$real]);
@@ -109,6 +109,27 @@ macro_rules! kernel {
                 }
                 Arch::new().dispatch(Max(x))
             }
+
+            fn gemm(
+                Dimensions { m, k, n }: Dimensions,
+                alpha: Self,
+                a: &[Self],
+                b: &[Self],
+                beta: Self,
+                c: &mut [Self],
+            ) {
+                debug_assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
+                let (a_rows, b_rows) = (k.cast_signed(), n.cast_signed());
+                let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+                // SAFETY: row after row, each matrix is of exactly the size that the dimensions
+                // give (checked by the caller); `c` is borrowed for writing and so apart from
+                // the others. With `beta` 0, `c` is not read.
+                unsafe {
+                    matrixmultiply::$gemm(
+                        m, k, n, alpha, a, a_rows, 1, b, b_rows, 1, beta, c, b_rows, 1,
+                    );
+                }
+            }
         }
     };
 }
@@ -122,7 +143,8 @@ kernel!(
     mul_add_e_f32s,
     max_f32s,
     reduce_sum_f32s,
-    reduce_max_f32s
+    reduce_max_f32s,
+    sgemm
 );
 kernel!(
     f64,
@@ -133,7 +155,8 @@ kernel!(
     mul_add_e_f64s,
     max_f64s,
     reduce_sum_f64s,
-    reduce_max_f64s
+    reduce_max_f64s,
+    dgemm
 );
 
 pub(super) fn how() -> String {
@@ -141,38 +164,4 @@ pub(super) fn how() -> String {
     let set = format!("{:?}", Arch::new());
     let set = set.split('(').next().unwrap_or_default();
     format!("pulp ({set}), matrixmultiply")
-}
-
-/// Dimensions fit `i32`, and the matrices are of their sizes.
-pub(super) fn gemm(
-    Dimensions { m, k, n }: Dimensions,
-    alpha: f32,
-    a: &[f32],
-    b: &[f32],
-    beta: f32,
-    c: &mut [f32],
-) {
-    debug_assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
-    let (k_stride, n_stride) = (k.cast_signed(), n.cast_signed());
-    // SAFETY: row after row, each matrix is of exactly the size that the dimensions give
-    // (checked by the caller); `c` is borrowed for writing and so apart from the others. With
-    // `beta` 0, `c` is not read.
-    unsafe {
-        matrixmultiply::sgemm(
-            m,
-            k,
-            n,
-            alpha,
-            a.as_ptr(),
-            k_stride,
-            1,
-            b.as_ptr(),
-            n_stride,
-            1,
-            beta,
-            c.as_mut_ptr(),
-            n_stride,
-            1,
-        );
-    }
 }

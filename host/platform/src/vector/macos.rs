@@ -55,10 +55,26 @@ unsafe extern "C" {
         c: *mut f32,
         ldc: c_int,
     );
+    fn cblas_dgemm(
+        order: c_int,
+        transpose_a: c_int,
+        transpose_b: c_int,
+        m: c_int,
+        n: c_int,
+        k: c_int,
+        alpha: f64,
+        a: *const f64,
+        lda: c_int,
+        b: *const f64,
+        ldb: c_int,
+        beta: f64,
+        c: *mut f64,
+        ldc: c_int,
+    );
 }
 
 macro_rules! kernel {
-    ($real:ident, $dot:ident, $axpy:ident, $sum:ident, $max:ident) => {
+    ($real:ident, $dot:ident, $axpy:ident, $sum:ident, $max:ident, $gemm:ident) => {
         impl Kernel for $real {
             fn dot(a: &[Self], b: &[Self]) -> Self {
                 let mut result = 0.0;
@@ -88,49 +104,37 @@ macro_rules! kernel {
                 unsafe { $max(x.as_ptr(), 1, &raw mut result, x.len()) };
                 result
             }
+
+            fn gemm(
+                Dimensions { m, k, n }: Dimensions,
+                alpha: Self,
+                a: &[Self],
+                b: &[Self],
+                beta: Self,
+                c: &mut [Self],
+            ) {
+                debug_assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
+                let int = |dimension: usize| c_int::try_from(dimension).unwrap_or(c_int::MAX);
+                let (order, straight) = (ROW_MAJOR, NO_TRANSPOSE);
+                // Leading dimensions are at least 1, even of nothing.
+                let (lda, ldb) = (int(k.max(1)), int(n));
+                let (m, n, k) = (int(m), int(n), int(k));
+                let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+                // SAFETY: BLAS reads and writes exactly these matrices, row after row: each is
+                // of the size that the dimensions, which fit `int`, give (checked by the
+                // caller). `c` is borrowed for writing and so apart from the others. With `beta`
+                // 0, BLAS does not read it.
+                unsafe {
+                    $gemm(order, straight, straight, m, n, k, alpha, a, lda, b, ldb, beta, c, ldb);
+                }
+            }
         }
     };
 }
 
-kernel!(f32, vDSP_dotpr, vDSP_vsma, vDSP_sve, vDSP_maxv);
-kernel!(f64, vDSP_dotprD, vDSP_vsmaD, vDSP_sveD, vDSP_maxvD);
+kernel!(f32, vDSP_dotpr, vDSP_vsma, vDSP_sve, vDSP_maxv, cblas_sgemm);
+kernel!(f64, vDSP_dotprD, vDSP_vsmaD, vDSP_sveD, vDSP_maxvD, cblas_dgemm);
 
 pub(super) fn how() -> String {
     "Accelerate".to_owned()
-}
-
-/// Dimensions fit `i32`, and the matrices are of their sizes.
-pub(super) fn gemm(
-    Dimensions { m, k, n }: Dimensions,
-    alpha: f32,
-    a: &[f32],
-    b: &[f32],
-    beta: f32,
-    c: &mut [f32],
-) {
-    debug_assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
-    let int = |dimension: usize| c_int::try_from(dimension).unwrap_or(c_int::MAX);
-    // Leading dimensions are at least 1, even of nothing.
-    let (lda, ldb) = (int(k.max(1)), int(n));
-    // SAFETY: `cblas_sgemm` reads and writes exactly these matrices, row after row: each is of
-    // the size that the dimensions, which fit `int`, give (checked by the caller). `c` is
-    // borrowed for writing and so apart from the others. With `beta` 0, BLAS does not read it.
-    unsafe {
-        cblas_sgemm(
-            ROW_MAJOR,
-            NO_TRANSPOSE,
-            NO_TRANSPOSE,
-            int(m),
-            int(n),
-            int(k),
-            alpha,
-            a.as_ptr(),
-            lda,
-            b.as_ptr(),
-            ldb,
-            beta,
-            c.as_mut_ptr(),
-            ldb,
-        );
-    }
 }

@@ -46,6 +46,8 @@ pub enum VectorError {
 }
 
 mod sealed {
+    use super::Dimensions;
+
     /// What a system does for a type; lengths are checked by then.
     pub trait Kernel: Copy {
         fn dot(a: &[Self], b: &[Self]) -> Self;
@@ -53,6 +55,15 @@ mod sealed {
         fn sum(x: &[Self]) -> Self;
         /// Of at least one element.
         fn max(x: &[Self]) -> Self;
+        /// Dimensions fit `i32`, and the matrices are of their sizes.
+        fn gemm(
+            dimensions: Dimensions,
+            alpha: Self,
+            a: &[Self],
+            b: &[Self],
+            beta: Self,
+            c: &mut [Self],
+        );
     }
 }
 
@@ -117,13 +128,13 @@ pub struct Dimensions {
 /// # Errors
 ///
 /// When a matrix is not of the size that `dimensions` say.
-pub fn gemm(
+pub fn gemm<T: Real>(
     dimensions: Dimensions,
-    alpha: f32,
-    a: &[f32],
-    b: &[f32],
-    beta: f32,
-    c: &mut [f32],
+    alpha: T,
+    a: &[T],
+    b: &[T],
+    beta: T,
+    c: &mut [T],
 ) -> Result<(), VectorError> {
     let Dimensions { m, k, n } = dimensions;
     for dimension in [m, k, n] {
@@ -138,7 +149,7 @@ pub fn gemm(
         }
     }
     if m > 0 && n > 0 {
-        sys::gemm(dimensions, alpha, a, b, beta, c);
+        T::gemm(dimensions, alpha, a, b, beta, c);
     }
     Ok(())
 }

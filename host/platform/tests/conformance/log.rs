@@ -4,8 +4,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
-use wrt_platform::log::{Format, GuestLimits, GuestLog, Log, Redaction, StderrLayer, system_layer};
+use wrt_platform::log::{
+    Format, GUEST, GuestLimits, GuestLog, Log, Redaction, StderrLayer, system_layer,
+};
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -105,6 +108,38 @@ fn a_long_line_is_cut() {
         GuestLog::new(1, limits, Redaction::Shown).line(Level::INFO, &[0xff; 1 << 20]);
     });
     assert!(lines[0].len() < 100, "{}", lines[0].len());
+}
+
+#[test]
+fn a_program_that_has_a_name_is_told_by_it() {
+    let say = || {
+        let mut guest = GuestLog::new(7, GuestLimits::default(), Redaction::Shown);
+        guest.set_program(Some("\x1b[2Jtool\n"));
+        guest.line(Level::WARN, b"mind: {} %s\n the gap");
+        guest.set_program(None);
+        guest.line(Level::WARN, b"who?");
+    };
+    let lines = logged(Format::Text, say);
+    assert_eq!(lines[0], r"\u{1b}[2Jtool\n: warn: mind: {} %s\n the gap");
+    assert_eq!(lines[1], " WARN guest: who? vm=7");
+    let line: serde_json::Value = serde_json::from_str(&logged(Format::Json, say)[0]).unwrap();
+    assert_eq!(line["fields"]["program"], "\x1b[2Jtool\n");
+    assert_eq!(line["fields"]["vm"], 7);
+}
+
+#[test]
+fn it_is_known_which_lines_somebody_wants() {
+    assert!(!GuestLog::is_wanted(Level::ERROR), "nobody listens");
+    let wanted = |levels: Targets| {
+        let subscriber = tracing_subscriber::registry().with(levels);
+        let all = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+        tracing::subscriber::with_default(subscriber, || all.map(GuestLog::is_wanted))
+    };
+    let guests = Targets::new().with_target(GUEST, Level::INFO);
+    assert_eq!(wanted(guests), [true, true, true, false, false]);
+    let others = Targets::new().with_target("wrt_vm", Level::TRACE);
+    assert_eq!(wanted(others), [false; 5]);
+    assert_eq!(wanted(Targets::new().with_default(Level::TRACE)), [true; 5]);
 }
 
 #[test]

@@ -12,6 +12,10 @@ fn single(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().map(|number| *number as f32).collect()
 }
 
+fn double(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().copied().map(f64::from).collect()
+}
+
 /// Around the widths of vectors, and past them.
 const LENGTHS: [usize; 14] = [0, 1, 2, 3, 7, 8, 9, 15, 16, 31, 33, 64, 100, 1000];
 
@@ -80,8 +84,11 @@ fn matrices_of_every_shape() {
         let mut c = single(&numbers(m * n, 3));
         let mut want = c.clone();
         naive(d, &a, &b, &mut want, 2.0, 1.0);
+        let (a64, b64, mut c64) = (double(&a), double(&b), double(&c));
         gemm(d, 2.0, &a, &b, 1.0, &mut c).unwrap();
         assert_eq!(c, want, "{d:?}");
+        gemm(d, 2.0, &a64, &b64, 1.0, &mut c64).unwrap();
+        assert_eq!(c64, double(&want), "{d:?}");
     }
 }
 
