@@ -1,6 +1,6 @@
 //! The loop that serves the host's commands.
 
-use crate::engine::{Engine, Load};
+use crate::engine::{self, Engine, Load};
 use crate::hostcall::{self, Answer, Order};
 use wrt_abi::{Command, Reply};
 
@@ -11,7 +11,8 @@ pub fn serve(mut engine: impl Engine, first: Order) -> ! {
         let Order { command, words, payload_len, mut payload } = order;
         let answer = match command {
             Some(Command::Load) => {
-                let [address, len, memory_limit, cpu_features, ..] = words;
+                let [address, len, memory_limit, cpu_features, log_level, ..] = words;
+                engine::set_log_level(log_level);
                 let load = Load { address, len, memory_limit, cpu_features };
                 engine.load(load, &mut payload)
             }

@@ -8,7 +8,7 @@ use core::fmt;
 use core::ptr::{addr_of, addr_of_mut};
 use wrt_abi::layout::MAILBOX_BASE;
 use wrt_abi::mailbox::{Mailbox, PAYLOAD_MAX, REQUEST_ARGS, RESPONSE_VALUES, Request, Response};
-use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, Reply, Status};
+use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, LogLevel, Reply, Status};
 
 const MAILBOX: *mut Mailbox = core::ptr::without_provenance_mut(MAILBOX_BASE as usize);
 
@@ -168,6 +168,36 @@ pub fn wasi(args: [u64; REQUEST_ARGS]) -> WasiOutcome {
         Ok(Status::Exit) => WasiOutcome::Exit(value),
         _ => WasiOutcome::Trap((response.payload_len as usize).min(PAYLOAD_MAX)),
     }
+}
+
+/// How a call of [`wrt_abi::vector`] ended.
+pub enum VectorOutcome {
+    /// It returned; the bits of its result, if the function has one.
+    Returned(u64),
+    /// It reached out of the memory: the caller must trap.
+    OutOfBounds,
+    /// The caller must trap. The message is in the payload, this many bytes.
+    Trap(usize),
+}
+
+/// [`Call::Vector`]. `args` begin with the function's index and the memory.
+pub fn vector(args: [u64; REQUEST_ARGS]) -> VectorOutcome {
+    let response = exchange(Call::Vector, args, 0);
+    match Status::try_from(response.status) {
+        Ok(Status::Ok) => VectorOutcome::Returned(response.values[0]),
+        Ok(Status::Trap) => VectorOutcome::Trap((response.payload_len as usize).min(PAYLOAD_MAX)),
+        _ => VectorOutcome::OutOfBounds,
+    }
+}
+
+/// [`Call::Log`], with as much of the text as the payload holds.
+///
+/// For host calls that a command led to: it has read its own payload by then.
+pub fn log(level: LogLevel, text: &[u8]) {
+    let mut payload = Payload(());
+    let text = &text[..text.len().min(PAYLOAD_MAX)];
+    payload.bytes()[..text.len()].copy_from_slice(text);
+    exchange(Call::Log, words([level as u64]), text.len());
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "an i32 travels in the low half")]

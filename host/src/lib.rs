@@ -26,6 +26,14 @@
 //! # }
 //! ```
 //!
+//! # What modules may import
+//!
+//! Core modules have all of WASI preview 1, and two modules of wrt-vm's own on either engine.
+//! `wrt_vec` has operations on vectors and matrices in a module's memory; [`wrt_abi::vector`]
+//! tells their signatures, and what holds at the edges. `wrt_log` has lines for the log
+//! ([`wrt_abi::log`]): they are events of `tracing` with the target `guest`, and those that no
+//! subscriber wants when a module is loaded never leave the VM. Components have WASI 0.2.
+//!
 //! # Where things are
 //!
 //! * [`hypervisor`]: the backends, and the one place where an exit is decoded.

@@ -4,8 +4,8 @@ use crate::artifact::Target;
 use crate::cache::Cache;
 use crate::compiler::Compiler;
 use crate::error::{Error, Frame, Interruption, Trap};
-use crate::hypercall::text;
 use crate::hypercall::wasi::WasiConfig;
+use crate::hypercall::{log, text};
 use crate::hypervisor::{Backend, Gva, Hypervisor};
 use crate::machine::{Answer, CancelState, Content, Home, MachineConfig, Usage};
 use crate::module::Module;
@@ -159,7 +159,7 @@ impl Builder {
             stack_size,
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
-        let machine = Home::new(hypervisor, config, &self.wasi)?;
+        let machine = Home::new(hypervisor, config, &self.wasi, None)?;
         tracing::info!(
             backend = hypervisor.name(),
             time = ?machine.usage().create,
@@ -323,7 +323,8 @@ impl MicroVm {
         }
         let address = self.machine.share(module.bytes(), content)?;
         let features = self.target.features.bits();
-        let words = [address, module.len() as u64, self.settings.max_memory, features];
+        let (len, max_memory) = (module.len() as u64, self.settings.max_memory);
+        let words = [address, len, max_memory, features, log::wanted()];
         let answer = self.command(Command::Load, &words, &[]);
         // The interpreter has copied what it needs; code is run where it is. To take the bytes
         // away now would cost the guest all its translations, just as it begins.
@@ -335,8 +336,8 @@ impl MicroVm {
         Ok(LoadedModule { number: answer.words[0], of: self.identity })
     }
 
-    /// Instantiates a module: links its imports (WASI, and registered instances) and runs its
-    /// start function. Of a component the imports are those of WASI 0.2.
+    /// Instantiates a module: links its imports (WASI, `wrt_vec`, `wrt_log`, and registered
+    /// instances) and runs its start function. Of a component the imports are those of WASI 0.2.
     ///
     /// What a failed instantiation had made by then counts against the limits until a reset.
     ///

@@ -33,12 +33,15 @@ pub mod binary;
 pub mod boot;
 pub mod compiler;
 pub mod cpu;
+pub mod imports;
 pub mod layout;
+pub mod log;
 pub mod mailbox;
 mod numbers;
 pub mod process;
 pub mod report;
 pub mod value;
+pub mod vector;
 pub mod wasi;
 pub mod wire;
 
@@ -46,4 +49,4 @@ pub use numbers::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind, 
 
 /// Version of this interface. The guest sends it with [`Call::Ready`]; the host refuses
 /// any other. It is unrelated to the crate's version.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;

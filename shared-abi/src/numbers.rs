@@ -112,6 +112,13 @@ numbered! {
         /// *Faults:* `Invalid` unless the range is in an artefact that a
         /// [`Command::Load`] brought.
         CodePublish = 10,
+        /// One function of [`crate::vector`].
+        ///
+        /// *Arguments:* index into [`crate::vector::FUNCTIONS`], linear memory's address and
+        /// length, then the function's own arguments. *Returns:* the bits of its result, if it
+        /// has one. *Faults:* `Invalid` for what is not in the memory; `Trap` with a message
+        /// for what the function is not defined for.
+        Vector = 11,
     }
 }
 
@@ -119,8 +126,8 @@ numbered! {
     /// Host to guest: what the runtime shall do next.
     Command {
         /// Take a module. *Arguments:* address and length of its bytes, bytes that all linear
-        /// memories may take, [CPU features](crate::cpu::CpuFeatures) of this machine.
-        /// *Reply:* module number.
+        /// memories may take, [CPU features](crate::cpu::CpuFeatures) of this machine, the
+        /// highest [`LogLevel`] that somebody wants lines of (0: none). *Reply:* module number.
         ///
         /// The interpreter is given a WebAssembly binary, which it validates; the bytes may be
         /// gone after the reply. The native engine is given a compiled artefact, which stays
@@ -253,6 +260,8 @@ numbered! {
         Info = 3,
         /// Details.
         Debug = 4,
+        /// Every step.
+        Trace = 5,
     }
 }
 

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use wrt_abi::report::{BACKTRACE_MAX, Frame, NAME_MAX, TrapReport};
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue};
+use wrt_abi::vector;
 use wrt_abi::wasi::{FUNCTIONS, FunctionId};
 use wrt_abi::wire::{Malformed, Reader, Writer};
 use wrt_abi::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind};
@@ -222,6 +223,9 @@ proptest! {
             check(TrapKind::ALL, number, |member| member as u32);
             check(LogLevel::ALL, number, |member| member as u32);
             check(EngineKind::ALL, number, |member| member as u32);
+            let function = vector::FunctionId::from_index(number);
+            assert_eq!(function.is_some(), number < vector::FUNCTIONS.len() as u64);
+            assert!(function.is_none_or(|function| u64::from(function as u32) == number));
             let function = FunctionId::from_index(number);
             assert_eq!(function.is_some(), number < FUNCTIONS.len() as u64);
             assert!(function.is_none_or(|function| u64::from(function as u32) == number));

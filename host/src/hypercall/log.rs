@@ -1,67 +1,63 @@
-//! `Log`: lines from the guest for the host's log, by `tracing`, rate-limited.
+//! `Log`: lines from the guest for the host's log, by `tracing`, bounded and counted by
+//! [`GuestLog`].
 
-use super::{Outcome, text};
-use std::time::{Duration, Instant};
-use wrt_abi::{LogLevel, Status};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tracing::Level;
+use wrt_abi::LogLevel;
+use wrt_platform::log::{GuestLimits, GuestLog, Redaction};
 
-/// Lines that a VM may log in a [`WINDOW`]; the rest is dropped and counted.
-const LINES: u32 = 100;
-const WINDOW: Duration = Duration::from_secs(1);
+/// Takes a guest's lines in this process's stead.
+pub(crate) type Forward = Arc<dyn Fn(LogLevel, &[u8]) + Send + Sync>;
 
-/// A VM's log.
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    window: Option<Instant>,
-    lines: u32,
-    dropped: u64,
+/// The log of a VM's guests.
+pub(crate) enum Log {
+    /// It goes to this process's log.
+    Own(GuestLog),
+    /// Somebody else has it.
+    Forwarded(Forward),
 }
 
 impl Log {
-    /// Logs one line.
-    pub(super) fn line(&mut self, level: u64, bytes: &[u8]) -> Outcome {
-        let Ok(level) = LogLevel::try_from(level) else {
-            return Outcome::status(Status::Invalid, 0);
-        };
-        if !self.admit(Instant::now()) {
-            return Outcome::status(Status::Refused, 0);
-        }
-        let line = text::printable_line(bytes);
-        match level {
-            LogLevel::Error => tracing::error!(target: "guest", "{line}"),
-            LogLevel::Warn => tracing::warn!(target: "guest", "{line}"),
-            LogLevel::Info => tracing::info!(target: "guest", "{line}"),
-            LogLevel::Debug => tracing::debug!(target: "guest", "{line}"),
-        }
-        Outcome::status(Status::Ok, 0)
+    /// A log in this process, of a program of this name.
+    pub(crate) fn new(program: Option<&str>) -> Self {
+        /// Tells the VMs of this process from each other.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let vm = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut log = GuestLog::new(vm, GuestLimits::default(), Redaction::Shown);
+        log.set_program(program);
+        Self::Own(log)
     }
 
-    fn admit(&mut self, now: Instant) -> bool {
-        if self.window.is_none_or(|start| now.duration_since(start) >= WINDOW) {
-            if self.dropped > 0 {
-                tracing::warn!(target: "guest", "{} lines dropped", self.dropped);
-            }
-            (self.window, self.lines, self.dropped) = (Some(now), 0, 0);
+    /// Another program begins. What a guest may log in a second, all of a VM may.
+    pub(crate) fn set_program(&mut self, program: Option<&str>) {
+        match self {
+            Self::Own(log) => log.set_program(program),
+            Self::Forwarded(_) => {}
         }
-        let admitted = self.lines < LINES;
-        if admitted {
-            self.lines += 1;
-        } else {
-            self.dropped += 1;
+    }
+
+    /// The guest logs a line.
+    pub(crate) fn line(&mut self, level: LogLevel, text: &[u8]) {
+        match self {
+            Self::Own(log) => log.line(to_tracing(level), text),
+            Self::Forwarded(forward) => forward(level, text),
         }
-        admitted
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_is_cut_and_the_next_second_is_not() {
-        let mut log = Log::default();
-        let start = Instant::now();
-        let admitted = (0..10_000).filter(|_| log.admit(start)).count();
-        assert_eq!(admitted, LINES as usize);
-        assert!(log.admit(start + WINDOW));
+fn to_tracing(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
     }
+}
+
+/// The highest level whose lines somebody wants just now, as a guest is told: 0 for none.
+pub(crate) fn wanted() -> u64 {
+    let wanted = |level: &&LogLevel| GuestLog::is_wanted(to_tracing(**level));
+    LogLevel::ALL.iter().rev().find(wanted).map_or(0, |level| *level as u64)
 }

@@ -10,16 +10,17 @@
 //! 4. Guest text is data ([`text`]).
 //! 5. Numbers that the guest gets mean nothing in another VM.
 
-mod log;
+pub(crate) mod log;
 mod memory;
 pub(crate) mod text;
+mod vector;
 pub(crate) mod wasi;
 
 use crate::error::{Error, VmEnd};
 use crate::hypervisor::Vm;
 use crate::machine::{CancelState, GuestMemory};
 use wrt_abi::mailbox::{Request, Response};
-use wrt_abi::{Call, Status};
+use wrt_abi::{Call, LogLevel, Status};
 
 /// Services of one VM.
 pub(crate) struct Services {
@@ -30,9 +31,20 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Services with the given WASI world.
-    pub(crate) fn new(wasi: wasi::Wasi) -> Self {
-        Self { wasi, log: log::Log::default() }
+    /// Services with the given WASI world. The guest's lines go to this process's log unless
+    /// somebody else takes them.
+    pub(crate) fn new(wasi: wasi::Wasi, forward: Option<log::Forward>) -> Self {
+        let log = match forward {
+            Some(forward) => log::Log::Forwarded(forward),
+            None => log::Log::new(wasi.program()),
+        };
+        Self { wasi, log }
+    }
+
+    /// The next program has another world.
+    pub(crate) fn renew(&mut self, wasi: wasi::Wasi) {
+        self.log.set_program(wasi.program());
+        self.wasi = wasi;
     }
 }
 
@@ -82,7 +94,14 @@ pub(crate) fn dispatch(
         Call::CodePublish => memory::publish(request.args[0], request.args[1], context),
         Call::RegionRelease => memory::release(request.args[0], context),
         Call::Wasi => wasi::serve(&request.args, context),
-        Call::Log => Ok(context.services.log.line(request.args[0], payload)),
+        Call::Vector => vector::serve(&request.args, context),
+        Call::Log => Ok(match LogLevel::try_from(request.args[0]) {
+            Ok(level) => {
+                context.services.log.line(level, payload);
+                Outcome::status(Status::Ok, 0)
+            }
+            Err(_) => Outcome::status(Status::Invalid, 0),
+        }),
         Call::Panic => Ok(Outcome::End(VmEnd::Panic(text::printable(payload)))),
         Call::OutOfMemory => Ok(Outcome::End(VmEnd::OutOfMemory { wanted: request.args[0] })),
         // The run loop's own; it never passes them on.

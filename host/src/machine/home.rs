@@ -9,6 +9,7 @@ use super::memory::{Content, MemoryRefused};
 use super::run::{Answer, Machine, MachineConfig, Usage};
 use crate::error::{Error, VmEnd};
 use crate::hypercall::Services;
+use crate::hypercall::log::Forward;
 use crate::hypercall::wasi::{Wasi, WasiConfig};
 use crate::hypervisor::{Gva, Hypervisor};
 use crate::worker::Remote;
@@ -36,7 +37,8 @@ pub(crate) struct Here {
 }
 
 impl Home {
-    /// Makes a machine with services of a world.
+    /// Makes a machine with services of a world. `forward` takes what is logged in this process,
+    /// unless it is to go to this process's own log.
     ///
     /// # Errors
     ///
@@ -45,12 +47,16 @@ impl Home {
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
         world: &WasiConfig,
+        forward: Option<Forward>,
     ) -> Result<Self, Error> {
         Ok(match hypervisor.workers() {
             Some(workers) => {
                 Self::Worker(Box::new(Remote::new(workers, hypervisor, config, world)?))
             }
-            None => Self::Here(Here::new(hypervisor, config, services(world)?)?),
+            None => {
+                let services = Services::new(Wasi::new(world)?, forward);
+                Self::Here(Here::new(hypervisor, config, services)?)
+            }
         })
     }
 
@@ -71,8 +77,8 @@ impl Home {
     pub(crate) fn reset(&mut self, world: &WasiConfig) -> Result<(), Error> {
         match self {
             Self::Here(here) => {
-                let services = services(world)?;
-                here.work(move |machine| machine.reset(services))
+                let world = Wasi::new(world)?;
+                here.work(move |machine| machine.reset(world))
             }
             Self::Worker(worker) => worker.reset(world),
         }
@@ -215,10 +221,6 @@ impl Home {
             Self::Worker(worker) => worker.boundary(),
         }
     }
-}
-
-fn services(world: &WasiConfig) -> Result<Services, Error> {
-    Ok(Services::new(Wasi::new(world)?))
 }
 
 fn not_there(error: MemoryRefused) -> Error {

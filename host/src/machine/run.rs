@@ -9,6 +9,7 @@ use super::trace::{EXITS, Hypercall, Other, RECORDER};
 use super::watchdog::begin_call;
 use crate::embedded;
 use crate::error::{Error, VmEnd};
+use crate::hypercall::wasi::Wasi;
 use crate::hypercall::{self, Outcome, Services};
 use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub struct Exits {
     pub memory: u64,
     /// Log lines.
     pub log: u64,
+    /// Operations on vectors.
+    pub vector: u64,
     /// Kicks from other threads.
     pub kicks: u64,
     /// All others.
@@ -65,7 +68,7 @@ pub struct Exits {
 impl Exits {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.commands + self.wasi + self.memory + self.log + self.kicks + self.other
+        self.commands + self.wasi + self.memory + self.log + self.vector + self.kicks + self.other
     }
 }
 
@@ -141,14 +144,14 @@ impl Machine {
         })
     }
 
-    /// Forgets all that the guest did: memory, registers, services. It boots again with the
+    /// Forgets all that the guest did: memory, registers, its world. It boots again with the
     /// next command.
-    pub(crate) fn reset(&mut self, services: Services) -> Result<(), Error> {
+    pub(crate) fn reset(&mut self, world: Wasi) -> Result<(), Error> {
         // Should this fail half-way, nothing may run on what is left.
         self.state = State::Ended;
         self.memory.reset(self.vm.as_mut(), self.image).map_err(setup_error)?;
         reserve_first(&mut self.memory, self.vm.as_mut())?;
-        self.services = services;
+        self.services.renew(world);
         self.state = State::Fresh;
         Ok(())
     }
@@ -356,6 +359,7 @@ impl Machine {
                 &mut exits.memory
             }
             Call::Log => &mut exits.log,
+            Call::Vector => &mut exits.vector,
             Call::Panic | Call::OutOfMemory => &mut exits.other,
         } += 1;
     }

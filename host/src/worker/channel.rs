@@ -156,7 +156,7 @@ mod tests {
             other.write_all(&0u32.to_le_bytes()).unwrap();
             other.write_all(&bytes).unwrap();
             drop(other);
-            let _ = receiver.receive::<super::super::message::Response>();
+            let _ = receiver.receive::<super::super::message::Message>();
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::machine::{Answer, MachineConfig, Usage};
 use serde::{Deserialize, Serialize};
 use wrt_abi::{Command, EngineKind, Reply};
 
-/// Parent to worker. Each has one [`Response`].
+/// Parent to worker. Each has one [`Response`], perhaps after [lines](Message::Line).
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
     /// Make the machine. The first request, and the only one of its kind. *Descriptors:* the
@@ -106,6 +106,20 @@ pub(crate) enum Sink {
 }
 
 /// Worker to parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Message {
+    /// The guest logs a line, while a request is served.
+    Line {
+        /// Number of its level.
+        level: u64,
+        /// What it says.
+        text: Vec<u8>,
+    },
+    /// A request is served.
+    Response(Response),
+}
+
+/// What came of a request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Response {
     pub(super) result: Result<Done, Failure>,

@@ -2,8 +2,9 @@
 
 use super::Workers;
 use super::channel::Channel;
-use super::message::{CHUNK_MAX, Done, Request, Response, World};
+use super::message::{CHUNK_MAX, Done, Message, Request, Response, World};
 use crate::error::{Error, VmEnd};
+use crate::hypercall::log::Log;
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
 use crate::hypervisor::{Gva, Hypervisor, Kicker};
 use crate::machine::{Answer, CancelState, Content, MachineConfig, RECORDER, Usage, begin_call};
@@ -16,7 +17,7 @@ use std::process::{Child, Command as Program, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use wrt_abi::Command;
+use wrt_abi::{Command, LogLevel};
 use wrt_platform::memory::SharedBytes;
 
 /// The descriptors that a worker finds its sockets at.
@@ -41,6 +42,8 @@ pub(crate) struct Remote {
     origin: Origin,
     /// Where captured output goes.
     captures: [Option<OutputBuffer>; 2],
+    /// What the guest logs.
+    log: Log,
     /// Why there is no worker any more.
     dead: Option<VmEnd>,
 }
@@ -91,6 +94,7 @@ impl Remote {
             jail: None,
             origin,
             captures: [None, None],
+            log: Log::new(world.program()),
             dead: None,
         };
         let described = world.describe()?;
@@ -151,6 +155,7 @@ impl Remote {
         // What is left of the last program's output is the last program's.
         let reset = self.ask(&Request::Reset { world: description }, descriptors);
         self.captures = world.captures();
+        self.log.set_program(world.program());
         reset.map(|_| ())
     }
 
@@ -241,12 +246,11 @@ impl Remote {
             return Err(end.clone().into());
         }
         let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
-        let response = self
-            .channel
-            .send(request, &borrowed)
-            .and_then(|()| self.channel.receive::<Response>())
-            .map_err(|error| self.lost(&error))?;
-        let Response { result, usage, captured } = response.0;
+        let response = match self.channel.send(request, &borrowed) {
+            Ok(()) => self.response(),
+            Err(error) => Err(error),
+        };
+        let Response { result, usage, captured } = response.map_err(|error| self.lost(&error))?;
         self.usage = Usage { create: self.usage.create, ..usage };
         for (buffer, bytes) in self.captures.iter().zip(captured) {
             if let Some(buffer) = buffer {
@@ -254,6 +258,21 @@ impl Remote {
             }
         }
         result.map_err(|failure| failure.into_error(self.cancel.interruption()))
+    }
+
+    /// Waits for the response to a request, and logs what the guest says until then.
+    fn response(&mut self) -> io::Result<Response> {
+        loop {
+            match self.channel.receive()?.0 {
+                Message::Response(response) => return Ok(response),
+                Message::Line { level, text } => {
+                    // A level that is none is no worse than a line that is not sent.
+                    if let Ok(level) = LogLevel::try_from(level) {
+                        self.log.line(level, &text);
+                    }
+                }
+            }
+        }
     }
 
     /// The worker does not answer as it should: it is ended, and is not asked again.

@@ -1,9 +1,10 @@
 //! A worker: one machine, and orders for it.
 
 use super::channel::Channel;
-use super::message::{self, CHUNK_MAX, Done, Failure, Request, Response};
+use super::message::{self, CHUNK_MAX, Done, Failure, Message, Request, Response};
 use super::remote::{CANCELS, REQUESTS};
 use crate::error::{Error, Interruption};
+use crate::hypercall::log::Forward;
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
 use crate::hypervisor::{Backend, Gva};
 use crate::jail::Jail;
@@ -25,7 +26,7 @@ pub fn serve() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut worker = Worker {
-        channel: Channel::new(requests),
+        channel: Arc::new(Channel::new(requests)),
         commands: Arc::default(),
         cancels: Some(cancels),
         machine: None,
@@ -73,7 +74,7 @@ fn socket(number: i32) -> Option<UnixStream> {
 }
 
 struct Worker {
-    channel: Channel,
+    channel: Arc<Channel>,
     commands: Arc<Commands>,
     /// Until somebody listens to it.
     cancels: Option<UnixStream>,
@@ -113,7 +114,7 @@ impl Worker {
             Some(machine) => (machine.home.usage(), machine.captures.each_mut().map(Capture::take)),
             None => (Usage::default(), [Vec::new(), Vec::new()]),
         };
-        self.channel.send(&Response { result, usage, captured }, &[])
+        self.channel.send(&Message::Response(Response { result, usage, captured }), &[])
     }
 
     fn execute(&mut self, request: Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
@@ -129,7 +130,12 @@ impl Worker {
                 let entrance = jailed.then(|| Jail::of(&world).close_names()).transpose()?;
                 // No thread is there before: it would be outside.
                 self.commands.listen_to(self.cancels.take().ok_or_else(confused)?)?;
-                let home = Home::new(hypervisor.as_ref(), config.ok_or_else(confused)?, &world)?;
+                let home = Home::new(
+                    hypervisor.as_ref(),
+                    config.ok_or_else(confused)?,
+                    &world,
+                    Some(to_parent(&self.channel)),
+                )?;
                 let jail =
                     entrance.map(|entrance| entrance.enter_with(home.child())).transpose()?;
                 let boundary = home.boundary();
@@ -179,6 +185,17 @@ impl Worker {
             }
         })
     }
+}
+
+/// Sends the guest's lines to the parent. They come while a request is served, so that nothing
+/// else is sent at that time.
+fn to_parent(channel: &Arc<Channel>) -> Forward {
+    let channel = Arc::clone(channel);
+    Arc::new(move |level, text| {
+        let line = Message::Line { level: level as u64, text: text.to_vec() };
+        // Should the parent be gone, this process is about to be.
+        let _ = channel.send(&line, &[]);
+    })
 }
 
 /// The parent does not know what it wants.

@@ -4,6 +4,7 @@ mod bounds;
 mod bulk;
 mod errors;
 mod linking;
+mod logs;
 mod memory;
 mod pool;
 mod references;
@@ -11,6 +12,7 @@ mod reset;
 mod select;
 mod traps;
 mod values;
+mod vectors;
 
 use wrt_vm::{Error, Instance, MicroVm, Module, Value};
 

@@ -1,7 +1,7 @@
 //! What the program has the loader look up.
 
 use crate::program;
-use crate::stubs::{self, HYPERVISOR, SYSTEM};
+use crate::stubs::{self, ACCELERATE, HYPERVISOR, SYSTEM};
 use goblin::mach::load_command::CommandVariant;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +70,7 @@ fn the_frameworks_functions_are_those_of_the_oldest_macos() {
 
 /// Libraries that crates ask for, for a few functions or none.
 const LOADED: [&str; 6] = [
-    "/System/Library/Frameworks/Accelerate.framework/Versions/A/Accelerate",
+    ACCELERATE,
     "/System/Library/Frameworks/CoreFoundation.framework/Versions/A/CoreFoundation",
     "/System/Library/Frameworks/Foundation.framework/Versions/C/Foundation",
     "/System/Library/Frameworks/Security.framework/Versions/A/Security",

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 
 pub(crate) const HYPERVISOR: &str =
     "/System/Library/Frameworks/Hypervisor.framework/Versions/A/Hypervisor";
+pub(crate) const ACCELERATE: &str =
+    "/System/Library/Frameworks/Accelerate.framework/Versions/A/Accelerate";
 pub(crate) const SYSTEM: &str = "/usr/lib/libSystem.B.dylib";
 
 /// The symbols of a library, by its install name.
 pub(crate) fn symbols(library: &str) -> BTreeSet<String> {
     let file = match library {
         HYPERVISOR => "System/Library/Frameworks/Hypervisor.framework/Hypervisor.tbd",
+        ACCELERATE => "System/Library/Frameworks/Accelerate.framework/Accelerate.tbd",
         SYSTEM => "usr/lib/libSystem.tbd",
         "/usr/lib/libiconv.2.dylib" => "usr/lib/libiconv.tbd",
         "/usr/lib/libobjc.A.dylib" => "usr/lib/libobjc.tbd",
-        "/System/Library/Frameworks/Accelerate.framework/Versions/A/Accelerate" => {
-            "System/Library/Frameworks/Accelerate.framework/Accelerate.tbd"
-        }
         "/System/Library/Frameworks/CoreFoundation.framework/Versions/A/CoreFoundation" => {
             "System/Library/Frameworks/CoreFoundation.framework/CoreFoundation.tbd"
         }

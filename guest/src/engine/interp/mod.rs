@@ -6,6 +6,7 @@
 mod backtrace;
 mod errors;
 mod exports;
+mod imports;
 mod limits;
 mod values;
 mod wasi;
@@ -108,6 +109,7 @@ impl EngineFace for Interp {
             return answers::failed(payload, "no such module");
         };
         wasi::define_imports(&mut self.linker, module);
+        imports::define_imports(&mut self.linker, module);
         self.store.data_mut().forget_refusal();
         match self.linker.instantiate_and_start(&mut self.store, module) {
             Ok(instance) => {

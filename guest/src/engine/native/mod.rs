@@ -5,6 +5,7 @@
 
 mod component;
 mod errors;
+mod imports;
 mod limits;
 mod platform;
 mod program;
@@ -216,6 +217,7 @@ impl EngineFace for Native {
         let instantiated = match program {
             Program::Module(module) => {
                 wasi::define_imports(&mut self.linker, &self.engine, module);
+                imports::define_imports(&mut self.linker, &self.engine, module);
                 fault::done();
                 self.linker.instantiate(&mut self.store, module).map(Live::Module)
             }

@@ -193,6 +193,11 @@ impl WasiConfig {
         !self.preopens.is_empty()
     }
 
+    /// The program's name, if it has one.
+    pub(crate) fn program(&self) -> Option<&str> {
+        self.args.first().map(String::as_str)
+    }
+
     pub(super) fn build(&self) -> Result<WasiP1Ctx, Error> {
         let mut builder = WasiCtxBuilder::new();
         // File operations run on the vCPU's thread: the guest waits for them anyway, and a

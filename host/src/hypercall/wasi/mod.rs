@@ -34,6 +34,7 @@ pub(super) type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
 /// The WASI world of one VM.
 pub(crate) struct Wasi {
     world: WasiP1Ctx,
+    program: Option<String>,
 }
 
 impl Wasi {
@@ -43,7 +44,12 @@ impl Wasi {
     ///
     /// When a directory cannot be opened.
     pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
-        Ok(Self { world: config.build()? })
+        Ok(Self { world: config.build()?, program: config.program().map(str::to_owned) })
+    }
+
+    /// The program's name, if it has one.
+    pub(crate) fn program(&self) -> Option<&str> {
+        self.program.as_deref()
     }
 }
 

@@ -1,0 +1,92 @@
+//! The functions of `wrt_vec`: operations on vectors and matrices in a program's memory, by
+//! the host's vector units.
+//!
+//! Each is there for `f32` and for `f64` (`dot_f32`, `dot_f64`); *T* is that type. Arguments
+//! are in the order of BLAS. A vector is an offset in bytes and, common to all vectors of a
+//! call, a count of elements; a matrix is an offset, its elements row after row. Offsets need
+//! no alignment.
+//!
+//! | | parameters | result |
+//! |---|---|---|
+//! | `dot_` | n, x, y | *T*: the sum of the products of elements; 0 of none |
+//! | `sum_` | n, x | *T*: the sum of the elements; 0 of none |
+//! | `max_` | n, x | *T*: the largest element; negative infinity of none |
+//! | `axpy_` | n, alpha: *T*, x, y | y ← alpha · x + y |
+//! | `gemm_` | m, n, k, alpha: *T*, a, b, beta: *T*, c | c ← alpha · a · b + beta · c, where a has m rows and k columns, b has k rows and n columns, c has m rows and n columns |
+//!
+//! * What is not in the memory traps as an access of it would, before anything is written:
+//!   also an offset past its end with nothing to read, as with `memory.copy`.
+//! * The vectors of a call may overlap in any way: `axpy` computes with the elements of x that
+//!   were there before the call. `a` and `b` may overlap; `c` overlapping one of them traps.
+//! * Sums are added in no particular order and products may be added without being rounded
+//!   first, so that last digits differ between machines. `max` is Wasm's own `max` of all
+//!   elements: NaN if one is, and of zeros the positive one.
+//! * With `beta` 0 what was in `c` does not matter, with `alpha` 0 what is in `a` and `b`, NaN
+//!   or not.
+//! * A call costs an exit, so that it pays for vectors of ten thousands of elements and for
+//!   matrices. A limit of time and a cancel end it while it computes.
+
+use crate::imports::{Function, Param};
+use crate::value::ValueType::{F32, F64};
+
+/// Name of the import module.
+pub const MODULE: &str = "wrt_vec";
+
+const N: Param = Param::Size;
+const S: Param = Param::Of(F32);
+const D: Param = Param::Of(F64);
+
+macro_rules! functions {
+    ($( $id:ident = $name:literal ( $($param:ident),* ) $(-> $result:ident)? ; )*) => {
+        /// Index of each function in [`FUNCTIONS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        #[expect(missing_docs, reason = "the table above has them")]
+        pub enum FunctionId { $( $id, )* }
+
+        /// Every function; the order is the ABI.
+        pub const FUNCTIONS: &[Function] = &[$(
+            Function {
+                name: $name,
+                params: &[$($param),*],
+                result: functions!(@result $($result)?),
+            },
+        )*];
+
+        const IDS: &[FunctionId] = &[$( FunctionId::$id, )*];
+    };
+    (@result $result:ident) => { Some($result) };
+    (@result) => { None };
+}
+
+functions! {
+    DotF32 = "dot_f32"(N, N, N) -> F32;
+    DotF64 = "dot_f64"(N, N, N) -> F64;
+    SumF32 = "sum_f32"(N, N) -> F32;
+    SumF64 = "sum_f64"(N, N) -> F64;
+    MaxF32 = "max_f32"(N, N) -> F32;
+    MaxF64 = "max_f64"(N, N) -> F64;
+    AxpyF32 = "axpy_f32"(N, S, N, N);
+    AxpyF64 = "axpy_f64"(N, D, N, N);
+    GemmF32 = "gemm_f32"(N, N, N, S, N, N, S, N);
+    GemmF64 = "gemm_f64"(N, N, N, D, N, N, D, N);
+}
+
+impl FunctionId {
+    /// The function with this index, if there is one.
+    pub fn from_index(index: u64) -> Option<Self> {
+        IDS.get(usize::try_from(index).ok()?).copied()
+    }
+}
+
+/// Words before a function's own arguments: its index, memory address and length. Floats
+/// travel as their bits.
+pub const FIRST_ARGUMENT: usize = 3;
+
+const _: () = {
+    let mut i = 0;
+    while i < FUNCTIONS.len() {
+        assert!(FUNCTIONS[i].params.len() + FIRST_ARGUMENT <= crate::mailbox::REQUEST_ARGS);
+        i += 1;
+    }
+};
