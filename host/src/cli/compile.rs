@@ -1,7 +1,8 @@
 //! `wrt-vm compile`: make machine code of a module.
 
+use super::log::Destination;
 use super::run::warn_of_no_jail;
-use super::{code, complain, module, native};
+use super::{code, complain, log, module, native};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -59,7 +60,6 @@ pub(super) struct Compile {
 
 impl Compile {
     pub(super) fn execute(self) -> ExitCode {
-        super::stats::log_to_stderr(self.verbose);
         match self.compile() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -70,6 +70,7 @@ impl Compile {
     }
 
     fn compile(&self) -> Result<()> {
+        log::install(Destination::Text, self.verbose, None)?;
         // Before anything takes its time.
         let output = self.output()?;
         let module = module::read(&self.module)?;

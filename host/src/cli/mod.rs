@@ -6,6 +6,7 @@ mod compile;
 mod doctor;
 mod invoke;
 mod jobs;
+mod log;
 mod module;
 mod native;
 mod quantity;
@@ -86,7 +87,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor.execute(),
         Command::Selftest(selftest) => selftest.execute(),
         Command::Worker { verbose } => {
-            stats::log_to_stderr(verbose);
+            if let Err(error) = log::install(log::Destination::Text, verbose, None) {
+                complain(format_args!("{error:#}"));
+            }
             wrt_vm::worker::serve()
         }
     }

@@ -3,7 +3,7 @@
 use super::cache::CacheOptions;
 use super::native::{Choice, Chooser, Wanted};
 use super::stats::Timeline;
-use super::{admission, code, complain, invoke, jobs, module, quantity};
+use super::{admission, code, complain, invoke, jobs, log, module, quantity};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -110,7 +110,12 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) stats: bool,
 
-    /// Log what wrt-vm does, and what the guest logs, to standard error. Twice for more.
+    /// Where the log goes: what the program says by `wrt_log`, and what wrt-vm does.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    log: log::Destination,
+
+    /// Log more. Without it, the program's errors and warnings (and those of wrt-vm, if the log
+    /// goes to other programs); once, what is of interest; twice, every detail.
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 
@@ -181,20 +186,17 @@ impl Run {
 
     /// `inherited` is what the module may be read from, and nobody else shall have.
     pub(super) fn execute(self, inherited: Option<Inherited>) -> ExitCode {
-        let Some(path) = &self.trace else {
-            super::stats::log_to_stderr(self.verbose);
-            return self.execute_watched(inherited);
-        };
-        let cannot = |error| {
-            complain(format_args!("cannot write the trace {}: {error}", path.display()));
+        let failed = |error| {
+            complain(format_args!("{error:#}"));
             ExitCode::from(code::FAILED)
         };
-        match super::stats::trace_to(path, self.verbose) {
-            Ok(trace) => {
+        match log::install(self.log, self.verbose, self.trace.as_deref()) {
+            Ok(None) => self.execute_watched(inherited),
+            Ok(Some(trace)) => {
                 let code = self.execute_watched(inherited);
-                trace.finish().map_or_else(cannot, |()| code)
+                trace.finish().map_or_else(failed, |()| code)
             }
-            Err(error) => cannot(error),
+            Err(error) => failed(error),
         }
     }
 

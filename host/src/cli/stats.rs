@@ -1,17 +1,9 @@
-//! `--stats` and `-v`: what a run did, for people.
+//! `--stats`: what a run did, for people.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
-use tracing::Subscriber;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer, fmt, registry};
 use wrt_platform::pressure::PressureLevel;
-use wrt_platform::trace::{Recorder, TraceFile, file_layer};
+use wrt_platform::trace::Recorder;
 use wrt_vm::{Bytes, EngineKind, MicroVm, Usage};
 
 /// What a run used, and why.
@@ -95,6 +87,7 @@ impl Timeline {
                 ("wasi", usage.exits.wasi),
                 ("memory", usage.exits.memory),
                 ("log", usage.exits.log),
+                ("vector", usage.exits.vector),
                 ("kicks", usage.exits.kicks),
                 ("other", usage.exits.other),
             ] {
@@ -123,35 +116,4 @@ impl Timeline {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1e3)
-}
-
-/// Sends the log to standard error, from the level that `verbose` asks for.
-pub(super) fn log_to_stderr(verbose: u8) {
-    if let Some(log) = log_layer(verbose) {
-        // Fails only if a subscriber is set already; nothing else sets one.
-        let _ = registry().with(log).try_init();
-    }
-}
-
-/// The same, and records what is done, and when, in a file.
-///
-/// # Errors
-///
-/// When the file cannot be written.
-pub(super) fn trace_to(path: &Path, verbose: u8) -> io::Result<TraceFile> {
-    let (trace, file) = file_layer(File::create(path)?)?;
-    let _ = registry().with(log_layer(verbose)).with(trace).try_init();
-    Ok(file)
-}
-
-fn log_layer<S>(verbose: u8) -> Option<impl Layer<S>>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let level = match verbose {
-        0 => return None,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    };
-    Some(fmt::layer().with_writer(io::stderr).without_time().with_filter(level))
 }

@@ -110,6 +110,7 @@ impl Remote {
         (description, descriptors): (World, Vec<OwnedFd>),
     ) -> Result<(), Error> {
         self.captures = world.captures();
+        self.log.set_program(world.program());
         let Origin { workers, backend, config } = &self.origin;
         let build = Request::Build {
             backend: (*backend).to_owned(),

@@ -9,6 +9,7 @@ mod engines;
 mod errors;
 mod jail;
 mod jobs;
+mod log;
 mod options;
 mod selftest;
 mod signals;

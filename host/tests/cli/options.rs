@@ -206,6 +206,7 @@ fn help_names_every_option() {
         "--jobs",
         "--qos",
         "--ignore-pressure",
+        "--log",
         "--stats",
         "--verbose",
     ] {

@@ -1,0 +1,105 @@
+//! `--log`, `-v` and `--trace`: where the log and the trace go, and how much of it.
+
+use anyhow::{Context as _, anyhow};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use wrt_platform::log::{Format, GUEST, StderrLayer, availability, system_layer};
+use wrt_platform::trace::{FileLayer, TraceFile, file_layer};
+
+/// By which the system's log knows this program.
+const NAME: &str = "wrt-vm";
+
+/// What `--log` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Destination {
+    /// Lines on standard error: `name: warn: what the program says`
+    Text,
+    /// Lines on standard error, an object of JSON each: time, level, target, fields
+    Json,
+    /// The system's log: journald, `os_log` on macOS
+    System,
+}
+
+/// Sends the log where it is wanted, from the level on that `verbose` asks for; and what is done,
+/// and when, to the file `trace`.
+///
+/// # Errors
+///
+/// When there is no such log here, or the file cannot be written.
+pub(super) fn install(
+    to: Destination,
+    verbose: u8,
+    trace: Option<&Path>,
+) -> anyhow::Result<Option<Trace>> {
+    let (layer, trace) = trace.map(Trace::create).transpose()?.unzip();
+    let registry = tracing_subscriber::registry().with(layer);
+    let levels = levels(to, verbose);
+    // Setting a subscriber fails only if one is set already; nothing else sets one.
+    let _ = match to {
+        Destination::Text => {
+            registry.with(StderrLayer::new(Format::Text).with_filter(levels)).try_init()
+        }
+        Destination::Json => {
+            registry.with(StderrLayer::new(Format::Json).with_filter(levels)).try_init()
+        }
+        Destination::System => {
+            let Some(layer) = system_layer(NAME) else {
+                let found = availability();
+                let (missing, remedy) = (found.missing, found.remedy);
+                return Err(anyhow!(
+                    "--log system: {}\n  {}",
+                    missing.as_deref().unwrap_or("it cannot be reached"),
+                    remedy.as_deref().unwrap_or("--log text or json"),
+                ));
+            };
+            registry.with(layer.with_filter(levels)).try_init()
+        }
+    };
+    Ok(trace)
+}
+
+/// A trace that is being written.
+pub(super) struct Trace {
+    path: PathBuf,
+    file: TraceFile,
+}
+
+impl Trace {
+    fn create(path: &Path) -> anyhow::Result<(FileLayer<Registry>, Self)> {
+        let made = File::create(path).and_then(file_layer);
+        let (layer, file) = made.with_context(|| cannot_write(path))?;
+        Ok((layer, Self { path: path.to_owned(), file }))
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written whole.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        self.file.finish().with_context(|| cannot_write(&self.path))
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write the trace {}", path.display())
+}
+
+/// What is logged.
+fn levels(to: Destination, verbose: u8) -> Targets {
+    let (ours, guests) = match (verbose, to) {
+        // Somebody who runs a program has its words to read, not ours.
+        (0, Destination::Text) => (LevelFilter::OFF, Level::WARN),
+        (0, _) => (LevelFilter::WARN, Level::WARN),
+        (1, _) => (LevelFilter::INFO, Level::INFO),
+        // Our own steps are for the self-test.
+        _ => (LevelFilter::DEBUG, Level::TRACE),
+    };
+    Targets::new().with_default(ours).with_target(GUEST, guests)
+}
