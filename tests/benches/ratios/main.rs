@@ -15,6 +15,7 @@
 //! | `compile` | the compiler in its VM | Cranelift in this process | at most 1.6 |
 //! | `process` | `wrt-vm run hello.wasm` | a process with a raw VM | at most 3, and 24 MiB |
 //! | `start` | `wrt-vm run`, cache warm | `wasmtime run`, cache warm | at most 1.5 |
+//! | `vec` | `wrt_vec` in the VM | the same function in this process | at most 1.25, of large operands |
 //! | `memory` | bytes of waiting programs | – | – |
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -45,6 +46,8 @@ mod process;
 mod raw;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod start;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod vec;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn main() -> std::process::ExitCode {
@@ -63,7 +66,7 @@ fn main() -> std::process::ExitCode {
     let names: Vec<&str> =
         args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
     type Benchmark = (&'static str, fn() -> bool);
-    let benchmarks: [Benchmark; 10] = [
+    let benchmarks: [Benchmark; 11] = [
         ("hypercall", hypercall::run),
         ("create", create::run),
         ("interp", interp::run),
@@ -73,6 +76,7 @@ fn main() -> std::process::ExitCode {
         ("compile", compile::run),
         ("process", process::run),
         ("start", start::run),
+        ("vec", vec::run),
         ("memory", memory::run),
     ];
     let mut met = true;
