@@ -43,6 +43,7 @@ impl Hypercall<'_> {
             Call::RegionRelease => "release a region",
             Call::CodePublish => "publish code",
             Call::Log => "log",
+            Call::Vector => "vector",
             Call::Ready => "ready",
             Call::Done => "answer",
             Call::Panic => "panic",
