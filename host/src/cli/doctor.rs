@@ -7,7 +7,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use wrt_platform::availability::Availability;
 use wrt_platform::{
-    citizen, code as code_memory, dispatch, entitlements, lock, memory, pressure, sandbox, trace,
+    citizen, code as code_memory, dispatch, entitlements, lock, log, memory, pressure, sandbox,
+    trace, vector,
 };
 use wrt_vm::hypervisor::{available, details};
 use wrt_vm::{Backend, EngineKind, Error, MicroVm, Module};
@@ -96,6 +97,8 @@ impl Report {
             entitlements::availability(),
             code_memory::availability(),
             trace::availability(),
+            log::availability(),
+            vector::availability(),
             citizen::availability(),
         ];
         Self {

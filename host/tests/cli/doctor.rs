@@ -5,7 +5,7 @@ use serde_json::Value;
 use wrt_vm::hypervisor::available;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wrt-vm");
-const SYSTEMS: [&str; 10] = [
+const SYSTEMS: [&str; 12] = [
     "memory",
     "purgeable",
     "pressure",
@@ -15,6 +15,8 @@ const SYSTEMS: [&str; 10] = [
     "entitlements",
     "code",
     "trace",
+    "log",
+    "vector",
     "citizen",
 ];
 
