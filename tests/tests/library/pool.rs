@@ -8,7 +8,7 @@ use wrt_vm::{Module, Output, OutputBuffer, Pool, PoolCounts, Value, WasiConfig};
 const AHEAD: usize = 3;
 
 fn pool(setup: Setup) -> Pool {
-    let hypervisor = setup.backend.open().unwrap();
+    let hypervisor = setup.backend.open().expect("a setup has a backend that works");
     Pool::new(setup.builder(), hypervisor.as_ref(), AHEAD)
 }
 
