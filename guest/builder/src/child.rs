@@ -8,35 +8,30 @@ use std::path::PathBuf;
 const PACKAGE: &str = "wrt-child";
 
 impl Arch {
-    /// The triple that the child is compiled for, if there is a child for this architecture:
-    /// no operating system, since it has no library.
-    fn child_triple(self) -> Option<&'static str> {
+    /// The triple that the child is compiled for: no operating system, since it has no library.
+    fn child_triple(self) -> &'static str {
         match self {
-            Self::X86_64 => Some("x86_64-unknown-none"),
-            Self::Aarch64 => None,
+            Self::X86_64 => "x86_64-unknown-none",
+            Self::Aarch64 => "aarch64-unknown-none",
         }
     }
 }
 
 impl Builder {
-    /// Builds the child's program for `arch` and returns the path of its ELF file, or `None` if
-    /// there is no child for this architecture.
+    /// Builds the child's program for `arch` and returns the path of its ELF file.
     ///
     /// # Errors
     ///
     /// As [`Self::build`].
-    pub fn build_child(&self, arch: Arch) -> Result<Option<PathBuf>> {
-        let Some(triple) = arch.child_triple() else { return Ok(None) };
+    pub fn build_child(&self, arch: Arch) -> Result<PathBuf> {
+        let triple = arch.child_triple();
         self.run_on_child(triple, Action::Build)?;
-        Ok(Some(self.target().join(triple).join("release").join(PACKAGE)))
+        Ok(self.target().join(triple).join("release").join(PACKAGE))
     }
 
     /// Lints the child's program.
     pub(crate) fn lint_child(&self, arch: Arch) -> Result<()> {
-        match arch.child_triple() {
-            Some(triple) => self.run_on_child(triple, Action::Clippy),
-            None => Ok(()),
-        }
+        self.run_on_child(arch.child_triple(), Action::Clippy)
     }
 
     fn run_on_child(&self, triple: &str, action: Action) -> Result<()> {
@@ -46,7 +41,7 @@ impl Builder {
             "-Crelocation-model=pic".to_owned(),
             format!("-Clink-arg=-T{}", script.display()),
         ];
-        for arg in ["--no-pie", "--build-id=none", "--gc-sections", "-z", "max-page-size=4096"] {
+        for arg in ["--no-pie", "--build-id=none", "--gc-sections", "-z", "max-page-size=16384"] {
             flags.push(format!("-Clink-arg={arg}"));
         }
         self.cargo(action, &flags, |cargo| {

@@ -2,12 +2,13 @@
 //! gate, in the 64-bit convention.
 //!
 //! The first wall is the tracer, who never lets a call of the guest begin. This one also holds
-//! for calls that a tracer does not see: those of the legacy `vsyscall` page, which the kernel
-//! emulates (the filter is asked, with the page's address as the caller's).
+//! for calls that a tracer does not see: those of x86-64's legacy `vsyscall` page, which the
+//! kernel emulates (the filter is asked, with the page's address as the caller's).
 
+use crate::arch::{CALL_LEN, CONVENTION, MAPPING_CALLS};
 use crate::system::{Call, address, call};
 use core::mem::offset_of;
-use wrt_abi::process::{GATE_BASE, X86_SYSCALL_LEN};
+use wrt_abi::process::GATE_BASE;
 
 /// `struct sock_filter` of `linux/filter.h`.
 #[derive(Clone, Copy)]
@@ -36,12 +37,8 @@ struct Told {
 }
 
 const SECCOMP_SET_MODE_FILTER: u64 = 1;
-const ARCHITECTURE: u32 = 0xc000_003e;
 const ALLOW: u32 = 0x7fff_0000;
 const KILL_PROCESS: u32 = 0x8000_0000;
-
-/// Calls that change mappings: `mprotect`, `munmap`, `mremap`.
-const ALLOWED: [u32; 3] = [10, 11, 25];
 
 /// Loads a word of [`Told`].
 const fn load(offset: usize) -> Instruction {
@@ -61,19 +58,19 @@ const fn answer(operand: u32) -> Instruction {
 }
 
 /// What the kernel takes for the address of the gate's instruction.
-const CALLER: u64 = GATE_BASE + X86_SYSCALL_LEN;
+const CALLER: u64 = GATE_BASE + CALL_LEN;
 
 static FILTER: [Instruction; 12] = [
     load(offset_of!(Told, architecture)),
-    equals(ARCHITECTURE, 0, 9),
+    equals(CONVENTION, 0, 9),
     load(offset_of!(Told, caller)),
     equals(CALLER as u32, 0, 7),
     load(offset_of!(Told, caller) + 4),
     equals((CALLER >> 32) as u32, 0, 5),
     load(offset_of!(Told, number)),
-    equals(ALLOWED[0], 2, 0),
-    equals(ALLOWED[1], 1, 0),
-    equals(ALLOWED[2], 0, 1),
+    equals(MAPPING_CALLS[0], 2, 0),
+    equals(MAPPING_CALLS[1], 1, 0),
+    equals(MAPPING_CALLS[2], 0, 1),
     answer(ALLOW),
     answer(KILL_PROCESS),
 ];

@@ -11,21 +11,12 @@
 #![no_std]
 #![no_main]
 
+mod arch;
 mod filter;
 mod system;
 
-use core::arch::global_asm;
-use core::arch::x86_64::__cpuid;
-use system::{Call, address, call};
-use wrt_abi::process::{
-    CPUID_FAULTS, MEMORY_DESCRIPTOR, READY, Report, Step, WINDOW_BASE, WINDOW_SIZE,
-};
-
-global_asm!(
-    include_str!("gate.S"),
-    prepare = sym prepare,
-    options(att_syntax),
-);
+use system::{Call, address, call, control};
+use wrt_abi::process::{MEMORY_DESCRIPTOR, READY, Report, Step, WINDOW_BASE, WINDOW_SIZE};
 
 const PROT_NONE: u64 = 0;
 const MAP_SHARED: u64 = 1;
@@ -41,12 +32,9 @@ const PR_SET_PDEATHSIG: u64 = 1;
 const PR_SET_DUMPABLE: u64 = 4;
 const PR_SET_NAME: u64 = 15;
 const PR_CAPBSET_DROP: u64 = 24;
-const PR_SET_TSC: u64 = 26;
 const PR_SET_NO_NEW_PRIVS: u64 = 38;
 const PR_CAP_AMBIENT: u64 = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
-const PR_TSC_SIGSEGV: u64 = 2;
-const ARCH_SET_CPUID: u64 = 0x1012;
 const SIGKILL: u64 = 9;
 
 /// More than any kernel has.
@@ -56,10 +44,10 @@ const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
 /// CORE, NPROC, NOFILE, MEMLOCK, LOCKS, MSGQUEUE, FSIZE: what a child has no use for.
 const LIMITS: [u64; 7] = [4, 6, 7, 8, 10, 12, 1];
 
-/// Does all of it; called by `gate.S`.
+/// Does all of it; called by the architecture's `gate.S`.
 extern "C" fn prepare() -> Report {
     match try_prepare() {
-        Ok(had) => READY | had,
+        Ok(kept) => READY | kept,
         Err((step, errno)) => step.failed(errno),
     }
 }
@@ -73,29 +61,14 @@ fn try_prepare() -> Result<Report, (Step, u32)> {
     let _ = call(Call::SetSid, [0; 6]);
     let _ = control(PR_SET_NAME, address(c"wrt-vm guest".as_ptr()));
 
-    let mut had = 0;
-    control(PR_SET_TSC, PR_TSC_SIGSEGV).map_err(at(Step::Clock))?;
-    // Not every processor can. In a VM each switch to and from this process would be two exits
-    // of that VM, 10 us where the mailbox takes 5; there, too, the answer is a hypervisor's.
-    if !is_in_vm() && call(Call::ArchPrctl, [ARCH_SET_CPUID, 0, 0, 0, 0, 0]).is_ok() {
-        had |= CPUID_FAULTS;
-    }
+    let kept = arch::keep_processor().map_err(at(Step::Clock))?;
     control(PR_SET_NO_NEW_PRIVS, 1).map_err(at(Step::NoNewPrivileges))?;
     drop_capabilities().map_err(at(Step::Capabilities))?;
     lower_limits().map_err(at(Step::Limits))?;
     control(PR_SET_DUMPABLE, 0).map_err(at(Step::Undumpable))?;
     control(PR_SET_PDEATHSIG, SIGKILL).map_err(at(Step::DieWithParent))?;
     filter::install().map_err(at(Step::Filter))?;
-    Ok(had)
-}
-
-/// Whether the processor is a hypervisor's: CPUID leaf 1, ECX bit 31.
-fn is_in_vm() -> bool {
-    __cpuid(1).ecx >> 31 == 1
-}
-
-fn control(option: u64, argument: u64) -> Result<u64, u32> {
-    call(Call::Prctl, [option, argument, 0, 0, 0, 0])
+    Ok(kept)
 }
 
 fn map_window() -> Result<(), u32> {
@@ -141,6 +114,6 @@ fn lower_limits() -> Result<(), u32> {
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     loop {
-        system::give_up();
+        arch::give_up();
     }
 }

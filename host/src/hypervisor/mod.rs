@@ -15,7 +15,7 @@ mod arm;
 mod hvf;
 #[cfg(target_os = "linux")]
 mod kvm;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(target_os = "linux")]
 mod process;
 mod select;
 #[cfg(target_arch = "x86_64")]

@@ -32,7 +32,7 @@ impl Backend {
         Self::Kvm,
         #[cfg(any(target_os = "macos", feature = "hvsim"))]
         Self::Hvf,
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(target_os = "linux")]
         Self::Process,
     ];
 
@@ -101,19 +101,19 @@ fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
     Err(elsewhere("kvm", "KVM exists on Linux only"))
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(target_os = "linux")]
 fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
     Ok(Box::new(super::process::Process::open()?))
 }
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[cfg(not(target_os = "linux"))]
 fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
-    Err(elsewhere("process", "the process backend exists for Linux on x86-64 only"))
+    Err(elsewhere("process", "the process backend exists on Linux only"))
 }
 
 /// The error of a backend that another system has.
 #[cfg_attr(
-    all(target_os = "linux", target_arch = "x86_64", feature = "hvsim"),
+    all(target_os = "linux", feature = "hvsim"),
     expect(dead_code, reason = "every backend is here")
 )]
 fn elsewhere(name: &'static str, remedy: &'static str) -> HypervisorError {
@@ -165,7 +165,7 @@ pub fn details(backend: Backend) -> Vec<(&'static str, String)> {
         Backend::Hvf => super::hvf::details(),
         #[cfg(target_os = "linux")]
         Backend::Kvm => super::kvm::details(),
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(target_os = "linux")]
         Backend::Process => super::process::details(),
         #[allow(unreachable_patterns, reason = "where every backend is there")]
         _ => Vec::new(),

@@ -1,5 +1,6 @@
 //! A guest of a few instructions, on the process backend's own face: nothing of ours is in it.
 
+use crate::arch::{BREAKPOINT, instructions_changed, two_words};
 use std::ptr::NonNull;
 use wrt_platform::memory::{Protection, Reservation};
 use wrt_vm::Backend;
@@ -19,16 +20,18 @@ const DATA_GPA: Gpa = Gpa(0x20_0000);
 /// that name that returns its bytes. The code must not depend on its place.
 macro_rules! code {
     ($name:ident: $($line:literal)*) => {
-        std::arch::global_asm!(
-            concat!(".pushsection .rodata.hostile_", stringify!($name), ",\"a\",@progbits"),
+        crate::arch::assemble!(
+            concat!(".pushsection .rodata.hostile_", stringify!($name), ",\"a\",%progbits"),
+            // The function may be compiled with those that call it, apart from this.
+            concat!(".globl hostile_", stringify!($name), "_start"),
+            concat!(".globl hostile_", stringify!($name), "_end"),
             concat!("hostile_", stringify!($name), "_start:"),
             $($line,)*
             concat!("hostile_", stringify!($name), "_end:"),
             ".popsection",
-            options(att_syntax),
         );
 
-        fn $name() -> &'static [u8] {
+        pub(crate) fn $name() -> &'static [u8] {
             unsafe extern "C" {
                 #[link_name = concat!("hostile_", stringify!($name), "_start")]
                 static START: u8;
@@ -42,11 +45,6 @@ macro_rules! code {
     };
 }
 pub(crate) use code;
-
-code!(two_words:
-    "movq $42, 0x800000"
-    "int3"
-    "movq $43, 0x800000");
 
 /// A VM with code, data and a vCPU.
 pub(crate) struct Guest {
@@ -95,15 +93,19 @@ impl Guest {
         self.map();
     }
 
-    /// Boots code, and runs it to its first exit. Registers are zero, but for the stack's.
+    /// Boots code, and runs it to its first exit; what runs past its end delivers the mailbox.
+    /// Registers are zero, but for the stack's.
     pub(crate) fn boot(&mut self, code: &[u8]) -> Exit {
         assert!(code.len() < SIZE as usize - 16);
         // SAFETY: within the code's part; the vCPU is stopped.
         unsafe {
             let to = self.memory.base().as_ptr();
-            // What runs past its end traps.
-            to.write_bytes(0xcc, SIZE as usize);
+            for at in (0..SIZE as usize).step_by(BREAKPOINT.len()) {
+                to.add(at).cast::<[u8; BREAKPOINT.len()]>().write(BREAKPOINT);
+            }
             std::ptr::copy_nonoverlapping(code.as_ptr(), to, code.len());
+            // The code was there before, and may be where instructions are cached.
+            instructions_changed(to, SIZE as usize);
         }
         let state = BootState { entry: Gva(CODE), stack: Gva(DATA + SIZE), ..BootState::default() };
         self.vcpu.set_boot_state(&state).unwrap();

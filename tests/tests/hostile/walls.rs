@@ -1,19 +1,17 @@
 //! Memory that is not the guest's, or not for this.
 
-use crate::guest::{CODE, DATA, Guest, SIZE, code};
+use crate::arch::{ACCESS_FAULT, EDGES, FETCH_FAULT, execute, read, write};
+use crate::guest::{CODE, DATA, Guest, SIZE};
 use wrt_abi::process::{GATE_BASE, WINDOW_BASE, WINDOW_SIZE};
+use wrt_platform::memory::page_size;
 use wrt_vm::hypervisor::{Exit, Fault};
 
-const PAGE_FAULT: u8 = 14;
-
-code!(read: "mov 0x800000, %rax" "mov (%rax), %rbx");
-code!(write: "mov 0x800000, %rax" "mov %rbx, (%rax)");
-code!(execute: "mov 0x800000, %rax" "jmp *%rax");
-
 #[track_caller]
-fn assert_page_fault(exit: Exit, address: u64) {
+fn assert_page_fault(exit: Exit, kind: u8, address: u64) {
     match exit {
-        Exit::Fault(Fault { vector: PAGE_FAULT, address: Some(at), .. }) => assert_eq!(at, address),
+        Exit::Fault(Fault { vector, address: Some(at), .. }) => {
+            assert_eq!((vector, at), (kind, address));
+        }
         other => panic!("{address:#x}: {other:?}"),
     }
 }
@@ -33,15 +31,14 @@ fn there_is_nothing_outside_its_memory() {
         WINDOW_BASE + WINDOW_SIZE - 8,
         WINDOW_BASE + WINDOW_SIZE,
         GATE_BASE - 8,
-        GATE_BASE + 4096,
-        // Where a process has its stack, and the kernel's own pages.
-        0x7fff_ffff_e000,
-        0xffff_8000_0000_0000,
+        GATE_BASE + page_size() as u64,
     ];
-    for address in edges {
+    for address in edges.into_iter().chain(EDGES) {
         guest.set_data(0, address);
-        for code in [read(), write(), execute()] {
-            assert_page_fault(guest.boot(code), address);
+        for (code, kind) in
+            [(read(), ACCESS_FAULT), (write(), ACCESS_FAULT), (execute(), FETCH_FAULT)]
+        {
+            assert_page_fault(guest.boot(code), kind, address);
         }
     }
     guest.assert_works();
@@ -52,9 +49,9 @@ fn nothing_is_writable_and_executable() {
     let Some(mut guest) = Guest::new() else { return };
     for address in [CODE, GATE_BASE] {
         guest.set_data(0, address);
-        assert_page_fault(guest.boot(write()), address);
+        assert_page_fault(guest.boot(write()), ACCESS_FAULT, address);
     }
     guest.set_data(0, DATA + 64);
-    assert_page_fault(guest.boot(execute()), DATA + 64);
+    assert_page_fault(guest.boot(execute()), FETCH_FAULT, DATA + 64);
     guest.assert_works();
 }

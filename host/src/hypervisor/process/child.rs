@@ -6,23 +6,23 @@
 //! tracer sets, all of them.
 
 use super::super::HypervisorError;
-use super::arch::{Registers, Vectors};
+use super::arch::{self, Registers};
+use super::kick;
+use super::ptrace::{self, Request};
+use super::sets::RegisterSets;
 use super::spawn::{Namespaces, Newborn, spawn};
 use super::stop::{self, Stop};
 use rustix::process::{Signal, pidfd_send_signal};
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::ThreadId;
-use wrt_abi::process::{
-    ADDRESS_END, CPUID_FAULTS, GATE_BASE, GATE_SIZE, READY, Report, Step, WINDOW_BASE, WINDOW_SIZE,
-};
+use wrt_abi::layout::GRANULE;
+use wrt_abi::process::{GATE_BASE, GATE_SIZE, READY, Report, Step, WINDOW_BASE, WINDOW_SIZE};
 
-/// `PTRACE_SYSEMU` of `linux/ptrace.h`.
-const PTRACE_SYSEMU: u32 = 31;
-/// The lowest address that may be mapped is above it.
-const LOWEST: u64 = 4096;
+/// The lowest address that may be mapped is above it, on any kernel.
+const LOWEST: u64 = GRANULE;
 
 /// A system call that changes the child's mappings: its number and arguments.
 #[derive(Clone, Copy, Debug)]
@@ -60,14 +60,14 @@ pub(super) struct Child {
     /// The thread that traces it. On another, a wait for a stop would never end.
     tracer: ThreadId,
     handle: Arc<OwnedFd>,
-    /// The guest's registers, while those of a call are in their place.
-    saved: Option<Box<Registers>>,
+    /// Registers with which the guest goes on, if they are not those that the child has.
+    saved: Option<Registers>,
     /// Whether there is still a process.
     alive: bool,
     /// Namespaces of its own.
     pub(super) namespaces: Namespaces,
-    /// Whether the processor denies its description of itself to the guest.
-    pub(super) cpuid_faults: bool,
+    /// What of the processor is kept from the guest.
+    pub(super) kept: Report,
 }
 
 impl Child {
@@ -102,16 +102,12 @@ impl Child {
             saved: None,
             alive: true,
             namespaces,
-            cpuid_faults: false,
+            kept: 0,
         };
         child.expect_breakpoint("execute the child's program")?;
         let options = libc::PTRACE_O_EXITKILL | libc::PTRACE_O_TRACESYSGOOD;
-        child.request(
-            libc::PTRACE_SETOPTIONS,
-            options.cast_unsigned() as usize,
-            "trace a child",
-        )?;
-        child.request(libc::PTRACE_CONT, 0, "run a child")?;
+        child.request(Request::SetOptions, options.cast_unsigned() as usize, "trace a child")?;
+        child.request(Request::Continue, 0, "run a child")?;
         child.expect_breakpoint("prepare a child process")?;
         let report: Report = child.registers()?.result();
         if report & READY == 0 {
@@ -122,12 +118,12 @@ impl Child {
                 ),
             });
         }
-        child.cpuid_faults = report & CPUID_FAULTS != 0;
+        child.kept = report & !READY;
         // The rest of the child's own program, its stack, and what the kernel puts into every
         // process.
         child.unmap_between(LOWEST, WINDOW_BASE)?;
         child.unmap_between(WINDOW_BASE + WINDOW_SIZE, GATE_BASE)?;
-        child.unmap_between(GATE_BASE + GATE_SIZE, ADDRESS_END)?;
+        child.unmap_between(GATE_BASE + GATE_SIZE, arch::address_end())?;
         Ok(child)
     }
 
@@ -163,11 +159,11 @@ impl Child {
     ) -> Result<(), HypervisorError> {
         const ACTION: &str = "change the mappings of a child process";
         if self.saved.is_none() {
-            self.saved = Some(Box::new(self.registers()?));
+            self.saved = Some(self.registers()?);
         }
         self.set_registers(&Registers::for_call(first, second))?;
         loop {
-            self.request(libc::PTRACE_CONT, 0, ACTION)?;
+            self.request(Request::Continue, 0, ACTION)?;
             let status = self.wait_status().map_err(failed(ACTION))?;
             match self.decode(status)? {
                 Stop::Breakpoint => break,
@@ -188,10 +184,10 @@ impl Child {
     /// Has the guest go on.
     pub(super) fn resume(&mut self) -> io::Result<()> {
         let resumed = match self.saved.take() {
-            Some(registers) => self.set_registers_raw(&registers),
+            Some(registers) => registers.write(self.pid),
             None => Ok(()),
         };
-        let resumed = resumed.and_then(|()| self.request_raw(PTRACE_SYSEMU, std::ptr::null_mut()));
+        let resumed = resumed.and_then(|()| ptrace::request(self.pid, Request::EmulateCalls, 0));
         match resumed {
             // It has been killed, which a wait explains.
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) && self.is_traced_here() => {
@@ -208,11 +204,51 @@ impl Child {
     /// Waits until the child stops, and says why.
     pub(super) fn wait(&mut self) -> Result<Stop, HypervisorError> {
         let status = self.wait_status().map_err(failed("wait for a child process"))?;
-        // Without a look at anything else: this is what happens all the time.
-        match stop::is_breakpoint(status) {
-            true => Ok(Stop::Breakpoint),
-            false => self.decode(status),
+        // With no more looked at than must be: this is what happens all the time.
+        if stop::is_breakpoint(status) {
+            self.pass_breakpoint()?;
+            return Ok(Stop::Breakpoint);
         }
+        let stop = self.decode(status)?;
+        if let Stop::SystemCall { .. } = stop {
+            self.leave_call()?;
+        }
+        Ok(stop)
+    }
+
+    /// Has the guest go on behind the breakpoint that it stopped at.
+    fn pass_breakpoint(&mut self) -> Result<(), HypervisorError> {
+        if arch::BREAKPOINT_LEN == 0 {
+            return Ok(());
+        }
+        match Registers::read(self.pid) {
+            Ok(mut registers) => {
+                registers.skip(arch::BREAKPOINT_LEN);
+                self.saved = Some(registers);
+                Ok(())
+            }
+            // It has been killed, which a wait explains.
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            Err(error) => Err(failed("look at a child process")(error)),
+        }
+    }
+
+    /// Brings the child from before a call, which is not made, to behind it. While it is before
+    /// one, Arm's kernel keeps a register of its own (x7) in the place of the guest's. The
+    /// signal stops it before it executes anything.
+    fn leave_call(&mut self) -> Result<(), HypervisorError> {
+        const ACTION: &str = "bring a child process past a system call";
+        let left = pidfd_send_signal(&self.handle, kick::SIGNAL).map_err(io::Error::from);
+        let left = left.and_then(|()| ptrace::request(self.pid, Request::EmulateCalls, 0));
+        match left {
+            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
+                return Err(failed(ACTION)(error));
+            }
+            _ => {}
+        }
+        let status = self.wait_status().map_err(failed(ACTION))?;
+        self.alive = libc::WIFSTOPPED(status);
+        Ok(())
     }
 
     fn decode(&mut self, status: c_int) -> Result<Stop, HypervisorError> {
@@ -223,9 +259,7 @@ impl Child {
         if stop::is_breakpoint(status) {
             return Ok(Stop::Breakpoint);
         }
-        // SAFETY: an all-zero `siginfo_t` is valid, and the kernel fills it in.
-        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        self.request_into(libc::PTRACE_GETSIGINFO, &raw mut info)?;
+        let info = ptrace::signal(self.pid).map_err(failed("look at a child process"))?;
         let registers = self.registers()?;
         // SAFETY: plain data, whatever the signal; `decode` uses it for those that have it.
         let address = unsafe { info.si_addr() }.addr() as u64;
@@ -265,14 +299,12 @@ impl Child {
 
     /// The registers as they are.
     pub(super) fn registers(&self) -> Result<Registers, HypervisorError> {
-        let mut registers = Registers::default();
-        self.request_into(libc::PTRACE_GETREGS, registers.as_mut_ptr())?;
-        Ok(registers)
+        Registers::read(self.pid).map_err(failed("look at a child process"))
     }
 
     /// Sets registers, now.
     pub(super) fn set_registers(&mut self, registers: &Registers) -> Result<(), HypervisorError> {
-        self.set_registers_raw(registers).map_err(failed("set a child's registers"))
+        registers.write(self.pid).map_err(failed("set a child's registers"))
     }
 
     /// Sets the registers with which the guest goes on.
@@ -284,58 +316,28 @@ impl Child {
         self.set_registers(registers)
     }
 
-    fn set_registers_raw(&self, registers: &Registers) -> io::Result<()> {
-        self.request_raw(libc::PTRACE_SETREGS, registers.as_ptr().cast_mut().cast())
+    /// Everything that user code can set in registers besides the general ones.
+    pub(super) fn other_registers(&self) -> Result<RegisterSets, HypervisorError> {
+        RegisterSets::read(|set, room| ptrace::registers(self.pid, set, room))
+            .map_err(failed("read a child's registers"))
     }
 
-    /// Everything in the vector units, and their controls.
-    pub(super) fn vectors(&self) -> Result<Vectors, HypervisorError> {
-        let mut vectors = Vectors::room();
-        let mut part = vectors.as_iovec();
-        self.request_set(libc::PTRACE_GETREGSET, &raw mut part, "read a child's vectors")?;
-        vectors.truncate(part.iov_len);
-        Ok(vectors)
-    }
-
-    /// Puts back what [`Self::vectors`] returned.
-    pub(super) fn set_vectors(&mut self, vectors: &mut Vectors) -> Result<(), HypervisorError> {
-        let mut part = vectors.as_iovec();
-        self.request_set(libc::PTRACE_SETREGSET, &raw mut part, "set a child's vectors")
-    }
-
-    fn request_set(
-        &self,
-        request: u32,
-        part: *mut libc::iovec,
-        action: &'static str,
+    /// Puts back what [`Self::other_registers`] returned.
+    pub(super) fn set_other_registers(
+        &mut self,
+        sets: &RegisterSets,
     ) -> Result<(), HypervisorError> {
-        let kind = std::ptr::without_provenance_mut::<c_void>(Vectors::KIND);
-        // SAFETY: a request to our own child; `part` describes memory that is the caller's.
-        let done = unsafe { libc::ptrace(request, self.pid, kind, part) };
-        if done < 0 { Err(failed(action)(io::Error::last_os_error())) } else { Ok(()) }
-    }
-
-    /// A request that fills something in.
-    fn request_into<T>(&self, request: u32, to: *mut T) -> Result<(), HypervisorError> {
-        self.request_raw(request, to.cast()).map_err(failed("look at a child process"))
+        sets.write(|set, bytes| ptrace::set_registers(self.pid, set, bytes))
+            .map_err(failed("set a child's registers"))
     }
 
     fn request(
         &self,
-        request: u32,
+        request: Request,
         data: usize,
         action: &'static str,
     ) -> Result<(), HypervisorError> {
-        let data = std::ptr::without_provenance_mut(data);
-        self.request_raw(request, data).map_err(failed(action))
-    }
-
-    fn request_raw(&self, request: u32, data: *mut c_void) -> io::Result<()> {
-        let none: *mut c_void = std::ptr::null_mut();
-        // SAFETY: a request to our own child. Those that read or write memory of this process
-        // are made with pointers to it.
-        let done = unsafe { libc::ptrace(request, self.pid, none, data) };
-        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        ptrace::request(self.pid, request, data).map_err(failed(action))
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A signal that the child does not block; to the guest it means nothing.
-const SIGNAL: Signal = Signal::USR1;
+pub(super) const SIGNAL: Signal = Signal::USR1;
 
 /// State that a vCPU shares with its kickers.
 #[derive(Default)]

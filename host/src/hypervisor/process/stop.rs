@@ -4,29 +4,19 @@
 //! without a child. Which words mean what: `ptrace(2)`, `sigaction(2)` under `SA_SIGINFO`.
 
 use super::super::Fault;
+use super::arch;
 use std::ffi::c_int;
 
 /// What a stop's system call is told from a breakpoint by (`PTRACE_O_TRACESYSGOOD`).
 const SYSTEM_CALL: c_int = libc::SIGTRAP | 0x80;
 /// `si_code` of a signal by which the kernel reports an exception without an address.
-const SI_KERNEL: c_int = 0x80;
+pub(super) const SI_KERNEL: c_int = 0x80;
 
 // `si_code` of SIGSEGV: `asm-generic/siginfo.h`.
-const SEGV_MAPERR: c_int = 1;
-const SEGV_ACCERR: c_int = 2;
-const SEGV_PKUERR: c_int = 4;
-/// An integer division.
-const FPE_INTDIV: c_int = 1;
-/// An access that should have been aligned.
-const BUS_ADRALN: c_int = 1;
-
-// Vectors: Intel SDM volume 3A, table 7-1.
-const DIVISION: u8 = 0;
-const INSTRUCTION: u8 = 6;
-const PROTECTION: u8 = 13;
-const PAGE: u8 = 14;
-const ALIGNMENT: u8 = 17;
-const FLOATING_POINT: u8 = 19;
+pub(super) const SEGV_MAPERR: c_int = 1;
+pub(super) const SEGV_ACCERR: c_int = 2;
+/// An access that should have been aligned, of SIGBUS.
+pub(super) const BUS_ADRALN: c_int = 1;
 
 /// The words that [`decode`] looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +33,13 @@ pub(super) struct RawStop {
     pub(super) stack: u64,
     /// Number of a system call.
     pub(super) call: u64,
+}
+
+impl RawStop {
+    /// The exception of that number.
+    pub(super) fn fault(&self, vector: u8, address: Option<u64>) -> Fault {
+        Fault { vector, instruction: self.instruction, stack: self.stack, address }
+    }
 }
 
 /// Why a child stopped.
@@ -71,7 +68,7 @@ pub(super) fn is_breakpoint(status: c_int) -> bool {
 
 /// What the stop means.
 pub(super) fn decode(raw: RawStop) -> Stop {
-    let RawStop { status, code, address, instruction, stack, call } = raw;
+    let RawStop { status, code, call, .. } = raw;
     if libc::WIFSIGNALED(status) {
         return Stop::Failed { code: libc::WTERMSIG(status).unsigned_abs().into() };
     }
@@ -82,27 +79,20 @@ pub(super) fn decode(raw: RawStop) -> Stop {
     if is_breakpoint(status) {
         return Stop::Breakpoint;
     }
-    let fault = |vector, address| Fault { vector, instruction, stack, address };
     match libc::WSTOPSIG(status) {
         SYSTEM_CALL => Stop::SystemCall { number: call },
         // Bits above the signal: an event that was not asked for.
         libc::SIGTRAP => Stop::Unexpected { reason: status.cast_unsigned() },
         // Sent by a process, and not caused by an instruction.
         _ if code <= 0 => Stop::Disturbed,
-        libc::SIGSEGV => match code {
-            SEGV_MAPERR | SEGV_ACCERR | SEGV_PKUERR => Stop::Fault(fault(PAGE, Some(address))),
-            _ => Stop::Exception(fault(PROTECTION, None)),
-        },
-        libc::SIGILL => Stop::Fault(fault(INSTRUCTION, None)),
-        libc::SIGFPE if code == FPE_INTDIV => Stop::Fault(fault(DIVISION, None)),
-        libc::SIGFPE => Stop::Exception(fault(FLOATING_POINT, None)),
-        libc::SIGBUS => match code {
-            BUS_ADRALN => Stop::Exception(fault(ALIGNMENT, None)),
-            // A page of guest memory that the system does not have.
-            _ => Stop::Failed { code: libc::SIGBUS.unsigned_abs().into() },
-        },
-        _ if code == SI_KERNEL => Stop::Disturbed,
-        _ => Stop::Unexpected { reason: status.cast_unsigned() },
+        // A page of guest memory that the system does not have.
+        libc::SIGBUS if code != BUS_ADRALN => {
+            Stop::Failed { code: libc::SIGBUS.unsigned_abs().into() }
+        }
+        signal => arch::exception(signal, &raw).unwrap_or(match code {
+            SI_KERNEL => Stop::Disturbed,
+            _ => Stop::Unexpected { reason: status.cast_unsigned() },
+        }),
     }
 }
 
@@ -119,22 +109,6 @@ mod tests {
             call: 59,
             ..RawStop::default()
         }
-    }
-
-    #[test]
-    fn signals_that_an_instruction_caused_are_its_exceptions() {
-        let vector = |signal, code| match decode(stopped(signal, code)) {
-            Stop::Fault(fault) => (fault.vector, true),
-            Stop::Exception(fault) => (fault.vector, false),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(vector(libc::SIGFPE, FPE_INTDIV), (DIVISION, true));
-        assert_eq!(vector(libc::SIGFPE, 3), (FLOATING_POINT, false));
-        assert_eq!(vector(libc::SIGILL, 2), (INSTRUCTION, true));
-        assert_eq!(vector(libc::SIGSEGV, SEGV_MAPERR), (PAGE, true));
-        assert_eq!(vector(libc::SIGSEGV, SEGV_ACCERR), (PAGE, true));
-        assert_eq!(vector(libc::SIGSEGV, SI_KERNEL), (PROTECTION, false));
-        assert_eq!(vector(libc::SIGBUS, BUS_ADRALN), (ALIGNMENT, false));
     }
 
     #[test]

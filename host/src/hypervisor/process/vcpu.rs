@@ -1,9 +1,10 @@
 //! The child's thread as a vCPU.
 
 use super::super::{Exit, HypervisorError, Kicker, Vcpu};
-use super::arch::{Registers, Vectors};
+use super::arch::Registers;
 use super::child::failed;
 use super::kick::KickState;
+use super::sets::RegisterSets;
 use super::stop::Stop;
 use super::{Shared, lock};
 use crate::machine::arch::{BootState, FaultHandler};
@@ -14,8 +15,8 @@ pub(super) struct ProcessVcpu {
     kick: Arc<KickState>,
     /// Where the guest takes its faults.
     faults: Option<FaultHandler>,
-    /// The vector units before the guest has ever run.
-    fresh: Option<Vectors>,
+    /// Registers, other than general ones, before the guest has ever run.
+    fresh: Option<RegisterSets>,
 }
 
 impl ProcessVcpu {
@@ -30,8 +31,8 @@ impl Vcpu for ProcessVcpu {
         let mut child = lock(&self.shared.child);
         self.kick.aim(Some(child.handle()));
         match &mut self.fresh {
-            Some(fresh) => child.set_vectors(fresh)?,
-            none => *none = Some(child.vectors()?),
+            Some(fresh) => child.set_other_registers(fresh)?,
+            none => *none = Some(child.other_registers()?),
         }
         self.faults = state.faults;
         child.set_guest_registers(&Registers::for_boot(state))

@@ -3,13 +3,68 @@
 pub(super) use super::super::x86_64::check_processor;
 use super::super::{Fault, x86_64};
 use super::child::MappingCall;
+use super::ptrace;
+use super::sets::SetKind;
+use super::stop::{BUS_ADRALN, RawStop, SEGV_ACCERR, SEGV_MAPERR, Stop};
 use crate::machine::arch::{BootState, FaultHandler};
+use std::ffi::{c_int, c_long};
+use std::io;
 use wrt_abi::boot::TRAP_BY_BREAKPOINT;
 use wrt_abi::cpu::{Arch, CpuFeatures};
-use wrt_abi::process::GATE_BASE;
+use wrt_abi::process::{CPUID_FAULTS, GATE_BASE, Report};
 
 /// The processor of the guests.
 pub(super) const ARCH: Arch = Arch::X86_64;
+
+/// Bytes from where the processor stops at a breakpoint to behind it: it stops there.
+pub(super) const BREAKPOINT_LEN: u64 = 0;
+
+/// The extended state (`XSAVE`, `NT_X86_XSTATE`): vector and floating-point units, protection
+/// keys.
+pub(super) const OTHER_SETS: &[SetKind] =
+    &[SetKind { number: 0x202, always: true, tells_len: false }];
+
+// Vectors: Intel SDM volume 3A, table 7-1.
+const DIVISION: u8 = 0;
+const INSTRUCTION: u8 = 6;
+const PROTECTION: u8 = 13;
+const PAGE: u8 = 14;
+const ALIGNMENT: u8 = 17;
+const FLOATING_POINT: u8 = 19;
+
+/// `si_code` of SIGSEGV: a protection key.
+const SEGV_PKUERR: c_int = 4;
+/// `si_code` of SIGFPE: an integer division.
+const FPE_INTDIV: c_int = 1;
+
+/// One past the highest address that a process may map.
+pub(super) fn address_end() -> u64 {
+    0x7fff_ffff_f000
+}
+
+/// What a child keeps from its guest, for people.
+pub(super) fn describe_kept(kept: Report) -> &'static str {
+    match kept & CPUID_FAULTS != 0 {
+        true => "time stamps, the processor's description of itself",
+        false => "time stamps (CPUID cannot be denied here, or not cheaply)",
+    }
+}
+
+/// The exception behind a signal that the kernel sent for an instruction.
+pub(super) fn exception(signal: c_int, raw: &RawStop) -> Option<Stop> {
+    let fault = |vector, address| raw.fault(vector, address);
+    Some(match (signal, raw.code) {
+        (libc::SIGSEGV, SEGV_MAPERR | SEGV_ACCERR | SEGV_PKUERR) => {
+            Stop::Fault(fault(PAGE, Some(raw.address)))
+        }
+        (libc::SIGSEGV, _) => Stop::Exception(fault(PROTECTION, None)),
+        (libc::SIGILL, _) => Stop::Fault(fault(INSTRUCTION, None)),
+        (libc::SIGFPE, FPE_INTDIV) => Stop::Fault(fault(DIVISION, None)),
+        (libc::SIGFPE, _) => Stop::Exception(fault(FLOATING_POINT, None)),
+        (libc::SIGBUS, BUS_ADRALN) => Stop::Exception(fault(ALIGNMENT, None)),
+        _ => return None,
+    })
+}
 
 /// Linux's selectors of 64-bit code and of data in ring 3.
 const USER_CODE: u64 = 0x33;
@@ -18,6 +73,10 @@ const USER_DATA: u64 = 0x2b;
 const RFLAGS: u64 = 1 << 1;
 /// There is no system call that a signal could have interrupted.
 const NO_CALL: u64 = u64::MAX;
+
+// `linux/ptrace.h`.
+const GETREGS: c_long = 12;
+const SETREGS: c_long = 13;
 
 /// The general registers, with those that an operating system has for a thread.
 #[derive(Clone, Copy)]
@@ -90,38 +149,26 @@ impl Registers {
         (self.0.rip, self.0.rsp, self.0.orig_rax)
     }
 
-    pub(super) fn as_ptr(&self) -> *const libc::user_regs_struct {
-        &raw const self.0
+    /// Goes on `bytes` further.
+    pub(super) fn skip(&mut self, bytes: u64) {
+        self.0.rip = self.0.rip.wrapping_add(bytes);
     }
 
-    pub(super) fn as_mut_ptr(&mut self) -> *mut libc::user_regs_struct {
-        &raw mut self.0
-    }
-}
-
-/// The extended state (`XSAVE`): vector and floating-point units, protection keys.
-pub(super) struct Vectors(Vec<u8>);
-
-/// More than any processor has: AMX alone takes 8 KiB.
-const VECTORS_MAX: usize = 32 << 10;
-
-impl Vectors {
-    /// `NT_X86_XSTATE` of `linux/elf.h`.
-    pub(super) const KIND: usize = 0x202;
-
-    /// Room for it.
-    pub(super) fn room() -> Self {
-        Self(vec![0; VECTORS_MAX])
+    /// Those of a child. (Not as a set: which set the kernel takes for the general registers
+    /// depends on the mode that the guest has gone into.)
+    pub(super) fn read(pid: libc::pid_t) -> io::Result<Self> {
+        let mut registers = Self::default();
+        let to = (&raw mut registers.0).cast();
+        // SAFETY: this request fills in a `user_regs_struct`.
+        unsafe { ptrace::call(GETREGS, pid, std::ptr::null_mut(), to) }?;
+        Ok(registers)
     }
 
-    /// What of the room is used.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
-        self.0.shrink_to_fit();
-    }
-
-    pub(super) fn as_iovec(&mut self) -> libc::iovec {
-        libc::iovec { iov_base: self.0.as_mut_ptr().cast(), iov_len: self.0.len() }
+    /// Gives them to a child.
+    pub(super) fn write(&self, pid: libc::pid_t) -> io::Result<()> {
+        let from = (&raw const self.0).cast_mut().cast();
+        // SAFETY: this request reads a `user_regs_struct`.
+        unsafe { ptrace::call(SETREGS, pid, std::ptr::null_mut(), from) }
     }
 }
 
@@ -129,4 +176,29 @@ impl Vectors {
 /// a process like any other.
 pub(super) fn code_features() -> CpuFeatures {
     x86_64::features(CpuFeatures::X86_64_V3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stop::{self, SI_KERNEL};
+    use super::*;
+
+    #[test]
+    fn signals_that_an_instruction_caused_are_its_exceptions() {
+        let vector = |signal: c_int, code| {
+            let raw = RawStop { status: signal << 8 | 0x7f, code, ..RawStop::default() };
+            match stop::decode(raw) {
+                Stop::Fault(fault) => (fault.vector, true),
+                Stop::Exception(fault) => (fault.vector, false),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(vector(libc::SIGFPE, FPE_INTDIV), (DIVISION, true));
+        assert_eq!(vector(libc::SIGFPE, 3), (FLOATING_POINT, false));
+        assert_eq!(vector(libc::SIGILL, 2), (INSTRUCTION, true));
+        assert_eq!(vector(libc::SIGSEGV, SEGV_MAPERR), (PAGE, true));
+        assert_eq!(vector(libc::SIGSEGV, SEGV_ACCERR), (PAGE, true));
+        assert_eq!(vector(libc::SIGSEGV, SI_KERNEL), (PROTECTION, false));
+        assert_eq!(vector(libc::SIGBUS, BUS_ADRALN), (ALIGNMENT, false));
+    }
 }
