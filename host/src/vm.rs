@@ -3,7 +3,7 @@
 use crate::artifact::Target;
 use crate::cache::Cache;
 use crate::compiler::Compiler;
-use crate::error::{Error, Frame, Interruption, Trap};
+use crate::error::{Error, Frame, Interruption, Trap, VmEnd};
 use crate::hypercall::wasi::WasiConfig;
 use crate::hypercall::{log, text};
 use crate::hypervisor::{Backend, Gva, Hypervisor};
@@ -171,6 +171,7 @@ impl Builder {
             machine,
             compiler: None,
             left: None,
+            over: false,
             settings: self,
             identity: Identity::new(),
         })
@@ -254,6 +255,8 @@ pub struct MicroVm {
     compiler: Option<Box<Compiler>>,
     /// Where a module's bytes are in the guest, which has no use for them any more.
     left: Option<u64>,
+    /// Whether the guest has answered what makes no sense: it is not asked again.
+    over: bool,
     settings: Builder,
     identity: Identity,
 }
@@ -366,7 +369,7 @@ impl MicroVm {
     /// [`Error::NoSuchExport`].
     pub fn function(&mut self, instance: Instance, name: &str) -> Result<Function, Error> {
         let answer = self.named(Command::FindFunction, instance, name)?;
-        let ty = read_type(&answer.payload).map_err(malformed)?;
+        let ty = self.judge(read_type(&answer.payload).map_err(malformed))?;
         Ok(Function { number: answer.words[0], of: self.identity, ty })
     }
 
@@ -389,10 +392,10 @@ impl MicroVm {
         }
         let words = [function.number, values.len() as u64];
         let answer = self.command(Command::Call, &words, &buffer)?;
-        let results = read_values(&answer)?;
-        check_types(&function.ty.results, &results)
-            .map_err(|_| malformed("results of other types than the function's"))?;
-        Ok(results)
+        let results = self.judge(read_values(&answer))?;
+        let checked = check_types(&function.ty.results, &results)
+            .map_err(|_| malformed("results of other types than the function's"));
+        self.judge(checked.map(|()| results))
     }
 
     /// Runs a program: the function `_start` of a module, or the `run` of `wasi:cli/run` of a
@@ -438,7 +441,7 @@ impl MicroVm {
     /// [`Error::Failed`] when the range is not in the memory.
     pub fn read_memory(&mut self, memory: Memory, at: u64, to: &mut [u8]) -> Result<(), Error> {
         let (base, len) = self.locate(memory)?;
-        let gva = range(base, len, at, to.len())?;
+        let gva = self.judge(range(base, len, at, to.len()))?;
         self.machine.read(gva, to)
     }
 
@@ -449,7 +452,7 @@ impl MicroVm {
     /// As [`Self::read_memory`].
     pub fn write_memory(&mut self, memory: Memory, at: u64, from: &[u8]) -> Result<(), Error> {
         let (base, len) = self.locate(memory)?;
-        let gva = range(base, len, at, from.len())?;
+        let gva = self.judge(range(base, len, at, from.len()))?;
         self.machine.write(gva, from)
     }
 
@@ -460,8 +463,8 @@ impl MicroVm {
     /// [`Error::NoSuchExport`].
     pub fn global(&mut self, instance: Instance, name: &str) -> Result<Value, Error> {
         let answer = self.named(Command::ReadGlobal, instance, name)?;
-        let values = read_values(&answer)?;
-        values.first().copied().ok_or_else(|| malformed("a global without a value"))
+        let values = self.judge(read_values(&answer))?;
+        self.judge(values.first().copied().ok_or_else(|| malformed("a global without a value")))
     }
 
     /// All exports of an instance.
@@ -471,6 +474,11 @@ impl MicroVm {
     /// [`Error::Failed`] when one has a name of 16 KiB or more.
     pub fn exports(&mut self, instance: Instance) -> Result<Vec<Export>, Error> {
         self.check(instance.of)?;
+        let listed = self.list_exports(instance);
+        self.judge(listed)
+    }
+
+    fn list_exports(&mut self, instance: Instance) -> Result<Vec<Export>, Error> {
         let mut exports = Vec::new();
         loop {
             let words = [instance.number, exports.len() as u64];
@@ -506,6 +514,7 @@ impl MicroVm {
     pub fn reset(&mut self) -> Result<(), Error> {
         self.identity = Identity::new();
         self.left = None;
+        self.over = false;
         self.machine.reset(&self.settings.wasi)
     }
 
@@ -602,12 +611,21 @@ impl MicroVm {
         words: &[u64],
         payload: &[u8],
     ) -> Result<Answer, Error> {
+        if self.over {
+            return Err(VmEnd::Earlier.into());
+        }
         let answer = self.machine.command(command, words, payload)?;
         tracing::debug!(?command, reply = ?answer.reply, "the guest has answered");
         match answer.reply {
             Reply::Ok => Ok(answer),
-            reply => Err(refusal(reply, &answer)),
+            reply => self.judge(Err(refusal(reply, &answer))),
         }
+    }
+
+    /// Passes on what became of an answer; after one that makes no sense the VM has ended.
+    fn judge<T>(&mut self, answered: Result<T, Error>) -> Result<T, Error> {
+        self.over |= matches!(answered, Err(Error::Ended(_)));
+        answered
     }
 }
 
@@ -673,7 +691,7 @@ fn trap(kind: u64, payload: &[u8]) -> Error {
 
 /// The guest's answer makes no sense: its kernel is not ours any more.
 fn malformed(what: impl ToString) -> Error {
-    crate::error::VmEnd::Protocol(what.to_string()).into()
+    VmEnd::Protocol(what.to_string()).into()
 }
 
 fn read_type(payload: &[u8]) -> Result<FunctionType, Malformed> {
