@@ -59,6 +59,10 @@ pub(crate) struct Image<'a> {
     copy: OnceLock<ReadOnly>,
 }
 
+/// A copy of a header that can be looked at in place, wherever the file is.
+#[repr(align(8))]
+struct Aligned([u8; 64]);
+
 /// Why bytes are no guest image.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("malformed guest image: {0}")]
@@ -93,8 +97,8 @@ impl<'a> Image<'a> {
     /// When the file is truncated, not for this machine, or breaks a rule of the layout.
     pub(crate) fn parse(file: &'a [u8]) -> Result<Self, MalformedImage> {
         let malformed = |what| MalformedImage(what);
-        let header: &[u8; 64] = file.first_chunk().ok_or(malformed("no ELF header"))?;
-        let header = Header::from_bytes(header);
+        let header = Aligned(*file.first_chunk().ok_or(malformed("no ELF header"))?);
+        let header = Header::from_bytes(&header.0);
         let arch = match header.e_machine {
             EM_X86_64 => Arch::X86_64,
             EM_AARCH64 => Arch::Aarch64,
@@ -158,7 +162,7 @@ impl<'a> Image<'a> {
     }
 
     /// The runtime's code that begins a large page, if nothing else is on its large pages.
-    pub(super) fn code_on_large_pages(&self) -> Option<&Segment<'a>> {
+    pub(crate) fn code_on_large_pages(&self) -> Option<&Segment<'a>> {
         self.read_only().find(|code| {
             let start = code.gva.0;
             let pages = start..start.saturating_add(code.size).next_multiple_of(LARGE_PAGE);
