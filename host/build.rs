@@ -76,11 +76,12 @@ fn code_in(elf: &[u8]) -> Option<Range<u64>> {
     })
 }
 
-/// The target folder, from `OUT_DIR`: TARGET/\[TRIPLE/\]PROFILE/build/PACKAGE/out.
+/// The target folder, from `OUT_DIR`: TARGET/\[TRIPLE/\]PROFILE/build/PACKAGE/out. The triple is
+/// there when cargo was given one, be it the host's own.
 fn shared_folder(out: &Path) -> &Path {
-    let up = match std::env::var("HOST") == std::env::var("TARGET") {
-        true => 4,
-        false => 5,
-    };
-    out.ancestors().nth(up).unwrap_or(out)
+    let folder = out.ancestors().nth(4).unwrap_or(out);
+    match std::env::var("TARGET") {
+        Ok(triple) if folder.ends_with(&triple) => folder.parent().unwrap_or(folder),
+        _ => folder,
+    }
 }
