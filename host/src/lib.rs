@@ -52,6 +52,9 @@ mod cache;
 mod compiler;
 mod embedded;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hypercall;
 pub mod hypervisor;
 mod jail;

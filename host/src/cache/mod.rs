@@ -157,7 +157,7 @@ impl Cache {
 
 const SUFFIX: &str = ".cwasm";
 
-fn file_name(source: Source) -> String {
+pub(crate) fn file_name(source: Source) -> String {
     format!("{source}{SUFFIX}")
 }
 

@@ -3,16 +3,16 @@
 //!
 //! All of it is pure: the backends have these words from different places.
 
-#[cfg(any(target_os = "macos", feature = "hvsim"))]
+#[cfg(any(target_os = "macos", feature = "hvsim", feature = "fuzzing"))]
 use super::Gpa;
 use super::{Exit, Fault, HypervisorError};
 use wrt_abi::cpu::CpuFeatures;
-#[cfg(any(target_os = "macos", feature = "hvsim"))]
+#[cfg(any(target_os = "macos", feature = "hvsim", feature = "fuzzing"))]
 use wrt_abi::layout::arm::{HVC_FAULT, HVC_MAILBOX};
 
 /// What Apple's hypervisor tells of an exception that the guest did not take itself. (Linux
 /// tells in words of its own.)
-#[cfg(any(target_os = "macos", feature = "hvsim"))]
+#[cfg(any(target_os = "macos", feature = "hvsim", feature = "fuzzing"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Syndrome {
     /// `ESR_EL2`: class and details.
@@ -31,7 +31,7 @@ pub(crate) enum Decoded {
 }
 
 /// Decodes an exit. Arm ARM D24.2.40, ESR_ELx.
-#[cfg(any(target_os = "macos", feature = "hvsim"))]
+#[cfg(any(target_os = "macos", feature = "hvsim", feature = "fuzzing"))]
 pub(crate) fn decode(syndrome: Syndrome) -> Decoded {
     let Syndrome { esr, gpa } = syndrome;
     let class = class(esr);
@@ -122,7 +122,7 @@ fn field(register: u64, at: u32) -> u64 {
     register >> at & 0xf
 }
 
-#[cfg(all(test, any(target_os = "macos", feature = "hvsim")))]
+#[cfg(all(test, any(target_os = "macos", feature = "hvsim", feature = "fuzzing")))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -9,14 +9,14 @@
 mod address;
 #[cfg(any(target_os = "macos", feature = "hvsim", test))]
 mod apple;
-#[cfg(any(target_arch = "aarch64", feature = "hvsim"))]
-mod arm;
+#[cfg(any(target_arch = "aarch64", feature = "hvsim", feature = "fuzzing"))]
+pub(crate) mod arm;
 #[cfg(any(target_os = "macos", feature = "hvsim"))]
 mod hvf;
 #[cfg(target_os = "linux")]
-mod kvm;
+pub(crate) mod kvm;
 #[cfg(target_os = "linux")]
-mod process;
+pub(crate) mod process;
 mod select;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

@@ -22,10 +22,10 @@ pub(super) const DESCRIPTORS_MAX: usize = 200;
 const HEADER: usize = 8;
 
 /// One end of a socket.
-pub(super) struct Channel(UnixStream);
+pub(crate) struct Channel(UnixStream);
 
 impl Channel {
-    pub(super) fn new(socket: UnixStream) -> Self {
+    pub(crate) fn new(socket: UnixStream) -> Self {
         send_without_signal(&socket);
         Self(socket)
     }
@@ -68,7 +68,7 @@ impl Channel {
     /// # Errors
     ///
     /// `UnexpectedEof` when the other end is gone; `InvalidData` for what is none.
-    pub(super) fn receive<T: DeserializeOwned>(&self) -> io::Result<(T, Vec<OwnedFd>)> {
+    pub(crate) fn receive<T: DeserializeOwned>(&self) -> io::Result<(T, Vec<OwnedFd>)> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let mut header = [0; HEADER];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];

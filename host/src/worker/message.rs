@@ -8,7 +8,7 @@ use wrt_abi::{Command, EngineKind, Reply};
 
 /// Parent to worker. Each has one [`Response`], perhaps after [lines](Message::Line).
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Request {
+pub(crate) enum Request {
     /// Make the machine. The first request, and the only one of its kind. *Descriptors:* the
     /// world's.
     Build {
@@ -107,7 +107,7 @@ pub(crate) enum Sink {
 
 /// Worker to parent.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Message {
+pub(crate) enum Message {
     /// The guest logs a line, while a request is served.
     Line {
         /// Number of its level.
@@ -121,17 +121,17 @@ pub(super) enum Message {
 
 /// What came of a request.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Response {
-    pub(super) result: Result<Done, Failure>,
+pub(crate) struct Response {
+    pub(crate) result: Result<Done, Failure>,
     /// What the guest has made of its VM so far.
-    pub(super) usage: Usage,
+    pub(crate) usage: Usage,
     /// What was captured of standard output and standard error since the last response.
-    pub(super) captured: [Vec<u8>; 2],
+    pub(crate) captured: [Vec<u8>; 2],
 }
 
 /// What was asked for.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Done {
+pub(crate) enum Done {
     Nothing,
     /// The machine is there.
     Built {
@@ -152,7 +152,7 @@ pub(super) enum Done {
 
 /// What went wrong. An error that a machine's owner can tell from others arrives as itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Interrupted,
     Ended(VmEnd),
     Wasi(String),
@@ -178,7 +178,7 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// The error, given why calls of this machine are interrupted just now.
-    pub(super) fn into_error(self, why: Option<Interruption>) -> Error {
+    pub(crate) fn into_error(self, why: Option<Interruption>) -> Error {
         match self {
             Self::Interrupted => Error::Interrupted(why.unwrap_or(Interruption::Cancelled)),
             Self::Ended(end) => Error::Ended(end),
@@ -198,7 +198,7 @@ impl From<Answer> for Done {
 
 impl Done {
     /// A command's answer.
-    pub(super) fn answer(self) -> Option<Answer> {
+    pub(crate) fn answer(self) -> Option<Answer> {
         match self {
             Self::Answered { reply, words, payload } => {
                 Some(Answer { reply: Reply::try_from(reply).ok()?, words, payload })
@@ -209,12 +209,12 @@ impl Done {
 }
 
 /// The settings of a machine, if the engine's number is one.
-pub(super) fn config(engine: u64, stack_size: u64, memory_limit: u64) -> Option<MachineConfig> {
+pub(crate) fn config(engine: u64, stack_size: u64, memory_limit: u64) -> Option<MachineConfig> {
     let engine = *EngineKind::ALL.iter().find(|kind| **kind as u64 == engine)?;
     Some(MachineConfig { engine, stack_size, memory_limit })
 }
 
 /// The command of a number.
-pub(super) fn command(number: u64) -> Option<Command> {
+pub(crate) fn command(number: u64) -> Option<Command> {
     Command::try_from(number).ok()
 }

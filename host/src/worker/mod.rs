@@ -17,8 +17,8 @@
 //! streams are inherited. A worker runs a hostile guest, and may have become its own: what it
 //! says is bounded, and believed of its own VM only. It ends when its parent does.
 
-mod channel;
-mod message;
+pub(crate) mod channel;
+pub(crate) mod message;
 mod remote;
 mod serve;
 

@@ -6,13 +6,19 @@
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+// The other processor's decoder, which is pure, to be fuzzed here.
+#[cfg(all(feature = "fuzzing", not(target_arch = "aarch64")))]
+#[path = "aarch64/exit.rs"]
+pub(crate) mod aarch64_exit;
 mod kick;
-mod raw;
+pub(crate) mod raw;
 mod vcpu;
 #[cfg(target_arch = "x86_64")]
-mod x86_64;
+pub(crate) mod x86_64;
 #[cfg(target_arch = "aarch64")]
 use aarch64 as arch;
+#[cfg(all(feature = "fuzzing", target_arch = "aarch64"))]
+pub(crate) use aarch64::exit as aarch64_exit;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 

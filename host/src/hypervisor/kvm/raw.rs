@@ -7,11 +7,11 @@ use kvm_bindings::{
 
 /// The words of an exit that decoders look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RawExit {
+pub(crate) struct RawExit {
     /// `exit_reason`.
-    pub(super) reason: u32,
+    pub(crate) reason: u32,
     /// The first bytes of the reason's own structure.
-    pub(super) data: [u8; 24],
+    pub(crate) data: [u8; 24],
 }
 
 /// Copies the words out of the shared page.

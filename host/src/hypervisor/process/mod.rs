@@ -30,7 +30,7 @@ mod kick;
 mod ptrace;
 mod sets;
 mod spawn;
-mod stop;
+pub(crate) mod stop;
 mod vcpu;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

@@ -20,19 +20,19 @@ pub(super) const BUS_ADRALN: c_int = 1;
 
 /// The words that [`decode`] looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct RawStop {
+pub(crate) struct RawStop {
     /// Of `waitpid`.
-    pub(super) status: c_int,
+    pub(crate) status: c_int,
     /// The signal's `si_code`.
-    pub(super) code: c_int,
+    pub(crate) code: c_int,
     /// Its `si_addr`.
-    pub(super) address: u64,
+    pub(crate) address: u64,
     /// Address of the next instruction.
-    pub(super) instruction: u64,
+    pub(crate) instruction: u64,
     /// Stack pointer.
-    pub(super) stack: u64,
+    pub(crate) stack: u64,
     /// Number of a system call.
-    pub(super) call: u64,
+    pub(crate) call: u64,
 }
 
 impl RawStop {
@@ -44,7 +44,7 @@ impl RawStop {
 
 /// Why a child stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// A breakpoint instruction; or a single step, if the guest traces itself.
     Breakpoint,
     /// A signal that means nothing to the guest: a kick, or somebody's outside.
@@ -62,12 +62,12 @@ pub(super) enum Stop {
 }
 
 /// Whether the status alone tells that this is a breakpoint.
-pub(super) fn is_breakpoint(status: c_int) -> bool {
+pub(crate) fn is_breakpoint(status: c_int) -> bool {
     status == libc::SIGTRAP << 8 | 0x7f
 }
 
 /// What the stop means.
-pub(super) fn decode(raw: RawStop) -> Stop {
+pub(crate) fn decode(raw: RawStop) -> Stop {
     let RawStop { status, code, call, .. } = raw;
     if libc::WIFSIGNALED(status) {
         return Stop::Failed { code: libc::WTERMSIG(status).unsigned_abs().into() };

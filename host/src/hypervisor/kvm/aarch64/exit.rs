@@ -3,14 +3,16 @@
 //! [`decode`] is a pure function of the exit's raw words, so that it can be tested and
 //! fuzzed without a VM.
 
-use super::super::raw::{Mmio, RawExit};
-use super::DOORBELL_GPA;
-use crate::hypervisor::Exit;
 use crate::hypervisor::arm::Decoded;
+use crate::hypervisor::kvm::raw::{Mmio, RawExit};
+use crate::hypervisor::{Exit, Gpa};
 use wrt_abi::layout::arm::{RING_FAULT, RING_MAILBOX};
 
+/// A page that guest memory leaves free: see `machine::memory`.
+pub(crate) const DOORBELL_GPA: Gpa = Gpa(0x0c00_0000);
+
 /// What the exit means.
-pub(super) fn decode(raw: RawExit) -> Decoded {
+pub(crate) fn decode(raw: RawExit) -> Decoded {
     if let Some(Mmio { gpa, len: 4, write: true }) = raw.mmio() {
         match gpa.0.wrapping_sub(DOORBELL_GPA.0) {
             RING_MAILBOX => return Decoded::Exit(Exit::Mailbox),
@@ -23,9 +25,8 @@ pub(super) fn decode(raw: RawExit) -> Decoded {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::raw::mmio_exit;
     use super::*;
-    use crate::hypervisor::Gpa;
+    use crate::hypervisor::kvm::raw::mmio_exit;
 
     #[test]
     fn only_a_word_written_to_the_doorbell_rings() {

@@ -3,7 +3,7 @@
 //! Linux takes `hvc` for itself (it offers the firmware's calls by it), so the guest's stub
 //! rings a doorbell: a store to a page without memory.
 
-mod exit;
+pub(super) mod exit;
 mod state;
 
 pub(super) use state::{BootRegisters, prepare_vcpu};
@@ -19,10 +19,8 @@ use wrt_abi::cpu::{Arch, CpuFeatures};
 /// The processor of the guests.
 pub(super) const ARCH: Arch = Arch::Aarch64;
 
-/// A page that guest memory leaves free: see `machine::memory`.
-const DOORBELL_GPA: Gpa = Gpa(0x0c00_0000);
 /// Where the stub rings.
-pub(super) const DOORBELL: Option<Gpa> = Some(DOORBELL_GPA);
+pub(super) const DOORBELL: Option<Gpa> = Some(exit::DOORBELL_GPA);
 
 /// The guest's own stub has the processor forget translations.
 pub(super) const CAN_FORGET_TRANSLATIONS: bool = false;

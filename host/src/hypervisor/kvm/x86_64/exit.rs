@@ -9,7 +9,7 @@ use kvm_bindings::{KVM_EXIT_HLT, KVM_EXIT_IO, KVM_EXIT_IO_OUT, KVM_EXIT_SHUTDOWN
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};
 
 /// What the exit means.
-pub(super) fn decode(raw: RawExit) -> Exit {
+pub(crate) fn decode(raw: RawExit) -> Exit {
     let byte = |at: usize| raw.data[at];
     match raw.reason {
         // struct { __u8 direction; __u8 size; __u16 port; __u32 count; __u64 data_offset; }

@@ -1,7 +1,7 @@
 //! KVM on x86-64.
 
 mod cpuid;
-mod exit;
+pub(crate) mod exit;
 mod state;
 
 pub(super) use cpuid::code_features;
