@@ -14,7 +14,7 @@ use crate::machine::image::{Image, Segment};
 use crate::machine::mailbox;
 use crate::module::Module;
 use crate::worker::channel::Channel;
-use crate::worker::message::{self, Request, Response};
+use crate::worker::message::{self, Message, Request, Response};
 use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
 use std::ptr::NonNull;
@@ -190,9 +190,13 @@ pub fn receive_from_worker(socket: UnixStream, room: usize) -> usize {
     let channel = Channel::new(socket);
     let output = OutputBuffer::new(room);
     let mut count = 0;
-    while let Ok((response, _descriptors)) = channel.receive::<Response>() {
-        response.captured.into_iter().for_each(|bytes| output.append(bytes));
-        match response.result {
+    while let Ok((message, _descriptors)) = channel.receive::<Message>() {
+        let Message::Response(Response { result, captured, .. }) = message else {
+            // A line of the guest's, which says nothing of a request.
+            continue;
+        };
+        captured.into_iter().for_each(|bytes| output.append(bytes));
+        match result {
             Ok(done) => drop(done.answer()),
             Err(failure) => drop(failure.into_error(None).to_string()),
         }
