@@ -187,7 +187,8 @@ pub trait AddressSpace {
 
 /// A virtual processor.
 pub trait Vcpu: Send {
-    /// Puts every register into the state of a fresh boot; nothing of an earlier run stays.
+    /// Puts every register into the state of a fresh boot; nothing of an earlier run stays, and
+    /// neither does a kick.
     ///
     /// # Errors
     ///

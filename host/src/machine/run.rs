@@ -266,6 +266,10 @@ impl Machine {
     fn boot(&mut self) -> Result<(), Error> {
         let started = Instant::now();
         self.vcpu.set_boot_state(self.memory.boot_state())?;
+        // A kick that came before may have been forgotten; what it was for is not.
+        if let Some(why) = self.cancel.interruption() {
+            return Err(Error::Interrupted(why));
+        }
         self.state = State::Booting;
         self.run()?;
         self.usage.boot = started.elapsed();

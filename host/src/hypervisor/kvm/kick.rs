@@ -53,6 +53,11 @@ impl KickState {
         }
     }
 
+    /// Has the next entry return at once, as if it were kicked.
+    pub(super) fn pend(&self) {
+        self.set_immediate_exit(1);
+    }
+
     /// Whether a kick is pending.
     pub(super) fn is_kicked(&self) -> bool {
         let page = self.immediate_exit.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,6 +13,8 @@ pub(super) struct KvmVcpu {
     fd: VcpuFd,
     kick: Arc<KickState>,
     boot: arch::BootRegisters,
+    /// Whether it has run since its last boot.
+    used: bool,
     /// Whether to forget all translations before the vCPU runs on.
     stale: Arc<AtomicBool>,
     /// Keeps the VM alive for as long as its vCPU.
@@ -33,16 +35,50 @@ impl KvmVcpu {
         let immediate_exit = unsafe { NonNull::new_unchecked(immediate_exit.cast::<AtomicU8>()) };
         // SAFETY: `drop` detaches before the page goes.
         let kick = Arc::new(unsafe { KickState::new(immediate_exit) });
-        Ok(Self { fd, kick, boot, stale: Arc::clone(stale), _vm: Arc::clone(vm) })
+        Ok(Self { fd, kick, boot, used: false, stale: Arc::clone(stale), _vm: Arc::clone(vm) })
+    }
+}
+
+/// Entries that an instruction may take to be finished.
+const ENTRIES: u32 = 8;
+
+impl KvmVcpu {
+    /// Has KVM finish the instruction that the last exit belongs to. An access to a port or to
+    /// memory is completed at the next entry: the next guest's registers would get its result,
+    /// and its address of the next instruction.
+    fn finish_instruction(&mut self) -> Result<(), HypervisorError> {
+        let entries = (0..ENTRIES).map(|entry| {
+            if entry == ENTRIES / 2 {
+                arch::end_strings(&self.fd)?;
+            }
+            self.kick.pend();
+            // `KVM_RUN` with `immediate_exit`: no instruction of the guest's is begun.
+            match self.fd.run().map(|_| ()).map_err(|error| error.errno()) {
+                Err(libc::EINTR | libc::EAGAIN) => Ok(true),
+                // Another part of it.
+                Ok(()) => Ok(false),
+                Err(errno) => Err(failed("finish an instruction")(kvm_ioctls::Error::new(errno))),
+            }
+        });
+        let finished = entries.filter(|entry| !matches!(entry, Ok(false))).next();
+        self.kick.clear();
+        match finished {
+            Some(finished) => finished.map(|_| ()),
+            None => Err(HypervisorError::Unsupported("an instruction of the guest has no end")),
+        }
     }
 }
 
 impl Vcpu for KvmVcpu {
     fn set_boot_state(&mut self, state: &BootState) -> Result<(), HypervisorError> {
+        if std::mem::take(&mut self.used) {
+            self.finish_instruction()?;
+        }
         self.boot.apply(&mut self.fd, state)
     }
 
     fn run(&mut self) -> Result<Exit, HypervisorError> {
+        self.used = true;
         if self.stale.swap(false, Ordering::Relaxed) {
             arch::forget_translations(&self.fd)?;
         }

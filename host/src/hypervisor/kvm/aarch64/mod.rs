@@ -30,6 +30,11 @@ pub(super) fn forget_translations(_vcpu: &VcpuFd) -> Result<(), HypervisorError>
     Ok(())
 }
 
+/// There are no instructions that take more than one exit.
+pub(super) fn end_strings(_vcpu: &VcpuFd) -> Result<(), HypervisorError> {
+    Ok(())
+}
+
 /// Width of guest-physical addresses: Apple's default, which every guest keeps to.
 const GPA_BITS: u32 = 36;
 

@@ -5,7 +5,9 @@ pub(crate) mod exit;
 mod state;
 
 pub(super) use cpuid::code_features;
-pub(super) use state::{BootRegisters, CAN_FORGET_TRANSLATIONS, forget_translations, prepare_vcpu};
+pub(super) use state::{
+    BootRegisters, CAN_FORGET_TRANSLATIONS, end_strings, forget_translations, prepare_vcpu,
+};
 
 use super::{Gpa, HypervisorError, failed, raw};
 use crate::hypervisor::Exit;

@@ -5,7 +5,10 @@ use super::failed;
 use crate::hypervisor::HypervisorError;
 use crate::machine::arch::BootState;
 use crate::machine::arch::selectors::{TSS, USER_CODE, USER_DATA};
-use kvm_bindings::{kvm_debugregs, kvm_fpu, kvm_regs, kvm_segment, kvm_sregs, kvm_vcpu_events};
+use kvm_bindings::{
+    Msrs, kvm_debugregs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_vcpu_events,
+    kvm_xsave,
+};
 use kvm_ioctls::{VcpuFd, VmFd};
 use std::sync::OnceLock;
 
@@ -34,7 +37,14 @@ const RFLAGS: u64 = 1 << 1;
 /// Round to nearest, all exceptions masked.
 const MXCSR: u32 = 0x1f80;
 /// As after `fninit`.
-const FCW: u16 = 0x37f;
+const FCW: u32 = 0x37f;
+/// Of XSAVE's header: the image holds x87 and SSE registers, the others are as after reset.
+const XSTATE_LEGACY: u32 = 3;
+
+/// The base that `swapgs` exchanges with that of gs (Intel SDM volume 4): the one
+/// model-specific register that a guest can change past the filter, and `KVM_SET_SREGS` does
+/// not have.
+const KERNEL_GS_BASE: u32 = 0xc000_0102;
 
 /// Preventions of what the stub never does: execute or read the runtime's memory; and of what
 /// the runtime never does: read where the descriptor tables are.
@@ -85,6 +95,8 @@ impl BootRegisters {
     ) -> Result<(), HypervisorError> {
         let set = |action| failed(action);
         vcpu.set_sregs(&self.system_registers(state)).map_err(set("set system registers"))?;
+        // Without an interrupt controller KVM takes CR8 from here at each entry.
+        vcpu.get_kvm_run().cr8 = 0;
         let regs = kvm_regs {
             rip: state.entry.0,
             rsp: state.stack.0,
@@ -93,8 +105,10 @@ impl BootRegisters {
         };
         vcpu.set_regs(&regs).map_err(set("set general registers"))?;
         if !self.fresh {
-            let fpu = kvm_fpu { fcw: FCW, mxcsr: MXCSR, ..Default::default() };
-            vcpu.set_fpu(&fpu).map_err(set("set vector registers"))?;
+            // SAFETY: the structure holds all state that there is by default; more (AMX) is for
+            // who asks for it, which this process never does.
+            unsafe { vcpu.set_xsave(&vectors()) }.map_err(set("set vector registers"))?;
+            vcpu.set_msrs(&hidden_base()?).map_err(set("set model-specific registers"))?;
             let debug = kvm_debugregs { dr6: 0xffff_0ff0, dr7: 0x400, ..Default::default() };
             vcpu.set_debug_regs(&debug).map_err(set("set debug registers"))?;
             vcpu.set_vcpu_events(&kvm_vcpu_events::default())
@@ -131,6 +145,29 @@ impl BootRegisters {
         sregs.ldt = kvm_segment { unusable: 1, ..Default::default() };
         sregs
     }
+}
+
+/// All of the vector units as after reset, MXCSR included, which `KVM_SET_FPU` leaves alone. What
+/// is beyond SSE is set although no guest should reach it: not every KVM keeps guests from it.
+fn vectors() -> kvm_xsave {
+    let mut xsave = kvm_xsave { region: [0; 1024], extra: Default::default() };
+    // Intel SDM volume 1, 13.4: FCW, MXCSR, XSTATE_BV.
+    xsave.region[0] = FCW;
+    xsave.region[6] = MXCSR;
+    xsave.region[128] = XSTATE_LEGACY;
+    xsave
+}
+
+fn hidden_base() -> Result<Msrs, HypervisorError> {
+    let entry = kvm_msr_entry { index: KERNEL_GS_BASE, ..Default::default() };
+    Msrs::from_entries(&[entry]).map_err(|_| HypervisorError::Unsupported("no room for one MSR"))
+}
+
+/// Ends a string instruction that has stopped for the host, so that KVM does not go on with it.
+///
+/// KVM goes on with the registers that are set here, of which one is the count.
+pub(in super::super) fn end_strings(vcpu: &VcpuFd) -> Result<(), HypervisorError> {
+    vcpu.set_regs(&kvm_regs::default()).map_err(failed("set general registers"))
 }
 
 /// [`forget_translations`] is worth calling.
