@@ -85,12 +85,10 @@ pub(crate) fn decode(raw: RawStop) -> Stop {
         libc::SIGTRAP => Stop::Unexpected { reason: status.cast_unsigned() },
         // Sent by a process, and not caused by an instruction.
         _ if code <= 0 => Stop::Disturbed,
-        // A page of guest memory that the system does not have.
-        libc::SIGBUS if code != BUS_ADRALN => {
-            Stop::Failed { code: libc::SIGBUS.unsigned_abs().into() }
-        }
-        signal => arch::exception(signal, &raw).unwrap_or(match code {
-            SI_KERNEL => Stop::Disturbed,
+        signal => arch::exception(signal, &raw).unwrap_or(match (signal, code) {
+            // A page of guest memory that the system does not have.
+            (libc::SIGBUS, _) => Stop::Failed { code: signal.unsigned_abs().into() },
+            (_, SI_KERNEL) => Stop::Disturbed,
             _ => Stop::Unexpected { reason: status.cast_unsigned() },
         }),
     }

@@ -5,7 +5,7 @@ use super::super::{Fault, x86_64};
 use super::child::MappingCall;
 use super::ptrace;
 use super::sets::SetKind;
-use super::stop::{BUS_ADRALN, RawStop, SEGV_ACCERR, SEGV_MAPERR, Stop};
+use super::stop::{BUS_ADRALN, RawStop, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Stop};
 use crate::machine::arch::{BootState, FaultHandler};
 use std::ffi::{c_int, c_long};
 use std::io;
@@ -27,6 +27,7 @@ pub(super) const OTHER_SETS: &[SetKind] =
 // Vectors: Intel SDM volume 3A, table 7-1.
 const DIVISION: u8 = 0;
 const INSTRUCTION: u8 = 6;
+const STACK: u8 = 12;
 const PROTECTION: u8 = 13;
 const PAGE: u8 = 14;
 const ALIGNMENT: u8 = 17;
@@ -62,6 +63,8 @@ pub(super) fn exception(signal: c_int, raw: &RawStop) -> Option<Stop> {
         (libc::SIGFPE, FPE_INTDIV) => Stop::Fault(fault(DIVISION, None)),
         (libc::SIGFPE, _) => Stop::Exception(fault(FLOATING_POINT, None)),
         (libc::SIGBUS, BUS_ADRALN) => Stop::Exception(fault(ALIGNMENT, None)),
+        // An address that is none, by way of the stack.
+        (libc::SIGBUS, SI_KERNEL) => Stop::Exception(fault(STACK, None)),
         _ => return None,
     })
 }
@@ -200,5 +203,6 @@ mod tests {
         assert_eq!(vector(libc::SIGSEGV, SEGV_ACCERR), (PAGE, true));
         assert_eq!(vector(libc::SIGSEGV, SI_KERNEL), (PROTECTION, false));
         assert_eq!(vector(libc::SIGBUS, BUS_ADRALN), (ALIGNMENT, false));
+        assert_eq!(vector(libc::SIGBUS, SI_KERNEL), (STACK, false));
     }
 }

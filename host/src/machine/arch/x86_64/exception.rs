@@ -48,6 +48,7 @@ fn name(vector: u64) -> &'static str {
         3 => "breakpoint",
         6 => "invalid instruction",
         8 => "double fault",
+        12 => "stack fault",
         13 => "general protection fault",
         PAGE_FAULT => "page fault",
         16 | 19 => "floating-point exception",
