@@ -6,6 +6,7 @@
 //! names them.
 
 mod config;
+mod opening;
 mod raw;
 mod sleep;
 mod world;
@@ -28,6 +29,9 @@ use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId};
 /// Bytes that one call may make the host allocate on the guest's behalf.
 const ALLOCATION_MAX: usize = 128 << 20;
 
+/// The errno of a function that did what it was asked to.
+const SUCCESS: i32 = 0;
+
 /// Arguments of a function.
 pub(super) type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
 
@@ -35,6 +39,8 @@ pub(super) type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
 pub(crate) struct Wasi {
     world: WasiP1Ctx,
     program: Option<String>,
+    /// Files and directories that it has opened.
+    opened: opening::Opened,
 }
 
 impl Wasi {
@@ -44,7 +50,8 @@ impl Wasi {
     ///
     /// When a directory cannot be opened.
     pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
-        Ok(Self { world: config.build()?, program: config.program().map(str::to_owned) })
+        let program = config.program().map(str::to_owned);
+        Ok(Self { world: config.build()?, program, opened: opening::Opened::default() })
     }
 
     /// The program's name, if it has one.
@@ -62,10 +69,15 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
     let Ok(memory) = context.memory.slice(Gva(base), len) else {
         return Ok(Outcome::status(Status::Invalid, 0));
     };
-    let world = &mut context.services.wasi.world;
+    let Wasi { world, opened } = &mut context.services.wasi;
     world.set_hostcall_fuel(ALLOCATION_MAX);
-    let mut memory = wiggle::GuestMemory::Unshared(memory);
     let call = async {
+        if function == FunctionId::PathOpen
+            && let Some(refusal) = opened.refuses(world, memory, &arguments).await
+        {
+            return Ok(refusal as i32);
+        }
+        let mut memory = wiggle::GuestMemory::Unshared(memory);
         if function == FunctionId::PollOneoff
             && let Some(sleep) = sleep::Sleep::parse(&memory, &arguments)
         {
@@ -73,7 +85,11 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
         }
         raw::call(world, &mut memory, function, &arguments).await
     };
-    match wait(call, function, context.cancel)? {
+    let result = wait(call, function, context.cancel)?;
+    if let Ok(SUCCESS) = result {
+        opened.count(function, &arguments);
+    }
+    match result {
         Ok(value) => Ok(Outcome::status(Status::Ok, u64::from(value.cast_unsigned()))),
         Err(error) => Ok(match error.downcast_ref::<I32Exit>() {
             Some(&I32Exit(code)) => Outcome::status(Status::Exit, u64::from(code.cast_unsigned())),

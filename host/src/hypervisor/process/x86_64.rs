@@ -183,7 +183,7 @@ pub(super) fn code_features() -> CpuFeatures {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stop::{self, SI_KERNEL};
+    use super::super::stop;
     use super::*;
 
     #[test]
