@@ -33,6 +33,8 @@ const KERNEL_STACK_MAX: u64 = STACK_MAX - WASM_STACK;
 
 /// Exports that a module can have: the engine's own limit.
 const EXPORTS_MAX: usize = 1_000_000;
+/// Bytes of text that a list of exports may have: more than those of any module that there is.
+const EXPORT_TEXT_MAX: usize = 64 << 20;
 
 /// Settings of a micro-VM.
 #[derive(Clone, Debug)]
@@ -479,7 +481,7 @@ impl MicroVm {
     }
 
     fn list_exports(&mut self, instance: Instance) -> Result<Vec<Export>, Error> {
-        let mut exports = Vec::new();
+        let (mut exports, mut text_len) = (Vec::new(), 0);
         loop {
             let words = [instance.number, exports.len() as u64];
             let answer = self.command(Command::ListExports, &words, &[])?;
@@ -489,6 +491,7 @@ impl MicroVm {
             for _ in 0..listed.min(PAYLOAD_MAX as u64) {
                 let kind = text::printable_line(reader.bytes().map_err(malformed)?);
                 let name = text::printable_line(reader.bytes().map_err(malformed)?);
+                text_len += kind.len() + name.len();
                 exports.push(Export { kind, name });
             }
             if exports.len() as u64 >= total {
@@ -498,7 +501,7 @@ impl MicroVm {
                 return Err(Error::Failed("an export has a name too long to list".to_owned()));
             }
             // A guest that is not ours any more could go on for ever.
-            if exports.len() > EXPORTS_MAX {
+            if exports.len() > EXPORTS_MAX || text_len > EXPORT_TEXT_MAX {
                 return Err(malformed("more exports than a module can have"));
             }
         }
