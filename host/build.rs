@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use wrt_guest_builder::{Arch, Builder, Kernel};
 
 fn main() -> Result<()> {
@@ -20,7 +20,7 @@ fn main() -> Result<()> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").context("OUT_DIR is not set")?);
     // One guest for all profiles and feature sets of the host: it is the same program, and
     // takes a minute to optimise. Below the folder that all targets share, too.
-    let shared = shared_folder(&out).join("guest");
+    let shared = wrt_guest_builder::work_folder(&out);
     let host = std::env::var_os("CARGO_MANIFEST_DIR").context("CARGO_MANIFEST_DIR is not set")?;
     let builder = Builder::new(PathBuf::from(host).join("../guest"), shared);
     for input in builder.inputs() {
@@ -74,14 +74,4 @@ fn code_in(elf: &[u8]) -> Option<Range<u64>> {
         let (start, len) = (word(section + 0x18)?, word(section + 0x20)?);
         code.then_some(start..start + len)
     })
-}
-
-/// The target folder, from `OUT_DIR`: TARGET/\[TRIPLE/\]PROFILE/build/PACKAGE/out. The triple is
-/// there when cargo was given one, be it the host's own.
-fn shared_folder(out: &Path) -> &Path {
-    let folder = out.ancestors().nth(4).unwrap_or(out);
-    match std::env::var("TARGET") {
-        Ok(triple) if folder.ends_with(&triple) => folder.parent().unwrap_or(folder),
-        _ => folder,
-    }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Frame, Interruption, Trap, VmEnd};
 use crate::hypercall::wasi::WasiConfig;
 use crate::hypercall::{log, text};
 use crate::hypervisor::{Backend, Gva, Hypervisor};
-use crate::machine::{Answer, CancelState, Content, Home, MachineConfig, Usage};
+use crate::machine::{Answer, CancelState, Content, GuestImage, Home, MachineConfig, Usage};
 use crate::module::Module;
 use crate::worker::{Workers, in_workers};
 use std::path::PathBuf;
@@ -41,6 +41,7 @@ const EXPORT_TEXT_MAX: usize = 64 << 20;
 pub struct Builder {
     backend: Backend,
     engine: EngineKind,
+    image: Option<GuestImage>,
     max_memory: u64,
     stack_size: u64,
     wasi: WasiConfig,
@@ -53,6 +54,7 @@ impl Default for Builder {
         Self {
             backend: Backend::Auto,
             engine: EngineKind::Interp,
+            image: None,
             max_memory: DEFAULT_MAX_MEMORY,
             stack_size: STACK_DEFAULT,
             wasi: WasiConfig::new(),
@@ -77,6 +79,13 @@ impl Builder {
 
     pub(crate) fn engine_kind(&self) -> EngineKind {
         self.engine
+    }
+
+    /// Has the VM boot another guest kernel than the one that holds the engine.
+    #[doc(hidden)]
+    pub fn guest_image(mut self, image: GuestImage) -> Self {
+        self.image = Some(image);
+        self
     }
 
     /// Bytes that all linear memories together may take; 4 GiB unless set. The engine's own
@@ -158,6 +167,7 @@ impl Builder {
         };
         let config = MachineConfig {
             engine: self.engine,
+            image: self.image,
             stack_size,
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };

@@ -15,6 +15,7 @@
 
 mod child;
 mod compiler;
+mod evil;
 mod patched;
 
 use anyhow::{Context as _, Result, ensure};
@@ -123,6 +124,18 @@ enum Action {
     Clippy,
 }
 
+/// Where build scripts have builders work: a folder that all targets share, found from a build
+/// script's `OUT_DIR`, which is TARGET/\[TRIPLE/\]PROFILE/build/PACKAGE/out. The triple is there
+/// when cargo was given one, be it the host's own.
+pub fn work_folder(out: &Path) -> PathBuf {
+    let folder = out.ancestors().nth(4).unwrap_or(out);
+    let shared = match std::env::var("TARGET") {
+        Ok(triple) if folder.ends_with(&triple) => folder.parent().unwrap_or(folder),
+        _ => folder,
+    };
+    shared.join("guest")
+}
+
 /// Runs cargo on the guest.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -187,6 +200,7 @@ impl Builder {
             self.run_on_kernel(arch, kernel, Action::Clippy)?;
         }
         self.lint_child(arch)?;
+        self.lint_evil(arch)?;
         self.lint_compiler()
     }
 

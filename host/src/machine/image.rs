@@ -7,6 +7,7 @@ use super::arch::FaultHandler;
 use super::memory::LARGE_PAGE;
 use super::read_only::ReadOnly;
 use crate::embedded::Guest;
+use crate::error::Error;
 use crate::hypervisor::{Access, Gva};
 use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
 use goblin::elf64::header::{EM_AARCH64, EM_X86_64, Header};
@@ -17,6 +18,7 @@ use wrt_abi::EngineKind;
 use wrt_abi::boot;
 use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{GRANULE, IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
+use wrt_platform::memory::PageAligned;
 use zerocopy::FromBytes as _;
 
 /// Alignment of the file's segments: a page of any processor.
@@ -62,6 +64,22 @@ pub(crate) struct Image<'a> {
 /// A copy of a header that can be looked at in place, wherever the file is.
 #[repr(align(8))]
 struct Aligned([u8; 64]);
+
+/// A guest kernel's image that is not embedded: for tests, of a guest that is none of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestImage(pub(super) &'static Image<'static>);
+
+impl GuestImage {
+    /// The image in an ELF file, which VMs map.
+    ///
+    /// # Errors
+    ///
+    /// When it is malformed.
+    pub fn new(file: &'static PageAligned<[u8]>) -> Result<Self, Error> {
+        let image = Image::parse(&file.0).map_err(|error| Error::Failed(error.to_string()))?;
+        Ok(Self(Box::leak(Box::new(image))))
+    }
+}
 
 /// Why bytes are no guest image.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod watchdog;
 
 pub(crate) use cancel::CancelState;
 pub(crate) use home::Home;
+pub use image::GuestImage;
 pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Text};
 pub(crate) use run::{Answer, MachineConfig};
 pub use run::{Exits, Usage};

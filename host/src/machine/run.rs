@@ -2,7 +2,7 @@
 
 use super::arch;
 use super::cancel::CancelState;
-use super::image::{self, Image};
+use super::image::{self, GuestImage, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused};
 use super::trace::{EXITS, Hypercall, Other, RECORDER};
@@ -25,6 +25,8 @@ use wrt_platform::memory::SharedBytes;
 pub(crate) struct MachineConfig {
     /// The engine in it.
     pub(crate) engine: EngineKind,
+    /// Its image, if it is not the embedded one that holds the engine.
+    pub(crate) image: Option<GuestImage>,
     /// Bytes of the runtime's stack.
     pub(crate) stack_size: u64,
     /// Bytes that the guest's heap and regions may take.
@@ -117,9 +119,11 @@ impl Machine {
         services: Services,
     ) -> Result<Self, Error> {
         let started = Instant::now();
-        let guest = embedded::guest(hypervisor.arch())?;
-        let image =
-            image::of(guest, config.engine).map_err(|error| VmEnd::Protocol(error.to_string()))?;
+        let image = match config.image {
+            Some(GuestImage(image)) => image,
+            None => image::of(embedded::guest(hypervisor.arch())?, config.engine)
+                .map_err(|error| VmEnd::Protocol(error.to_string()))?,
+        };
         let mut vm = hypervisor.create_vm()?;
         let stack_size =
             usize::try_from(config.stack_size.next_multiple_of(GRANULE)).unwrap_or(usize::MAX);

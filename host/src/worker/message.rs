@@ -211,7 +211,7 @@ impl Done {
 /// The settings of a machine, if the engine's number is one.
 pub(crate) fn config(engine: u64, stack_size: u64, memory_limit: u64) -> Option<MachineConfig> {
     let engine = *EngineKind::ALL.iter().find(|kind| **kind as u64 == engine)?;
-    Some(MachineConfig { engine, stack_size, memory_limit })
+    Some(MachineConfig { engine, image: None, stack_size, memory_limit })
 }
 
 /// The command of a number.

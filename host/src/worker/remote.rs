@@ -79,6 +79,9 @@ impl Remote {
         config: MachineConfig,
         world: &WasiConfig,
     ) -> Result<Self, Error> {
+        if config.image.is_some() {
+            return Err(Error::Failed("a worker has the embedded guests and no others".to_owned()));
+        }
         let started = Instant::now();
         let origin = Origin { workers: workers.clone(), backend: hypervisor.name(), config };
         let (channel, cancels, worker) = origin.start()?;
