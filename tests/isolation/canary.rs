@@ -1,0 +1,68 @@
+//! Canaries: pages right before and right behind a guest's memory, which nobody writes.
+
+use super::maps::{self, Span};
+use anyhow::{Result, bail, ensure};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+const PAGE: usize = 4096;
+/// What they hold.
+const SONG: u8 = 0xca;
+
+/// The canaries of one VM.
+pub(crate) struct Canaries(Vec<u64>);
+
+impl Canaries {
+    /// Has `make` make a VM, and places canaries around the memory that it got.
+    pub(crate) fn around<T>(make: impl FnOnce() -> Result<T>) -> Result<(T, Self)> {
+        let before = maps::read()?;
+        let made = make()?;
+        let mut canaries = Self(Vec::new());
+        for Span { start, end, .. } in maps::new_since(&before, &maps::read()?) {
+            canaries.place(start - PAGE as u64);
+            canaries.place(end);
+        }
+        ensure!(!canaries.0.is_empty(), "no memory of the guest was found");
+        Ok((made, canaries))
+    }
+
+    /// Places one, unless something is there.
+    fn place(&mut self, at: u64) {
+        let address = std::ptr::without_provenance_mut(usize::try_from(at).unwrap_or(0));
+        let (protection, flags) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE,
+        );
+        // SAFETY: a new mapping, which replaces none.
+        let mapped = unsafe { libc::mmap(address, PAGE, protection, flags, -1, 0) };
+        if mapped == libc::MAP_FAILED {
+            return;
+        }
+        // SAFETY: just mapped, and nobody else's.
+        unsafe { mapped.cast::<u8>().write_bytes(SONG, PAGE) };
+        self.0.push(at);
+    }
+
+    /// Whether all of them are as they were.
+    pub(crate) fn check(&self) -> Result<()> {
+        let memory = File::open("/proc/self/mem")?;
+        for &at in &self.0 {
+            let mut page = [0; PAGE];
+            memory.read_exact_at(&mut page, at)?;
+            if let Some(offset) = page.iter().position(|&byte| byte != SONG) {
+                bail!("the canary at {at:#x} was changed, {offset} bytes from its start");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Canaries {
+    fn drop(&mut self) {
+        for &at in &self.0 {
+            let address = std::ptr::without_provenance_mut(usize::try_from(at).unwrap_or(0));
+            // SAFETY: a page of our own, which nothing refers to.
+            unsafe { libc::munmap(address, PAGE) };
+        }
+    }
+}
