@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Resident memory that may come and go: the allocator's, the kernel's page tables'.
-const TOLERANCE: u64 = 24 << 20;
+const TOLERANCE: u64 = 48 << 20;
 /// How long what was given back may take to be gone.
 const SETTLING: Duration = Duration::from_secs(5);
 
