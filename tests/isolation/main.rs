@@ -3,7 +3,6 @@
 //! A [case](case) runs in a process of its own, which is the host under attack: with the VM that
 //! attacks, and two honest neighbours, in it. What is left of that host is [judged](judge) from
 //! inside, and, should it die, from outside ([`runner`]).
-#![cfg_attr(not(all(evil, target_os = "linux")), expect(unused_crate_dependencies))]
 
 #[cfg(all(evil, target_os = "linux"))]
 mod attack;

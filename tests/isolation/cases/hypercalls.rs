@@ -393,7 +393,7 @@ fn vectors(attack: &mut Attack) -> Result<()> {
     let (mut evil, base) = worldly(attack)?;
     let arrays: [&[u32]; 6] = [
         // Each is the whole memory; the sum is more than 32 bits.
-        &[0, 0xf_ffff].map(|word| word),
+        &[0, 0xf_ffff],
         // Each wraps.
         &[0xffff_fff0, 0x20],
         // Each is the array itself.

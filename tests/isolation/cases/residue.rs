@@ -190,10 +190,10 @@ fn check_entry(attack: &Attack, report: &[u64]) -> Result<()> {
     // All but the flags that are always set, and, in a process, that interrupts are on.
     ensure!(rest[0] & !0x200 == 2, "flags: {:#x}", rest[0]);
     let vectors = &rest[7..];
-    let half = |at: usize| (vectors[at / 8] >> (at % 8 * 8)) as u16;
+    let half = |at: usize| vectors[at / 8] >> (at % 8 * 8) & 0xffff;
     ensure!(half(0) == 0x37f, "x87 control: {:#x}", half(0));
     ensure!([half(2), half(4)] == [0, 0], "x87 status and tags: {:#x} {:#x}", half(2), half(4));
-    ensure!(vectors[3] as u32 == 0x1f80, "MXCSR: {:#x}", vectors[3]);
+    ensure!(vectors[3] & 0xffff_ffff == 0x1f80, "MXCSR: {:#x}", vectors[3]);
     // Last instruction and operand, x87 registers, xmm0 to 15.
     let left: Vec<u64> =
         vectors[1..3].iter().chain(&vectors[4..52]).copied().filter(|&word| word != 0).collect();

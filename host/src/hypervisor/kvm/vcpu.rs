@@ -47,7 +47,7 @@ impl KvmVcpu {
     /// memory is completed at the next entry: the next guest's registers would get its result,
     /// and its address of the next instruction.
     fn finish_instruction(&mut self) -> Result<(), HypervisorError> {
-        let entries = (0..ENTRIES).map(|entry| {
+        let mut entries = (0..ENTRIES).map(|entry| {
             if entry == ENTRIES / 2 {
                 arch::end_strings(&self.fd)?;
             }
@@ -60,7 +60,7 @@ impl KvmVcpu {
                 Err(errno) => Err(failed("finish an instruction")(kvm_ioctls::Error::new(errno))),
             }
         });
-        let finished = entries.filter(|entry| !matches!(entry, Ok(false))).next();
+        let finished = entries.find(|entry| !matches!(entry, Ok(false)));
         self.kick.clear();
         match finished {
             Some(finished) => finished.map(|_| ()),
