@@ -69,7 +69,7 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
     let Ok(memory) = context.memory.slice(Gva(base), len) else {
         return Ok(Outcome::status(Status::Invalid, 0));
     };
-    let Wasi { world, opened } = &mut context.services.wasi;
+    let Wasi { world, opened, .. } = &mut context.services.wasi;
     world.set_hostcall_fuel(ALLOCATION_MAX);
     let call = async {
         if function == FunctionId::PathOpen
