@@ -7,6 +7,7 @@
 //!
 //! A guest is played by [`machine`]: a hypervisor whose vCPU does what it is told. The library
 //! above it is the production code, down to guest memory.
+#![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits, as in the host")]
 
 pub mod cache;
 pub mod dispatcher;

@@ -159,7 +159,7 @@ fn memories(attack: &mut Attack) -> Result<()> {
             ("written", evil.vm.write_memory(memory, 8, &bytes)),
         ] {
             match result {
-                Err(Error::Ended(VmEnd::Protocol(_)) | Error::Failed(_)) => {}
+                Err(Error::Ended(VmEnd::Protocol(_) | VmEnd::Earlier) | Error::Failed(_)) => {}
                 other => bail!("{base:#x} was {what}: {other:?}"),
             }
         }

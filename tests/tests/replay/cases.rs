@@ -50,7 +50,7 @@ fn a_guest_that_answers_nonsense_is_not_asked_again() {
 /// odd address was a panic. Images that are embedded are aligned: nobody could reach it.
 #[test]
 fn an_image_at_an_odd_address_is_refused_like_any_other() {
-    let mut bytes = vec![0; 129];
+    let mut bytes = [0; 129];
     for start in 0..8 {
         bytes[start..][..4].copy_from_slice(b"\x7fELF");
         bytes[start + 18] = 62;

@@ -8,8 +8,8 @@ use wrt_platform::memory::{Protection, Reservation};
 
 /// Whether a mailbox may be read so. It holds the lowest byte of each offset.
 fn is_fine(read: impl FnOnce(NonNull<u8>)) -> bool {
-    let page = Reservation::new(MAILBOX_SIZE).unwrap();
-    page.protect(0, MAILBOX_SIZE, Protection::ReadWrite).unwrap();
+    let page = Reservation::new(MAILBOX_SIZE).expect("address space");
+    page.protect(0, MAILBOX_SIZE, Protection::ReadWrite).expect("memory");
     for offset in 0..MAILBOX_SIZE {
         // SAFETY: within the page, which is accessible.
         unsafe { page.base().add(offset).write(offset.to_le_bytes()[0]) };

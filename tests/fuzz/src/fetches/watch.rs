@@ -423,7 +423,6 @@ impl Registers<'_> {
         self.get(libc::REG_RIP)
     }
 
-    #[expect(clippy::cast_sign_loss, reason = "an index")]
     fn stop_after_next(&mut self, stop: bool) {
         let flags = &mut self.0.uc_mcontext.gregs[libc::REG_EFL as usize];
         *flags = if stop { *flags | TRAP_FLAG } else { *flags & !TRAP_FLAG };
@@ -441,7 +440,6 @@ impl Registers<'_> {
 
     /// Does a copy that repeats, of `size` bytes a step, by an instruction of `len` bytes; returns
     /// what it has read.
-    #[expect(clippy::cast_sign_loss, reason = "an index")]
     fn copy(&mut self, size: usize, len: usize) -> (usize, usize) {
         let [from, to, count] = [libc::REG_RSI, libc::REG_RDI, libc::REG_RCX].map(|r| self.get(r));
         let flags = self.0.uc_mcontext.gregs[libc::REG_EFL as usize];
