@@ -34,12 +34,12 @@ pub fn open(data: u64) {
     // SAFETY: there is one thread, and these are its own.
     unsafe {
         let (root, middle) = (&raw mut ROOT, &raw mut MIDDLE);
-        (*root).0[0] = old + 0x1000 | PRESENT_WRITABLE_USER;
+        (*root).0[0] = (old + 0x1000) | PRESENT_WRITABLE_USER;
         (*root).0[(WINDOW >> 39) as usize] = physical(middle.addr()) | PRESENT_WRITABLE_USER;
         for (number, gib) in GIBS.into_iter().enumerate() {
             let leaves = (&raw mut LEAVES).cast::<Table>().add(number);
             for (page, entry) in (*leaves).0.iter_mut().enumerate() {
-                *entry = gib * GIB + ((page as u64) << 21) | LARGE | PRESENT_WRITABLE_USER;
+                *entry = (gib * GIB + ((page as u64) << 21)) | LARGE | PRESENT_WRITABLE_USER;
             }
             (*middle).0[gib as usize] = physical(leaves.addr()) | PRESENT_WRITABLE_USER;
         }
