@@ -43,17 +43,18 @@ fn path_of(file: BorrowedFd<'_>) -> io::Result<PathBuf> {
 }
 
 /// Seatbelt is entered at once: nothing comes of the first half.
-pub(super) type Names = ();
+#[derive(Debug)]
+pub(super) struct Names;
 
 pub(super) fn close_names(profile: &Profile) -> Result<Names, SandboxError> {
     limit("core dumps", Resource::Core, 0)?;
-    match profile.open_files {
-        Some(files) => limit("open files", Resource::Nofile, files),
-        None => Ok(()),
+    if let Some(files) = profile.open_files {
+        limit("open files", Resource::Nofile, files)?;
     }
+    Ok(Names)
 }
 
-pub(super) fn close_calls(profile: &Profile, (): &Names) -> Result<Enforced, SandboxError> {
+pub(super) fn close_calls(profile: &Profile, _: &Names) -> Result<Enforced, SandboxError> {
     let invalid = |error: std::ffi::NulError| SandboxError::Profile(error.to_string());
     let paths: io::Result<Vec<PathBuf>> =
         profile.places.iter().map(|place| path_of(place.file.as_fd())).collect();
