@@ -151,30 +151,6 @@ fn the_timeout_is_each_programs_own() {
     }
 }
 
-/// A host call that the system does not give back: opening a pipe that nobody else opens.
-#[test]
-fn a_program_that_hangs_in_the_host_holds_up_no_other() {
-    if !has_hypervisor() {
-        return;
-    }
-    let hang = r#"(module
-        (import "wasi_snapshot_preview1" "path_open"
-            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
-        (memory (export "memory") 1)
-        (data (i32.const 0) "pipe")
-        (func (export "_start")
-            (drop (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4)
-                (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)))))"#;
-    let fine = says("all.ok.", 0);
-    let modules = Modules::new(&[("hang.wat", hang), ("fine.wat", &fine)]);
-    let made = Command::new("mkfifo").arg(modules.path("pipe")).status().expect("mkfifo runs");
-    assert!(made.success());
-    let options = ["--jobs", "1", "--timeout", "1s", "--dir", "."];
-    let output = modules.run(setups()[0], &options, &["hang.wat", "fine.wat"]);
-    assert_fails(&output, 124, &["hang.wat: timed out after 1 s"]);
-    assert_eq!(stdout(&output), "all.ok.\n", "{}", stderr(&output));
-}
-
 #[test]
 fn ctrl_c_ends_all() {
     if !has_hypervisor() {
