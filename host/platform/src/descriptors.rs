@@ -14,6 +14,7 @@ const LIST: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev
 /// not get them.
 #[derive(Debug)]
 pub struct Inherited {
+    #[expect(dead_code, reason = "held, to be closed")]
     descriptors: Vec<OwnedFd>,
 }
 
@@ -44,15 +45,5 @@ impl Inherited {
             descriptors.push(unsafe { OwnedFd::from_raw_fd(number) });
         }
         Ok(Self { descriptors })
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.descriptors.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.descriptors.is_empty()
     }
 }

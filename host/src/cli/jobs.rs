@@ -167,9 +167,12 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
             }
         };
         if let Some(pool) = &shared.host.pool {
-            // Not more than there are programs to come, this one included.
-            pool.keep(at_once.min(options.program.len() - number));
-            pool.relieve(level.unwrap_or_default());
+            match level.unwrap_or_default() {
+                // Not more than there are programs to come, this one included.
+                PressureLevel::Normal => pool.keep(at_once.min(options.program.len() - number)),
+                // None is begun that would be given up at once.
+                short => pool.relieve(short),
+            }
         }
         let entry = Mutex::new(Some(group.entry()));
         let ticket = Arc::new(Ticket { shared: Arc::clone(&shared), outcome, entry });

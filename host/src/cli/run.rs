@@ -80,7 +80,8 @@ pub(super) struct Run {
     no_jail: bool,
 
     /// Run several programs, N at the same time at most: each word is a MODULE then, and each
-    /// program has a process with a jail of its own. One that fails does not stop the others; --timeout and --max-memory hold for each.
+    /// program has a process with a jail of its own. One that fails does not stop the others;
+    /// --timeout and --max-memory hold for each.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=jobs::MAX))]
     pub(super) jobs: Option<u32>,
 
