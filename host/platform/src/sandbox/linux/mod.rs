@@ -23,6 +23,9 @@ pub(super) fn open_place(path: &Path) -> io::Result<File> {
 pub(super) type Names = rules::Landlock;
 
 pub(super) fn close_names(profile: &Profile) -> Result<Names, SandboxError> {
+    // Without a C library that tells, the first that asks for the size of a page reads
+    // /proc/self/auxv: before the file is out of reach.
+    let _ = crate::memory::page_size();
     limit("core dumps", Resource::Core, 0)?;
     if let Some(files) = profile.open_files {
         limit("open files", Resource::Nofile, files)?;
