@@ -14,7 +14,7 @@ pub(crate) fn run() -> bool {
     let mut met = compare("kernels", &build::kernels(), 15);
     // Large enough that nothing but Cranelift counts, and a program of somebody else's.
     match build::cpython() {
-        Some(path) => met &= compare("cpython", &path, 1),
+        Some(path) => met &= compare("cpython", &path, 5),
         None => println!("  skipped: no CPython for WASI (run tests/programs/foreign/fetch)"),
     }
     met
