@@ -30,6 +30,17 @@ pub fn fail(function: &'static str, calls: u64, error: hv_error_t) {
     failures.get_or_insert_default().insert(function, (calls, number(error)));
 }
 
+/// Takes a failure back that has not come yet; whether there was one.
+pub fn forgive(function: &str) -> bool {
+    let mut failures = FAILURES.lock().unwrap_or_else(PoisonError::into_inner);
+    failures.as_mut().is_some_and(|failures| failures.remove(function).is_some())
+}
+
+/// Has vCPUs that are made from now on count what they execute at EL1, which slows them down.
+pub fn count_instructions() {
+    COUNTING.store(true, SeqCst);
+}
+
 /// What is to come of a call: the error that it must return, if any.
 pub(crate) fn verdict(function: &str) -> Option<hv_return_t> {
     if !OFFERED.load(SeqCst) {
@@ -65,11 +76,15 @@ pub struct Counters {
     pub canceled: u64,
     /// Exceptions that a guest took itself.
     pub taken: u64,
+    /// Instructions executed at EL1, of vCPUs that [count](count_instructions).
+    pub privileged: u64,
 }
 
 pub(crate) static EXITS: AtomicU64 = AtomicU64::new(0);
 pub(crate) static CANCELED: AtomicU64 = AtomicU64::new(0);
 pub(crate) static TAKEN: AtomicU64 = AtomicU64::new(0);
+pub(crate) static PRIVILEGED: AtomicU64 = AtomicU64::new(0);
+pub(crate) static COUNTING: AtomicBool = AtomicBool::new(false);
 
 /// The counters.
 pub fn counters() -> Counters {
@@ -77,5 +92,6 @@ pub fn counters() -> Counters {
         exits: EXITS.load(SeqCst),
         canceled: CANCELED.load(SeqCst),
         taken: TAKEN.load(SeqCst),
+        privileged: PRIVILEGED.load(SeqCst),
     }
 }

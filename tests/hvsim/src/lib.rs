@@ -24,5 +24,5 @@ mod process;
 mod rules;
 mod vcpu;
 
-pub use control::{Counters, counters, fail, grant, offer};
+pub use control::{Counters, count_instructions, counters, fail, forgive, grant, offer};
 pub use rules::{RULES, Rule};

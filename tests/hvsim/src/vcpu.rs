@@ -1,6 +1,6 @@
 //! A vCPU.
 
-use crate::control::{CANCELED, EXITS, TAKEN};
+use crate::control::{CANCELED, COUNTING, EXITS, PRIVILEGED, TAKEN};
 use crate::exception::{
     Engine, read, read_system, reason, set_pstate, system, take, write, write_system,
 };
@@ -90,6 +90,9 @@ impl Vcpu {
         let stopped = Stopped::default();
         hook_exceptions(&mut engine, &stopped);
         hook_memory(&mut engine, &stopped);
+        if COUNTING.load(SeqCst) {
+            hook_instructions(&mut engine);
+        }
         // As the framework starts a guest: below a hypervisor, in 64-bit state. SCR_EL3: RW,
         // HCE, NS. HCR_EL2: RW.
         write_system(&mut engine, system(3, 6, 1, 1, 0), 1 << 10 | 1 << 8 | 1);
@@ -309,16 +312,30 @@ fn hook_exceptions(engine: &mut Engine<'static>, stopped: &Stopped) {
 
 /// The number of the `hvc` at an address, if it is one and EL1 executes it.
 fn hypervisor_call(engine: &Engine<'_>, pc: u64) -> Option<u16> {
-    let at_el1 = read(engine, Reg::PSTATE) >> 2 & 3 == 1;
     let word = instruction(engine, pc)?;
     let is_call = word & 0xffe0_001f == 0xd400_0002;
-    (at_el1 && is_call).then_some((word >> 5 & 0xffff) as u16)
+    (at_el1(engine) && is_call).then_some((word >> 5 & 0xffff) as u16)
 }
 
 fn instruction(engine: &Engine<'_>, pc: u64) -> Option<u32> {
     let mut bytes = [0; 4];
     engine.vmem_read(pc, Prot::EXEC, &mut bytes).ok()?;
     Some(u32::from_le_bytes(bytes))
+}
+
+/// Counts instructions at EL1.
+fn hook_instructions(engine: &mut Engine<'static>) {
+    let hook = |engine: &mut Engine<'_>, _: u64, _: u32| {
+        if at_el1(engine) {
+            PRIVILEGED.fetch_add(1, SeqCst);
+        }
+    };
+    // From 1 to 0: everywhere.
+    engine.add_code_hook(1, 0, hook).expect("Unicorn has hooks");
+}
+
+fn at_el1(engine: &Engine<'_>) -> bool {
+    read(engine, Reg::PSTATE) >> 2 & 3 == 1
 }
 
 /// Accesses that the second stage has no memory for, or no right to.
