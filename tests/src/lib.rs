@@ -8,8 +8,13 @@ pub mod programs;
 use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 use wrt_vm::hypervisor::available;
-use wrt_vm::{Backend, Builder, Cache, EngineKind, MicroVm};
+use wrt_vm::{Backend, Builder, Cache, Compiler, EngineKind, MicroVm, Module, Target};
+
+/// What takes this long hangs, on a machine that is emulated and busy, too: compiling a program
+/// may take minutes there.
+pub const HANG: Duration = Duration::from_secs(600);
 
 /// One backend with one engine.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +38,27 @@ impl Setup {
     /// Settings of one in a worker process.
     pub fn in_worker(self) -> Builder {
         // A simulation of the framework makes code at run time.
-        let simulated = self.backend == Backend::Hvf && !cfg!(target_os = "macos");
-        self.here().worker(program()).jail(!simulated)
+        self.here().worker(program()).jail(!self.is_simulated())
+    }
+
+    fn is_simulated(self) -> bool {
+        self.backend == Backend::Hvf && !cfg!(target_os = "macos")
+    }
+
+    /// The module for VMs of this setup: as it is, or compiled already where the processor is
+    /// simulated, in which the compiler takes minutes.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be compiled.
+    pub fn module(self, module: Module) -> Module {
+        if !self.is_simulated() || self.engine != EngineKind::Native {
+            return module;
+        }
+        let target = Target::of(self.backend.open().expect("it is available").as_ref());
+        let machine = Backend::Auto.open().expect("a VM for the compiler");
+        let mut compiler = Compiler::new(machine.as_ref()).expect("a compiler");
+        compiler.compile(&module, target).unwrap_or_else(|error| panic!("{self}: {error}"))
     }
 
     fn here(self) -> Builder {

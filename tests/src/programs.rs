@@ -2,6 +2,9 @@
 //!
 //! Those of preview 1 are built as components too: the linker puts an adapter around them, which
 //! calls WASI 0.2 for whatever they call.
+//!
+//! With `WRT_PROGRAMS_BUILT` set, nothing is built and what lies in the output folder is used: in
+//! the machine that `tests/cross/arm64-suite` boots there is no cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +16,7 @@ use std::process::Command;
 ///
 /// # Panics
 ///
-/// When cargo fails; its own output says why.
+/// When cargo fails (its own output says why), or is not to be called and the folder is missing.
 pub fn build(outputs: &Path) -> PathBuf {
     cargo("wasi", "wasm32-wasip1", outputs)
 }
@@ -39,6 +42,15 @@ pub fn build_components(outputs: &Path) -> PathBuf {
 fn cargo(programs: &str, triple: &str, outputs: &Path) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(programs);
     let target = outputs.join(format!("{programs}-programs"));
+    let built = target.join(triple).join("release");
+    if std::env::var_os("WRT_PROGRAMS_BUILT").is_some() {
+        assert!(
+            built.is_dir(),
+            "WRT_PROGRAMS_BUILT is set, but {} is missing: the {programs} programs were not built",
+            built.display()
+        );
+        return built;
+    }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What the outer cargo was told about flags, wrappers and profiles is for the host.
     for (name, _) in std::env::vars_os() {
@@ -61,5 +73,5 @@ fn cargo(programs: &str, triple: &str, outputs: &Path) -> PathBuf {
         status.as_ref().is_ok_and(std::process::ExitStatus::success),
         "cannot build the {programs} programs (is the target {triple} installed?): {status:?}"
     );
-    target.join(triple).join("release")
+    built
 }

@@ -40,8 +40,8 @@ pub(crate) fn decode(syndrome: Syndrome) -> Decoded {
         // WFI, WFE and the like.
         0x01 => Exit::Halt,
         // HVC from 64-bit code; the number is the instruction's.
-        0x16 if iss == HVC_MAILBOX.into() => Exit::Mailbox,
-        0x16 if iss == HVC_FAULT.into() => return Decoded::Fault,
+        0x16 if iss == u64::from(HVC_MAILBOX) => Exit::Mailbox,
+        0x16 if iss == u64::from(HVC_FAULT) => return Decoded::Fault,
         // Aborts from below: of an instruction fetch, of data. WnR is bit 6; a walk of the
         // guest's tables is no write of the guest's.
         0x20 => Exit::Memory { gpa: Gpa(gpa), write: false },

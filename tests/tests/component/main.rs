@@ -22,12 +22,8 @@ mod programs {
 
 use run::run_all;
 use std::path::Path;
-use std::time::Duration;
-use wrt_tests::{Setup, matrix};
+use wrt_tests::{HANG, Setup, matrix};
 use wrt_vm::EngineKind;
-
-/// What takes this long hangs.
-const HANG: Duration = Duration::from_secs(120);
 
 /// Every setup that runs components.
 fn setups() -> Vec<Setup> {

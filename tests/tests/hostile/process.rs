@@ -7,10 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wrt_abi::process::GATE_BASE;
 use wrt_platform::memory::page_size;
+use wrt_tests::HANG;
 use wrt_vm::hypervisor::Exit;
-
-/// What takes this long hangs.
-const HANG: Duration = Duration::from_secs(60);
 
 #[test]
 fn it_has_nothing() {

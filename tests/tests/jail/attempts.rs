@@ -181,14 +181,25 @@ fn kill(pid: libc::pid_t, signal: i32) -> io::Result<()> {
     checked(unsafe { libc::kill(pid, signal) })
 }
 
-fn ptrace(request: u32, pid: libc::pid_t) -> io::Result<()> {
+/// What the C library takes for a request.
+#[cfg(target_env = "gnu")]
+type Request = libc::c_uint;
+#[cfg(not(target_env = "gnu"))]
+type Request = libc::c_int;
+
+fn ptrace(request: Request, pid: libc::pid_t) -> io::Result<()> {
     // SAFETY: requests that touch no memory of this process.
     checked(unsafe { libc::ptrace(request, pid, 0, 0) })
 }
 
 fn map(protection: i32) -> io::Result<*mut libc::c_void> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // By the call itself: musl makes another error of a denial.
+    let [protection, flags, nothing] = [protection, flags, -1].map(c_long::from);
     // SAFETY: a new mapping at an address of the system's choice.
-    let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) };
-    if page == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(page) }
+    let page = unsafe {
+        libc::syscall(libc::SYS_mmap, 0usize, 4096usize, protection, flags, nothing, 0usize)
+    };
+    let page = usize::try_from(page).map_err(|_| io::Error::last_os_error())?;
+    Ok(std::ptr::with_exposed_provenance_mut(page))
 }

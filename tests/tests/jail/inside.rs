@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use wrt_tests::HANG;
 use wrt_vm::worker::{Workers, in_workers, serve};
 use wrt_vm::{Backend, Jail, MicroVm, Module, Value, WasiConfig};
 
 /// Asks for a VM in a worker.
 pub(crate) const IN_WORKER: &str = "in-worker";
-
-/// What ends a drill that hangs.
-const HANG: Duration = Duration::from_secs(60);
 
 /// What a worker's handler needs, opened before the jail.
 static WORKER: OnceLock<(PathBuf, File)> = OnceLock::new();

@@ -15,11 +15,9 @@ mod recursion;
 mod stack;
 mod time;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use wrt_tests::HANG;
 use wrt_vm::{Error, Function, Instance, MicroVm, Module, Value};
-
-/// What takes this long hangs.
-const HANG: Duration = Duration::from_secs(120);
 
 /// Loads and instantiates a module in the text format.
 fn instantiate(vm: &mut MicroVm, text: &str) -> Result<Instance, Error> {

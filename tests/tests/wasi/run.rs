@@ -4,14 +4,12 @@ use crate::programs::{Access, Case, Outcome, build, complaints, in_world};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
-use wrt_tests::Setup;
+use std::time::Instant;
+use wrt_tests::{HANG, Setup};
 use wrt_vm::{Error, MicroVm, Module, Output, OutputBuffer, Stdin, TrapKind, WasiConfig};
 
 /// More than any case prints.
 const OUTPUT_MAX: usize = 16 << 20;
-/// A case that takes this long hangs.
-const HANG: Duration = Duration::from_secs(120);
 
 /// Threads that run cases, each with a VM of its own.
 const THREADS: usize = 2;
@@ -53,6 +51,7 @@ pub(crate) fn run_all(
 
 /// A VM that runs one case after another.
 struct Runner {
+    setup: Setup,
     vm: MicroVm,
     modules: PathBuf,
     loaded: HashMap<&'static str, Module>,
@@ -60,7 +59,7 @@ struct Runner {
 
 impl Runner {
     fn new(setup: Setup, modules: &Path) -> Self {
-        Self { vm: setup.vm(), modules: modules.to_owned(), loaded: HashMap::new() }
+        Self { setup, vm: setup.vm(), modules: modules.to_owned(), loaded: HashMap::new() }
     }
 
     /// Runs a case in a world of its own; returns what is wrong with the result.
@@ -96,10 +95,8 @@ impl Runner {
 
     fn module(&mut self, program: &'static str) -> Module {
         let file = self.modules.join(program).with_extension("wasm");
-        self.loaded
-            .entry(program)
-            .or_insert_with(|| Module::from_file(file).expect("the program was built"))
-            .clone()
+        let load = || self.setup.module(Module::from_file(file).expect("the program was built"));
+        self.loaded.entry(program).or_insert_with(load).clone()
     }
 }
 

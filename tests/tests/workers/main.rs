@@ -8,12 +8,9 @@
 mod death;
 mod world;
 
-use std::time::{Duration, Instant};
-use wrt_tests::{Setup, matrix};
+use std::time::Instant;
+use wrt_tests::{HANG, Setup, matrix};
 use wrt_vm::{Error, Instance, MicroVm, Module, Value};
-
-/// What takes this long hangs.
-const HANG: Duration = Duration::from_secs(120);
 
 /// A VM in a worker.
 fn worker(setup: Setup) -> MicroVm {

@@ -3,7 +3,7 @@
 //! Linux takes `hvc` for itself (it offers the firmware's calls by it), so the guest's stub
 //! rings a doorbell: a store to a page without memory.
 
-pub(super) mod exit;
+pub(crate) mod exit;
 mod state;
 
 pub(super) use state::{BootRegisters, prepare_vcpu};
