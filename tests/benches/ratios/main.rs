@@ -15,6 +15,8 @@
 //! | `compile` | the compiler in its VM | Cranelift in this process | at most 1.6 |
 //! | `process` | `wrt-vm run hello.wasm` | a process with a raw VM | at most 3, and 24 MiB |
 //! | `start` | `wrt-vm run`, cache warm | `wasmtime run`, cache warm | at most 1.5 |
+//! | `jail` | `wrt-vm run hello.wasm` | the same with `--no-jail` | – |
+//! | `trace` | an exit, with traces that nobody takes | one without | at most 1.01 |
 //! | `vec` | `wrt_vec` in the VM | the same function in this process | at most 1.25, of large operands |
 //! | `memory` | bytes of waiting programs | – | – |
 
@@ -47,6 +49,8 @@ mod raw;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod start;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod trace;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod vec;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -66,7 +70,7 @@ fn main() -> std::process::ExitCode {
     let names: Vec<&str> =
         args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
     type Benchmark = (&'static str, fn() -> bool);
-    let benchmarks: [Benchmark; 11] = [
+    let benchmarks: [Benchmark; 13] = [
         ("hypercall", hypercall::run),
         ("create", create::run),
         ("interp", interp::run),
@@ -76,6 +80,8 @@ fn main() -> std::process::ExitCode {
         ("compile", compile::run),
         ("process", process::run),
         ("start", start::run),
+        ("jail", start::jail),
+        ("trace", trace::run),
         ("vec", vec::run),
         ("memory", memory::run),
     ];

@@ -21,6 +21,32 @@ pub(crate) fn run() -> bool {
     met
 }
 
+/// What the jail has to do with it.
+pub(crate) fn jail() -> bool {
+    let program = build::wrt_vm();
+    let module = hello();
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(["run", "--engine", "native"]).args(arguments).arg(&module);
+        timed(command)
+    };
+    let pairs = Pairs::measure(61, || start(&[]), || start(&["--no-jail"]));
+    pairs.print("hello", 1.0);
+    true
+}
+
+/// How long a program takes whose caches are those of this benchmark.
+fn timed(mut command: Command) -> Duration {
+    // Where both commands look for a user's cache folder.
+    let caches = Path::new(env!("CARGO_TARGET_TMPDIR")).join("start-caches");
+    command.env("XDG_CACHE_HOME", caches).stdin(Stdio::null());
+    let started = Instant::now();
+    let output = command.output().expect("the program starts");
+    let time = started.elapsed();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    time
+}
+
 struct Programs {
     ours: PathBuf,
     floor: PathBuf,
@@ -28,26 +54,15 @@ struct Programs {
 
 impl Programs {
     fn compare(&self, name: &str, module: &Path, args: &[&str]) -> bool {
-        let caches = Path::new(env!("CARGO_TARGET_TMPDIR")).join("start-caches");
-        let run = |mut command: Command| {
-            // Where both look for a user's cache folder.
-            command.env("XDG_CACHE_HOME", &caches);
-            let started = Instant::now();
-            let output = command.output().expect("the program starts");
-            let time = started.elapsed();
-            assert!(output.status.success(), "{command:?}: {output:?}");
-            time
-        };
         let ours = || -> Duration {
             let mut command = Command::new(&self.ours);
             command.args(["run", "--engine", "native"]).arg(module).args(args);
-            command.stdin(Stdio::null());
-            run(command)
+            timed(command)
         };
         let floor = || -> Duration {
             let mut command = Command::new(&self.floor);
-            command.arg("run").arg(module).args(args).stdin(Stdio::null());
-            run(command)
+            command.arg("run").arg(module).args(args);
+            timed(command)
         };
         // The turn that does not count fills the caches.
         let pairs = Pairs::measure(31, ours, floor);
