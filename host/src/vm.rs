@@ -747,3 +747,33 @@ fn range(base: u64, len: u64, at: u64, want: usize) -> Result<Gva, Error> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers at which sums wrap, and lengths begin and end.
+    fn edges() -> Vec<u64> {
+        let near = |middle: u64| (0..5).map(move |step| middle.wrapping_add(step).wrapping_sub(2));
+        [0, 1 << 16, 1 << 31, 1 << 32, 1 << 47, 1 << 63].into_iter().flat_map(near).collect()
+    }
+
+    #[test]
+    fn a_range_is_within_its_memory_or_refused() {
+        let edges = edges();
+        let each = || edges.iter().copied();
+        let cases = each().flat_map(|base| each().map(move |len| (base, len)));
+        for (base, len) in cases {
+            for (at, want) in each().flat_map(|at| each().map(move |want| (at, want))) {
+                let end = u128::from(at) + u128::from(want);
+                let address = u128::from(base) + u128::from(at);
+                let fits = end <= u128::from(len) && u64::try_from(address).is_ok();
+                let want = usize::try_from(want).expect("as wide, where there are VMs");
+                match range(base, len, at, want) {
+                    Ok(gva) => assert!(fits && u128::from(gva.0) == address),
+                    Err(_) => assert!(!fits, "{base:#x} {len:#x} {at:#x} {want:#x}"),
+                }
+            }
+        }
+    }
+}

@@ -64,3 +64,70 @@ impl Mailbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::IntoBytes as _;
+
+    const CANARY: u8 = 0xa5;
+    /// Around the page, which is in the middle.
+    const AROUND: usize = MAILBOX_SIZE;
+
+    /// A page with canaries on both sides, aligned as the mailbox is.
+    #[repr(C, align(4096))]
+    struct Pages([u8; 2 * AROUND + MAILBOX_SIZE]);
+
+    impl Pages {
+        fn new() -> Box<Self> {
+            Box::new(Self([CANARY; 2 * AROUND + MAILBOX_SIZE]))
+        }
+
+        fn mailbox(&mut self) -> Mailbox {
+            let page = NonNull::from(&mut self.0[AROUND..]).cast();
+            // SAFETY: the middle of the pages, which outlive what each test does with it.
+            unsafe { Mailbox::new(page) }
+        }
+
+        fn page(&mut self) -> &mut [u8] {
+            &mut self.0[AROUND..AROUND + MAILBOX_SIZE]
+        }
+    }
+
+    /// Every length that can make a difference, and the largest.
+    fn lengths() -> impl Iterator<Item = usize> {
+        (0..=PAYLOAD_MAX + 64).chain([usize::from(u16::MAX), u32::MAX as usize])
+    }
+
+    #[test]
+    fn no_length_of_a_request_leads_out_of_the_page() {
+        let mut pages = Pages::new();
+        for (at, byte) in pages.page().iter_mut().enumerate() {
+            *byte = u8::try_from(at % 251).expect("it is less");
+        }
+        let expected = pages.page()[PAYLOAD_OFFSET..].to_vec();
+        let mailbox = pages.mailbox();
+        for len in lengths() {
+            let copy = mailbox.payload(u32::try_from(len).expect("a request has 32 bits for it"));
+            assert_eq!(copy, expected[..len.min(PAYLOAD_MAX)], "{len}");
+        }
+    }
+
+    #[test]
+    fn no_length_of_a_response_leads_out_of_the_page() {
+        let payload = vec![0x5a; PAYLOAD_MAX + 64];
+        for len in 0..=payload.len() {
+            let mut pages = Pages::new();
+            let response = Response { status: 7, payload_len: u32::MAX, values: [9; _] };
+            pages.mailbox().respond(response, &payload[..len]);
+            let used = len.min(PAYLOAD_MAX);
+            let mut expected = vec![CANARY; pages.0.len()];
+            expected[AROUND + PAYLOAD_OFFSET..][..used].fill(0x5a);
+            let payload_len = u32::try_from(used).expect("a page");
+            let response = Response { payload_len, ..response };
+            expected[AROUND + RESPONSE_OFFSET..][..size_of::<Response>()]
+                .copy_from_slice(response.as_bytes());
+            assert!(pages.0 == expected[..], "{len}: and nothing else is written");
+        }
+    }
+}
