@@ -39,7 +39,7 @@ impl Scene {
             helper: None,
             sleeper: None,
             #[cfg(target_os = "linux")]
-            kvm: OpenOptions::new().read(true).write(true).open("/dev/kvm").ok(),
+            kvm: super::linux::hypervisor(),
         }
     }
 
