@@ -19,10 +19,6 @@ fn vm() -> Result<MicroVm, Error> {
     MicroVm::builder().backend(Backend::Hvf).engine(EngineKind::Interp).build()
 }
 
-fn module(wat: &str) -> Module {
-    Module::from_text(wat).expect("a module")
-}
-
 /// Calls the host, or grows its memory, as often as it is told.
 const WORK: &str = r#"(module
     (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
@@ -37,12 +33,16 @@ const WORK: &str = r#"(module
             (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
     (func (export "trap") unreachable))"#;
 
+fn work() -> Module {
+    Module::from_text(WORK).expect("a module")
+}
+
 /// Exits, and instructions at EL1, of 32 more rounds of a function.
 fn cost(name: &str) -> (u64, u64) {
     const ROUNDS: i32 = 32;
     count_instructions();
     let mut vm = vm().expect("the simulation makes VMs");
-    let loaded = vm.load(&module(WORK)).expect("it is valid");
+    let loaded = vm.load(&work()).expect("it is valid");
     let instance = vm.instantiate(loaded).expect("it has its imports");
     let function = vm.function(instance, name).expect("it is exported");
     let mut cost = |rounds| {
@@ -78,7 +78,7 @@ fn growth_is_an_exit_at_most_and_seventeen_instructions_at_el1() {
 fn life() -> Result<(), Error> {
     let mut vm = vm()?;
     for _ in 0..2 {
-        let loaded = vm.load(&module(WORK))?;
+        let loaded = vm.load(&work())?;
         let instance = vm.instantiate(loaded)?;
         for (name, rounds) in [("yield", 2), ("grow", 2)] {
             let function = vm.function(instance, name)?;

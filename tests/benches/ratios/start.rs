@@ -25,14 +25,21 @@ pub(crate) fn run() -> bool {
 pub(crate) fn jail() -> bool {
     let program = build::wrt_vm();
     let module = hello();
-    let start = |arguments: &[&str]| {
-        let mut command = Command::new(&program);
-        command.args(["run", "--engine", "native"]).args(arguments).arg(&module);
+    let start = |option: &[&str]| {
+        let mut command = native(&program);
+        command.args(option).arg(&module);
         timed(command)
     };
     let pairs = Pairs::measure(61, || start(&[]), || start(&["--no-jail"]));
     pairs.print("hello", 1.0);
     true
+}
+
+/// `wrt-vm run`, without its module.
+fn native(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(["run", "--engine", "native"]);
+    command
 }
 
 /// How long a program takes whose caches are those of this benchmark.
@@ -55,8 +62,8 @@ struct Programs {
 impl Programs {
     fn compare(&self, name: &str, module: &Path, args: &[&str]) -> bool {
         let ours = || -> Duration {
-            let mut command = Command::new(&self.ours);
-            command.args(["run", "--engine", "native"]).arg(module).args(args);
+            let mut command = native(&self.ours);
+            command.arg(module).args(args);
             timed(command)
         };
         let floor = || -> Duration {
