@@ -5,7 +5,7 @@ use crate::hostcall::{self, Answer, Order};
 use wrt_abi::{Command, Reply};
 
 /// Serves commands for ever; the host ends the VM by not resuming it.
-pub fn serve(mut engine: impl Engine, first: Order) -> ! {
+pub fn serve(engine: &mut impl Engine, first: Order) -> ! {
     let mut order = first;
     loop {
         let Order { command, words, payload_len, mut payload } = order;

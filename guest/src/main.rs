@@ -21,12 +21,24 @@ mod heap;
 mod hostcall;
 mod panic;
 
+use core::cell::UnsafeCell;
 use engine::{Chosen, Engine as _};
+
+/// The engine. It is not on the stack, so that it outlives a boot: a guest that boots in the
+/// memory of another one, as that was between two commands, goes on with all that it knew.
+static ENGINE: Resident = Resident(UnsafeCell::new(None));
+
+struct Resident(UnsafeCell<Option<Chosen>>);
+
+// SAFETY: there is one vCPU, and no interrupts.
+unsafe impl Sync for Resident {}
 
 /// First Rust code to run; the architecture's entry calls it on the runtime's stack. `trap` is
 /// the host's word for how to reach it, see [`wrt_abi::boot`].
 extern "C" fn runtime_main(trap: u64) -> ! {
     arch::set_trap(trap);
     let first = hostcall::ready(Chosen::KIND);
-    command::serve(Chosen::new(), first)
+    // SAFETY: a boot comes here once, and nothing else names the static.
+    let engine = unsafe { &mut *ENGINE.0.get() };
+    command::serve(engine.get_or_insert_with(Chosen::new), first)
 }

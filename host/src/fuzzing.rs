@@ -216,13 +216,14 @@ pub fn receive_from_parent(socket: UnixStream) -> usize {
                 let _ = message::config(engine, stack_size, memory_limit);
                 let _ = WasiConfig::from_world(world, descriptors);
             }
-            Request::Reset { world } => {
+            Request::Reset { world } | Request::Restore { world, .. } => {
                 let _ = WasiConfig::from_world(world, descriptors);
             }
             Request::Command { command, .. } => {
                 let _ = message::command(command);
             }
-            Request::Share { .. }
+            Request::Prepare { .. }
+            | Request::Share { .. }
             | Request::Unshare { .. }
             | Request::Read { .. }
             | Request::Write { .. } => {}

@@ -78,7 +78,7 @@ pub use module::Module;
 pub use pool::{Pool, PoolCounts};
 pub use vm::{
     Builder, CancelHandle, DEFAULT_MAX_MEMORY, Export, Function, FunctionType, Instance,
-    LoadedModule, Memory, MicroVm,
+    LoadedModule, Memory, MicroVm, Snapshot,
 };
 pub use wrt_abi::cpu::{Arch, CpuFeatures};
 pub use wrt_abi::value::{ValueType, WireValue as Value};

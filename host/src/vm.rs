@@ -1,194 +1,33 @@
 //! The library's face: a micro-VM and what is in it.
 
+mod answers;
+mod builder;
+mod snapshot;
+
+pub use builder::{Builder, DEFAULT_MAX_MEMORY};
+pub use snapshot::Snapshot;
+
 use crate::artifact::Target;
-use crate::cache::Cache;
 use crate::compiler::Compiler;
-use crate::error::{Error, Frame, Interruption, Trap, VmEnd};
+use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::wasi::WasiConfig;
 use crate::hypercall::{log, text};
-use crate::hypervisor::{Backend, Gva, Hypervisor};
-use crate::machine::{Answer, CancelState, Content, GuestImage, Home, MachineConfig, Usage};
+use crate::hypervisor::{Gva, Hypervisor};
+use crate::machine::{Answer, CancelState, Content, Home, Usage};
 use crate::module::Module;
-use crate::worker::{Workers, in_workers};
-use std::path::PathBuf;
+use answers::{check_types, malformed, read_type, read_values, refusal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use wrt_abi::layout::{GRANULE, STACK_MAX, WASM_STACK};
 use wrt_abi::mailbox::PAYLOAD_MAX;
-use wrt_abi::report::TrapReport;
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue as Value};
-use wrt_abi::wire::{Malformed, Reader, Writer};
-use wrt_abi::{Command, EngineKind, Reply, TrapKind};
-
-/// Bytes of linear memory that a program may have unless told otherwise.
-pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
-/// Bytes that the engine may take for itself: compiled code, tables, its stacks.
-const ENGINE_MEMORY: u64 = 1 << 30;
-/// Bytes of the kernel's stack unless told otherwise.
-const STACK_DEFAULT: u64 = 256 << 10;
-
-/// Largest stack of the kernel's own.
-const KERNEL_STACK_MAX: u64 = STACK_MAX - WASM_STACK;
+use wrt_abi::wire::{Reader, Writer};
+use wrt_abi::{Command, EngineKind, Reply};
 
 /// Exports that a module can have: the engine's own limit.
 const EXPORTS_MAX: usize = 1_000_000;
 /// Bytes of text that a list of exports may have: more than those of any module that there is.
 const EXPORT_TEXT_MAX: usize = 64 << 20;
-
-/// Settings of a micro-VM.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    backend: Backend,
-    engine: EngineKind,
-    image: Option<GuestImage>,
-    max_memory: u64,
-    stack_size: u64,
-    wasi: WasiConfig,
-    cache: Option<Cache>,
-    worker: Option<Workers>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            backend: Backend::Auto,
-            engine: EngineKind::Interp,
-            image: None,
-            max_memory: DEFAULT_MAX_MEMORY,
-            stack_size: STACK_DEFAULT,
-            wasi: WasiConfig::new(),
-            cache: None,
-            worker: None,
-        }
-    }
-}
-
-impl Builder {
-    /// Chooses the hypervisor.
-    pub fn backend(mut self, backend: Backend) -> Self {
-        self.backend = backend;
-        self
-    }
-
-    /// Chooses the engine: the interpreter unless set.
-    pub fn engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
-        self
-    }
-
-    pub(crate) fn engine_kind(&self) -> EngineKind {
-        self.engine
-    }
-
-    /// Has the VM boot another guest kernel than the one that holds the engine.
-    #[doc(hidden)]
-    pub fn guest_image(mut self, image: GuestImage) -> Self {
-        self.image = Some(image);
-        self
-    }
-
-    /// Bytes that all linear memories together may take; 4 GiB unless set. The engine's own
-    /// memory comes on top, at most 1 GiB of it.
-    pub fn max_memory(mut self, bytes: u64) -> Self {
-        self.max_memory = bytes;
-        self
-    }
-
-    /// Bytes of the guest kernel's own stack, which Wasm calls do not use: 256 KiB unless
-    /// set, at most 1 MiB.
-    pub fn kernel_stack(mut self, bytes: u64) -> Self {
-        self.stack_size = bytes;
-        self
-    }
-
-    /// The WASI world of the programs in this VM.
-    pub fn wasi(mut self, wasi: WasiConfig) -> Self {
-        self.wasi = wasi;
-        self
-    }
-
-    /// Keeps what is compiled for this VM, and takes what was compiled before. Without a
-    /// cache, each load compiles.
-    pub fn cache(mut self, cache: Cache) -> Self {
-        self.cache = Some(cache);
-        self
-    }
-
-    /// Has the VM in a [jailed](crate::Jail) process of its own, which runs this program:
-    /// `wrt-vm`, or another that calls [`serve`](crate::worker::serve). On macOS a process has one VM at most, so who
-    /// wants several, or to compile while one is there, has workers.
-    pub fn worker(mut self, program: impl Into<PathBuf>) -> Self {
-        self.worker = Some(Workers::new(program));
-        self
-    }
-
-    /// Whether its worker is jailed. It is unless this says otherwise, which a backend needs that
-    /// makes code at run time: a simulation of a hypervisor.
-    pub fn jail(mut self, jail: bool) -> Self {
-        self.worker = self.worker.map(|workers| workers.jailed(jail));
-        self
-    }
-
-    /// Makes the VM. Nothing runs in it yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
-    /// opened, [`Error::Memory`], [`Error::Thread`].
-    pub fn build(self) -> Result<MicroVm, Error> {
-        let hypervisor = self.place(self.backend.open()?);
-        self.build_on(hypervisor.as_ref())
-    }
-
-    /// Has VMs of a hypervisor where they are wanted: here, or in workers.
-    pub(crate) fn place(&self, hypervisor: Box<dyn Hypervisor>) -> Box<dyn Hypervisor> {
-        match &self.worker {
-            Some(workers) => in_workers(hypervisor, workers.clone()),
-            None => hypervisor,
-        }
-    }
-
-    /// As [`Self::build`], on a hypervisor that is open already.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::build`].
-    pub fn build_on(self, hypervisor: &dyn Hypervisor) -> Result<MicroVm, Error> {
-        if !(GRANULE..=KERNEL_STACK_MAX).contains(&self.stack_size) {
-            return Err(Error::Failed(format!(
-                "the kernel stack must have between {GRANULE} and {KERNEL_STACK_MAX} bytes"
-            )));
-        }
-        let stack_size = match self.engine {
-            EngineKind::Interp => self.stack_size,
-            // Compiled code shares the kernel's stack.
-            EngineKind::Native => self.stack_size + WASM_STACK,
-        };
-        let config = MachineConfig {
-            engine: self.engine,
-            image: self.image,
-            stack_size,
-            memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
-        };
-        let machine = Home::new(hypervisor, config, &self.wasi, None)?;
-        tracing::info!(
-            backend = hypervisor.name(),
-            time = ?machine.usage().create,
-            "made a VM"
-        );
-        Ok(MicroVm {
-            hypervisor: hypervisor.another(),
-            target: Target::of(hypervisor),
-            machine,
-            compiler: None,
-            left: None,
-            over: false,
-            settings: self,
-            identity: Identity::new(),
-        })
-    }
-}
 
 /// Tells the handles of one VM, between two resets, from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,6 +110,8 @@ pub struct MicroVm {
     over: bool,
     settings: Builder,
     identity: Identity,
+    /// Of VMs whose handles are good here, too: those that its guest goes on from.
+    inherited: Vec<Identity>,
 }
 
 impl MicroVm {
@@ -525,10 +366,16 @@ impl MicroVm {
     ///
     /// As [`Builder::build`].
     pub fn reset(&mut self) -> Result<(), Error> {
+        self.begin_anew();
+        self.machine.reset(&self.settings.wasi)
+    }
+
+    /// Makes every handle void.
+    fn begin_anew(&mut self) {
         self.identity = Identity::new();
+        self.inherited.clear();
         self.left = None;
         self.over = false;
-        self.machine.reset(&self.settings.wasi)
     }
 
     /// Changes the WASI world and [resets](Self::reset).
@@ -597,7 +444,7 @@ impl MicroVm {
     }
 
     fn check(&self, of: Identity) -> Result<(), Error> {
-        if of == self.identity {
+        if of == self.identity || self.inherited.contains(&of) {
             return Ok(());
         }
         Err(Error::Failed("this handle is from another VM, or from before a reset".to_owned()))
@@ -656,84 +503,6 @@ impl CancelHandle {
     pub fn cancel(&self) -> bool {
         self.state.cancel(self.call, Interruption::Cancelled)
     }
-}
-
-fn refusal(reply: Reply, answer: &Answer) -> Error {
-    let [a, b, _] = answer.words;
-    let payload = answer.payload.as_slice();
-    match reply {
-        Reply::Trap => trap(a, payload),
-        #[expect(clippy::cast_possible_truncation, reason = "an i32 travels in the low half")]
-        Reply::Exit => Error::Exit((a as u32).cast_signed()),
-        Reply::InvalidModule => Error::InvalidModule {
-            offset: (a != u64::MAX).then_some(a),
-            reason: text::printable_line(payload),
-        },
-        Reply::Unlinkable => {
-            let mut reader = Reader::new(payload);
-            let mut part = || reader.bytes().map(text::printable_line).unwrap_or_default();
-            Error::Unlinkable { module: part(), name: part(), reason: part() }
-        }
-        Reply::LimitExceeded => Error::MemoryLimit { wanted: a, allowed: b },
-        Reply::NoSuchExport => Error::NoSuchExport(text::printable_line(payload)),
-        Reply::NotForComponents => Error::Component(text::printable_line(payload)),
-        Reply::TypeMismatch => Error::TypeMismatch(text::printable_line(payload)),
-        Reply::UnusableArtifact => Error::UnusableArtifact(text::printable_line(payload)),
-        Reply::Ok | Reply::Failed => Error::Failed(text::printable_line(payload)),
-    }
-}
-
-fn trap(kind: u64, payload: &[u8]) -> Error {
-    let Ok(kind) = TrapKind::try_from(kind) else {
-        return malformed("a trap of an unknown kind");
-    };
-    let Ok(report) = TrapReport::read(payload) else {
-        return malformed("a malformed trap report");
-    };
-    let frames = report
-        .frames()
-        .map(|frame| Frame {
-            module: frame.module,
-            function: frame.function,
-            name: (!frame.name.is_empty()).then(|| text::printable_line(frame.name)),
-        })
-        .collect();
-    let message = text::printable(report.message);
-    Error::Trap(Trap { kind, message, frames, depth: report.depth })
-}
-
-/// The guest's answer makes no sense: its kernel is not ours any more.
-fn malformed(what: impl ToString) -> Error {
-    VmEnd::Protocol(what.to_string()).into()
-}
-
-fn read_type(payload: &[u8]) -> Result<FunctionType, Malformed> {
-    let mut reader = Reader::new(payload);
-    let mut types = || {
-        let count = reader.u32()?;
-        (0..count).map(|_| ValueType::try_from(reader.u8()?)).collect::<Result<Vec<_>, _>>()
-    };
-    Ok(FunctionType { params: types()?, results: types()? })
-}
-
-fn read_values(answer: &Answer) -> Result<Vec<Value>, Error> {
-    let mut reader = Reader::new(&answer.payload);
-    (0..answer.words[0]).map(|_| Value::read(&mut reader).map_err(malformed)).collect()
-}
-
-fn check_types(types: &[ValueType], values: &[Value]) -> Result<(), Error> {
-    if types.len() == values.len() && types.iter().zip(values).all(|(ty, v)| *ty == v.ty()) {
-        return Ok(());
-    }
-    let list = |types: Vec<ValueType>| {
-        let names: Vec<&str> = types.into_iter().map(ValueType::name).collect();
-        format!("({})", names.join(", "))
-    };
-    Err(Error::TypeMismatch(format!(
-        "the function takes {}, not {}",
-        list(types.to_vec()),
-        list(values.iter().map(Value::ty).collect())
-    )))
 }
 
 /// Address of `at..at + want` in a memory of `len` bytes at `base`.

@@ -1,8 +1,9 @@
 //! `wrt-vm compile`: make machine code of a module.
 
+use super::compilers::Compilers;
 use super::log::Destination;
 use super::run::warn_of_no_jail;
-use super::{code, complain, log, module, native};
+use super::{code, complain, log, module};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -83,14 +84,14 @@ impl Compile {
         } else {
             hypervisor = in_workers(hypervisor, super::workers(self.verbose)?);
         }
+        let compilers = Compilers::new(hypervisor);
         let target = match self.target.as_deref().and_then(Arch::from_name) {
             Some(arch) => Target::baseline(arch),
-            None => Target::of(hypervisor.as_ref()),
+            None => compilers.target(),
         };
         let started = Instant::now();
         let name = self.module.display().to_string();
-        let compiled =
-            native::compile(hypervisor.as_ref(), &module, &name, target, self.timeout, true)?;
+        let compiled = compilers.compile(&module, &name, target, self.timeout, true)?;
         if output == Path::new(module::STREAM) {
             compiled.write(&mut io::stdout().lock()).context("cannot write to standard output")?;
             return Ok(());

@@ -6,6 +6,7 @@
 //! time is over: the others, and the process, do not wait for it.
 
 use super::admission::Gate;
+use super::compilers::CompilerCounts;
 use super::run::{GRACE, Host, Run};
 use super::stats::Timeline;
 use super::{code, complain};
@@ -135,6 +136,7 @@ struct Outcomes {
     each: Vec<Arc<Mutex<Outcome>>>,
     most: usize,
     ahead: PoolCounts,
+    compilers: CompilerCounts,
 }
 
 fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
@@ -171,7 +173,7 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
                 // Not more than there are programs to come, this one included.
                 PressureLevel::Normal => pool.keep(at_once.min(options.program.len() - number)),
                 // None is begun that would be given up at once.
-                short => pool.relieve(short),
+                short => shared.host.relieve(short),
             }
         }
         let entry = Mutex::new(Some(group.entry()));
@@ -183,7 +185,8 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
     group.wait();
     shared.host.writes.wait();
     let ahead = shared.host.pool.as_ref().map(Pool::counts).unwrap_or_default();
-    Ok(Outcomes { each, most: shared.most.load(Ordering::Relaxed), ahead })
+    let (most, compilers) = (shared.most.load(Ordering::Relaxed), shared.host.compilers.counts());
+    Ok(Outcomes { each, most, ahead, compilers })
 }
 
 /// Has the gate looked at again when the pressure changes, and the level known at any time.
@@ -192,9 +195,7 @@ fn watch(shared: &Arc<Shared>) -> PressureMonitor {
     let waiting = Arc::downgrade(shared);
     monitor.on_pressure(move |level| {
         let Some(shared) = waiting.upgrade() else { return };
-        if let Some(pool) = &shared.host.pool {
-            pool.relieve(level);
-        }
+        shared.host.relieve(level);
         if let Some(gate) = &shared.gate {
             gate.look_again();
         }
@@ -262,6 +263,14 @@ fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
             "{:<14}{ready:>12}  (made ahead; {made} made when wanted, {shed} given up)\n",
             "VMs ready"
         );
+        let CompilerCounts { modules, made } = outcomes.compilers;
+        if modules > 0 {
+            table += &format!(
+                "{:<14}{modules:>12}  (compilers: {made}; from its third module on, each goes on \
+                 from a snapshot of itself)\n",
+                "compiled"
+            );
+        }
         let _ = std::io::stderr().write_all(table.as_bytes());
     }
     ExitCode::from(failed.unwrap_or(0))

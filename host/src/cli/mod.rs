@@ -3,6 +3,7 @@
 mod admission;
 mod cache;
 mod compile;
+mod compilers;
 mod doctor;
 mod invoke;
 mod jobs;

@@ -1,12 +1,11 @@
 //! Which engine runs a module, and the code for the native one.
 
+use super::compilers::Compilers;
 use super::complain;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_platform::dispatch::{Group, QosClass, Queue};
-use wrt_vm::hypervisor::Hypervisor;
-use wrt_vm::{Bytes, Cache, Compiler, EngineKind, Error, Interruption, Module, Target};
+use wrt_vm::{Bytes, Cache, EngineKind, Error, Interruption, Module, Target};
 
 /// Modules up to this size are compiled when they are run first, unless told otherwise: that
 /// takes about a second at most.
@@ -14,9 +13,7 @@ const SMALL: usize = 512 << 10;
 /// How long that may take in the worst case, before the interpreter has to do.
 const SMALL_LIMIT: Duration = Duration::from_secs(10);
 /// How long it may take if the native engine was asked for.
-pub(super) const LIMIT: Duration = Duration::from_secs(600);
-/// From this size on, people see that something is going on.
-const SHOWN: usize = 256 << 10;
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What `--engine` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,8 +39,7 @@ pub(super) struct Choice {
 
 /// What a choice depends on.
 pub(super) struct Chooser<'a> {
-    /// What compilers run in.
-    pub(super) compilers: &'a dyn Hypervisor,
+    pub(super) compilers: &'a Compilers,
     pub(super) wanted: Wanted,
     pub(super) cache: Option<&'a Cache>,
     /// Who keeps code in the cache is in this group until that is done; without one it is done
@@ -78,7 +74,7 @@ impl Chooser<'_> {
             }
             return Ok(choice(EngineKind::Interp, module, "--engine interp"));
         }
-        let target = Target::of(self.compilers);
+        let target = self.compilers.target();
         if let Some(code) = self.cache.and_then(|cache| cache.find(&module, target)) {
             let why = "its code was in the cache";
             return Ok(Choice { from_cache: true, ..choice(EngineKind::Native, code, why) });
@@ -113,7 +109,7 @@ impl Chooser<'_> {
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
         let limit = left.map_or(limit, |left| left.min(limit));
-        let compiled = compile(self.compilers, module, self.name, target, limit, self.progress);
+        let compiled = self.compilers.compile(module, self.name, target, limit, self.progress);
         if compiled.is_err() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Interrupted(Interruption::TimedOut));
         }
@@ -149,32 +145,4 @@ impl Chooser<'_> {
         };
         complain(format_args!("note: {name} has {size} and runs on the interpreter; {how}"));
     }
-}
-
-/// Compiles a module, if `progress` with a line about it on a terminal.
-pub(super) fn compile(
-    hypervisor: &dyn Hypervisor,
-    module: &Module,
-    name: &str,
-    target: Target,
-    limit: Duration,
-    progress: bool,
-) -> Result<Module, Error> {
-    let mut compiler = Compiler::new(hypervisor)?.time_limit(limit);
-    let progress = if progress && module.len() >= SHOWN {
-        // Hidden unless standard error is a terminal.
-        let progress = ProgressBar::new_spinner()
-            .with_style(
-                ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            )
-            .with_message(format!("compiling {name} ({})", Bytes(module.len() as u64)));
-        progress.enable_steady_tick(Duration::from_millis(100));
-        progress
-    } else {
-        ProgressBar::hidden()
-    };
-    let compiled = compiler.compile(module, target);
-    progress.finish_and_clear();
-    compiled
 }

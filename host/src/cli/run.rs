@@ -1,6 +1,7 @@
 //! `wrt-vm run`: run a program.
 
 use super::cache::CacheOptions;
+use super::compilers::Compilers;
 use super::native::{Choice, Chooser, Wanted};
 use super::stats::Timeline;
 use super::{admission, code, complain, invoke, jobs, log, module, quantity};
@@ -153,8 +154,8 @@ impl Directory {
 /// What all programs of a command share.
 pub(super) struct Host {
     pub(super) hypervisor: Box<dyn Hypervisor>,
-    /// What compilers run in: not in this process, if that is about to be jailed.
-    pub(super) compilers: Box<dyn Hypervisor>,
+    /// They run elsewhere, if this process is about to be jailed.
+    pub(super) compilers: Compilers,
     /// Whether this process enters a jail once it has its VM.
     pub(super) jail: bool,
     /// VMs that were made ahead.
@@ -162,6 +163,18 @@ pub(super) struct Host {
     pub(super) cache: Option<Cache>,
     /// Files of the cache that are being written: they are waited for before the process ends.
     pub(super) writes: Group,
+}
+
+impl Host {
+    /// Gives up what was kept for later, as memory is short.
+    pub(super) fn relieve(&self, level: PressureLevel) {
+        if let Some(pool) = &self.pool {
+            pool.relieve(level);
+        }
+        if level != PressureLevel::Normal {
+            self.compilers.relieve();
+        }
+    }
 }
 
 /// How a run ended, when nothing went wrong with the VM.
@@ -272,6 +285,8 @@ impl Run {
             true => in_workers(hypervisor.another())?,
             false => hypervisor.another(),
         };
+        let compilers = Compilers::new(compilers);
+        let compilers = if self.jobs.is_some() { compilers.keep() } else { compilers };
         let hypervisor = if apart { in_workers(hypervisor)? } else { hypervisor };
         let (cache, writes) = (self.cache.open()?, Group::new());
         Ok(Host { hypervisor, compilers, jail: jailed && !apart, pool: None, cache, writes })
@@ -312,7 +327,7 @@ impl Run {
     ) -> anyhow::Result<Ending> {
         let cache = &host.cache;
         let chooser = Chooser {
-            compilers: host.compilers.as_ref(),
+            compilers: &host.compilers,
             wanted: self.engine,
             cache: cache.as_ref(),
             // A jail takes the cache from threads, too.

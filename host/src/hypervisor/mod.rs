@@ -77,7 +77,7 @@ pub struct Mapping {
     /// Where it appears, aligned to a page.
     pub gpa: Gpa,
     /// The host's bytes, aligned to a page. For RAM, reserved address space, inaccessible as
-    /// yet: the backend has the host see the RAM there.
+    /// yet (but see [`Vm::takes_pages`]): the backend has the host see the RAM there.
     pub host: NonNull<u8>,
     /// Length in bytes, a multiple of a page.
     pub len: u64,
@@ -107,7 +107,8 @@ pub trait Vm: Send {
     ///    drop.
     /// 2. No Rust reference to it is used while a vCPU runs, unless both sides only read.
     /// 3. RAM's address space is the caller's, and has never been accessible, or not since
-    ///    [`Self::unmap`].
+    ///    [`Self::unmap`]; but for pages that RAM shall begin with, where the backend
+    ///    [takes them](Self::takes_pages).
     ///
     /// # Errors
     ///
@@ -122,6 +123,12 @@ pub trait Vm: Send {
     ///
     /// When there is no such mapping.
     fn unmap(&mut self, gpa: Gpa) -> Result<(), HypervisorError>;
+
+    /// Whether RAM is the very pages that the host has there, so that it can begin with an
+    /// image's, which are shared until somebody writes. Otherwise it begins with zeros.
+    fn takes_pages(&self) -> bool {
+        true
+    }
 
     /// Makes the VM's vCPU. Call once.
     ///

@@ -5,7 +5,7 @@
 //! back with the result. The caller waits: at any time there is one thread that has it.
 
 use super::cancel::CancelState;
-use super::memory::{Content, MemoryRefused};
+use super::memory::{Content, MemoryRefused, Prepared};
 use super::run::{Answer, Machine, MachineConfig, Usage};
 use crate::error::{Error, VmEnd};
 use crate::hypercall::Services;
@@ -29,6 +29,15 @@ pub(crate) enum Home {
     Worker(Box<Remote>),
 }
 
+/// A guest that was kept for others to go on from, where its machine was.
+#[derive(Clone, Debug)]
+pub(crate) enum Kept {
+    /// In this process.
+    Here(Arc<Prepared>),
+    /// In the worker that keeps one under this number.
+    Worker(u64),
+}
+
 /// A machine of this process.
 pub(crate) struct Here {
     /// Away while it works on its thread, which nobody sees.
@@ -38,24 +47,30 @@ pub(crate) struct Here {
 
 impl Home {
     /// Makes a machine with services of a world. `forward` takes what is logged in this process,
-    /// unless it is to go to this process's own log.
+    /// unless it is to go to this process's own log. The guest goes on `from` another one, if that
+    /// is given.
     ///
     /// # Errors
     ///
-    /// As [`Machine::new`]; and when a world or a worker cannot be had.
+    /// As [`Machine::new`]; and when a world or a worker cannot be had, or has no such guest.
     pub(crate) fn new(
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
         world: &WasiConfig,
         forward: Option<Forward>,
+        from: Option<&Kept>,
     ) -> Result<Self, Error> {
         Ok(match hypervisor.workers() {
             Some(workers) => {
+                if from.is_some() {
+                    return Err(elsewhere());
+                }
                 Self::Worker(Box::new(Remote::new(workers, hypervisor, config, world)?))
             }
             None => {
+                let from = from.map(Kept::here).transpose()?;
                 let services = Services::new(Wasi::new(world)?, forward);
-                Self::Here(Here::new(hypervisor, config, services)?)
+                Self::Here(Here::new(hypervisor, config, services, from)?)
             }
         })
     }
@@ -78,9 +93,29 @@ impl Home {
         match self {
             Self::Here(here) => {
                 let world = Wasi::new(world)?;
-                here.work(move |machine| machine.reset(world))
+                here.work(move |machine| machine.reset(world, None))
             }
             Self::Worker(worker) => worker.reset(world),
+        }
+    }
+
+    /// As [`Machine::prepare`].
+    pub(crate) fn prepare(&mut self) -> Result<Kept, Error> {
+        Ok(match self {
+            Self::Here(here) => Kept::Here(Arc::new(here.work(Machine::prepare)?)),
+            Self::Worker(worker) => Kept::Worker(worker.prepare()?),
+        })
+    }
+
+    /// As [`Machine::reset`], to a world and a guest that was kept.
+    pub(crate) fn restore(&mut self, world: &WasiConfig, from: &Kept) -> Result<(), Error> {
+        match (self, from) {
+            (Self::Here(here), from) => {
+                let (world, from) = (Wasi::new(world)?, from.here()?);
+                here.work(move |machine| machine.reset(world, Some(from)))
+            }
+            (Self::Worker(worker), Kept::Worker(number)) => worker.restore(world, *number),
+            (Self::Worker(_), Kept::Here(_)) => Err(elsewhere()),
         }
     }
 
@@ -122,11 +157,7 @@ impl Home {
     /// copy of its code on large pages would gain it time.
     pub(crate) fn expect_much(&mut self) -> bool {
         match self {
-            Self::Here(here) => {
-                let memory = here.here_mut().memory();
-                memory.expect_much();
-                memory.gains_by_large_pages()
-            }
+            Self::Here(here) => here.here_mut().expect_much(),
             // Code is copied to get there, in any case.
             Self::Worker(_) => false,
         }
@@ -223,6 +254,31 @@ impl Home {
     }
 }
 
+impl Kept {
+    fn here(&self) -> Result<Arc<Prepared>, Error> {
+        match self {
+            Self::Here(prepared) => Ok(Arc::clone(prepared)),
+            Self::Worker(_) => Err(elsewhere()),
+        }
+    }
+
+    /// Bytes that are kept, if that is here.
+    pub(crate) fn size(&self) -> Option<u64> {
+        match self {
+            Self::Here(prepared) => Some(prepared.size()),
+            Self::Worker(_) => None,
+        }
+    }
+}
+
+/// A guest was kept in another process.
+pub(crate) fn elsewhere() -> Error {
+    Error::Failed(
+        "a VM in a worker process goes on from a snapshot of itself alone, and from the last"
+            .to_owned(),
+    )
+}
+
 fn not_there(error: MemoryRefused) -> Error {
     VmEnd::Protocol(error.to_string()).into()
 }
@@ -233,14 +289,17 @@ impl Here {
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
         services: Services,
+        from: Option<Arc<Prepared>>,
     ) -> Result<Self, Error> {
         if !hypervisor.binds_threads() {
-            let machine = Box::new(Machine::new(hypervisor, config, services)?);
+            let made = Machine::new(hypervisor, config, services, from);
+            let machine = Box::new(made?);
             return Ok(Self { machine: Some(machine), thread: None });
         }
         let thread = OwnThread::start().map_err(Error::Thread)?;
         let hypervisor = hypervisor.another();
-        let made = thread.run(move || Machine::new(hypervisor.as_ref(), config, services))?;
+        let make = move || Machine::new(hypervisor.as_ref(), config, services, from);
+        let made = thread.run(make)?;
         Ok(Self { machine: Some(Box::new(made)), thread: Some(thread) })
     }
 

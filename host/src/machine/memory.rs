@@ -17,8 +17,10 @@
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
 mod core;
+mod prepared;
 mod regions;
 
+pub(crate) use prepared::Prepared;
 pub(crate) use regions::{Content, Text};
 
 use self::core::CoreParts;
@@ -33,7 +35,7 @@ use std::collections::{BTreeMap, VecDeque};
 use thiserror::Error;
 use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{HEAP_BASE, HEAP_INITIAL, HEAP_MAX, REGION_COUNT, arm};
-use wrt_platform::memory::{Protection, Reservation};
+use wrt_platform::memory::Reservation;
 
 const CORE_GPA: Gpa = Gpa(0x0010_0000);
 const IMAGE_GPA: Gpa = Gpa(0x0800_0000);
@@ -91,7 +93,8 @@ pub(crate) struct GuestMemory {
 const READ_WRITE: Access = Access::READ.union(Access::WRITE);
 
 impl GuestMemory {
-    /// Builds the memory of a guest that is about to boot.
+    /// Builds the memory of a guest that is about to boot, for the first time or with what
+    /// another one left, which must [suit](Prepared::suits) it.
     ///
     /// The heap and the regions that the guest asks for take at most `limit` bytes;
     /// `stack_size` is a multiple of [`GRANULE`].
@@ -100,6 +103,7 @@ impl GuestMemory {
         image: &'static Image<'static>,
         stack_size: usize,
         limit: u64,
+        from: Option<&Prepared>,
     ) -> Result<Self, MemoryRefused> {
         let backend_translates = vm.address_space().is_some();
         let format = (!backend_translates).then(|| arch::format(image.arch));
@@ -129,6 +133,7 @@ impl GuestMemory {
             reservation: None,
             shared: None,
             content: Content::Data,
+            published: Vec::new(),
         };
         let mut memory = Self {
             core,
@@ -145,10 +150,28 @@ impl GuestMemory {
             much_expected: false,
             boot: BootState::default(),
         };
-        memory.map_core(vm)?;
-        memory.map_image(vm, image)?;
-        memory.prepare_boot(image)?;
+        memory.fill(vm, image, from)?;
         Ok(memory)
+    }
+
+    /// Gives a VM that has nothing what a guest boots with.
+    fn fill(
+        &mut self,
+        vm: &mut dyn Vm,
+        image: &'static Image<'static>,
+        from: Option<&Prepared>,
+    ) -> Result<(), MemoryRefused> {
+        if let Some(prepared) = from.filter(|_| vm.takes_pages()) {
+            self.show_core(prepared)?;
+        }
+        self.map_core(vm)?;
+        self.map_image(vm, image)?;
+        match from {
+            None => self.write_data(image),
+            Some(prepared) => self.take_over(vm, prepared)?,
+        }
+        self.prepare_boot(image);
+        Ok(())
     }
 
     /// Backs regions generously from now on, on large pages: a guest that uses much memory
@@ -199,11 +222,13 @@ impl GuestMemory {
     }
 
     /// Back to what [`Self::new`] made: every byte that the guest could write is as at first,
-    /// every region is gone. The vCPU must be stopped, and boots next.
+    /// every region is gone; what another guest left is there, if it is given. The vCPU must be
+    /// stopped, and boots next.
     pub(crate) fn reset(
         &mut self,
         vm: &mut dyn Vm,
         image: &'static Image<'static>,
+        from: Option<&Prepared>,
     ) -> Result<(), MemoryRefused> {
         self.translation.clear(vm)?;
         for (number, region) in std::mem::take(&mut self.regions) {
@@ -217,8 +242,7 @@ impl GuestMemory {
         if self.copies_code(image) {
             vm.unmap(CODE_GPA)?;
         }
-        self.core.discard(0, self.core.len())?;
-        self.core.protect(self.parts.heap, HEAP_MAX as usize, Protection::None)?;
+        self.core.hide(0, self.core.len())?;
         self.heap.mapped = 0;
         self.heap.backed = HEAP_INITIAL;
         self.heap.chunk_base = CORE_GPA.0 + self.parts.heap as u64;
@@ -226,9 +250,7 @@ impl GuestMemory {
         self.addresses = Addresses::new(CHUNKS_GPA, CHUNKS_END);
         self.mapped = 0;
         self.peak = 0;
-        self.map_core(vm)?;
-        self.map_image(vm, image)?;
-        self.prepare_boot(image)
+        self.fill(vm, image, from)
     }
 
     /// The bytes `gva..gva + len` of the heap or of a writable region.

@@ -227,7 +227,7 @@ fn a_reset_leaves_nothing_of_what_was_there() {
             f.memory.slice(Gva(HEAP_BASE), 4 * MIB).unwrap().fill(round);
             f.fill_core(round);
 
-            f.memory.reset(&mut f.vm, f.image).unwrap();
+            f.memory.reset(&mut f.vm, f.image, None).unwrap();
             f.check();
             assert_eq!(f.vm.mappings.len(), f.fixed());
             assert_eq!(f.memory.usage(), (HEAP_INITIAL, HEAP_INITIAL));
@@ -240,6 +240,84 @@ fn a_reset_leaves_nothing_of_what_was_there() {
             assert!(f.memory.slice(region, MIB).unwrap().iter().all(|byte| *byte == 0));
         }
     }
+}
+
+#[test]
+fn guests_go_on_from_one_that_was_kept() {
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        let page = f.memory.translation.page_size();
+        let fresh = f.memory.prepare(f.image).unwrap();
+        let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
+        f.memory.slice(region, MIB).unwrap().fill(1);
+        // The end of it, far from the rest.
+        f.memory.commit(&mut f.vm, Gva(HEAP_BASE), 8 * MIB, u64::MAX).unwrap();
+        f.memory.slice(Gva(HEAP_BASE + 8 * MIB - 1), 1).unwrap().fill(1);
+        let code =
+            f.memory.share(&mut f.vm, Fixture::shared(10 * page as usize), Content::Code).unwrap();
+        f.memory.publish(&mut f.vm, Gva(code.0 + page), 2 * page).unwrap();
+        f.memory.publish(&mut f.vm, Gva(code.0 + page), 2 * page).unwrap();
+        let kept = f.memory.prepare(f.image).unwrap();
+        let (size, more) = (kept.size(), kept.size() - fresh.size());
+        assert!((MIB..2 * MIB).contains(&more), "{form:?}: zeros are not kept: {size}");
+
+        let mut others = [f.another(&kept), f.another(&kept)];
+        f.memory.slice(region, MIB).unwrap().fill(2);
+        for (other, byte) in others.iter_mut().zip(3..) {
+            other.check();
+            assert_eq!(other.memory.usage().0, f.memory.usage().0);
+            for n in 0..10 {
+                let leaf = other.translate(code.0 + n * page).unwrap();
+                assert_eq!((leaf.executable, leaf.writable), ((1..3).contains(&n), false), "{n}");
+            }
+            let last = other.memory.slice(Gva(HEAP_BASE + 8 * MIB - 1), 1).unwrap()[0];
+            assert_eq!(last, 1);
+            let bytes = other.memory.slice(region, MIB).unwrap();
+            assert!(bytes.iter().all(|seen| *seen == 1), "{form:?}: as it was when it was kept");
+            bytes.fill(byte);
+            // The same in both.
+            let next = other.memory.reserve(&mut other.vm, MIB).unwrap();
+            assert_eq!(next, Gva(REGION_BASE + 2 * REGION_STRIDE));
+        }
+        for (other, byte) in others.iter_mut().zip(3..) {
+            assert!(other.memory.slice(region, MIB).unwrap().iter().all(|seen| *seen == byte));
+            other.memory.reset(&mut other.vm, f.image, Some(&fresh)).unwrap();
+            other.check();
+            assert!(other.translate(region.0).is_none() && other.translate(code.0).is_none());
+            other.memory.reset(&mut other.vm, f.image, None).unwrap();
+            other.check();
+            assert_eq!(other.vm.mappings.len(), other.fixed());
+        }
+    }
+}
+
+#[test]
+fn a_guest_that_is_too_large_for_a_vm_is_refused() {
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        f.memory.reserve(&mut f.vm, 40 * MIB).unwrap();
+        let kept = f.memory.prepare(f.image).unwrap();
+        let mut small = f.small();
+        let refused = small.memory.reset(&mut small.vm, f.image, Some(&kept));
+        assert!(matches!(refused, Err(MemoryRefused::Limit)));
+        small.memory.reset(&mut small.vm, f.image, None).unwrap();
+        small.check();
+        assert_eq!(small.vm.mappings.len(), small.fixed());
+    }
+}
+
+#[test]
+fn an_artefact_has_few_executable_parts() {
+    let mut f = Fixture::new();
+    f.vm.forgets = true;
+    let page = f.memory.translation.page_size();
+    let bytes = Fixture::shared(200 * page as usize);
+    let code = f.memory.share(&mut f.vm, bytes, Content::Code).unwrap();
+    let publish =
+        |f: &mut Fixture, n: u64| f.memory.publish(&mut f.vm, Gva(code.0 + 2 * n * page), page);
+    let taken = (0..100).take_while(|n| publish(&mut f, *n).is_ok()).count();
+    assert_eq!(taken, 64);
+    assert!(publish(&mut f, 7).is_ok(), "again is no more");
 }
 
 #[test]

@@ -19,7 +19,7 @@ mod translation;
 mod watchdog;
 
 pub(crate) use cancel::CancelState;
-pub(crate) use home::Home;
+pub(crate) use home::{Home, Kept, elsewhere};
 pub use image::GuestImage;
 pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Text};
 pub(crate) use run::{Answer, MachineConfig};

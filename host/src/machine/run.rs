@@ -4,7 +4,7 @@ use super::arch;
 use super::cancel::CancelState;
 use super::image::{self, GuestImage, Image};
 use super::mailbox::Mailbox;
-use super::memory::{Content, GuestMemory, MemoryRefused};
+use super::memory::{Content, GuestMemory, MemoryRefused, Prepared};
 use super::trace::{EXITS, Hypercall, Other, RECORDER};
 use super::watchdog::begin_call;
 use crate::embedded;
@@ -108,15 +108,21 @@ pub(crate) struct Machine {
     cancel: Arc<CancelState>,
     deadline: Option<Instant>,
     state: State,
+    /// What the guest goes on from, unless it begins with nothing.
+    from: Option<Arc<Prepared>>,
+    /// Whether anything changed since the memory was made or reset.
+    touched: bool,
     usage: Usage,
 }
 
 impl Machine {
-    /// Makes the VM. Its guest boots with the first command.
+    /// Makes the VM. Its guest boots with the first command, and goes on from another one if that
+    /// is given.
     pub(crate) fn new(
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
         services: Services,
+        from: Option<Arc<Prepared>>,
     ) -> Result<Self, Error> {
         let started = Instant::now();
         let image = match config.image {
@@ -127,9 +133,13 @@ impl Machine {
         let mut vm = hypervisor.create_vm()?;
         let stack_size =
             usize::try_from(config.stack_size.next_multiple_of(GRANULE)).unwrap_or(usize::MAX);
-        let mut memory = GuestMemory::new(vm.as_mut(), image, stack_size, config.memory_limit)
-            .map_err(setup_error)?;
-        reserve_first(&mut memory, vm.as_mut())?;
+        let limit = config.memory_limit;
+        check_suits(from.as_deref(), image, stack_size)?;
+        let memory = GuestMemory::new(vm.as_mut(), image, stack_size, limit, from.as_deref());
+        let mut memory = memory.map_err(setup_error)?;
+        if from.is_none() {
+            reserve_first(&mut memory, vm.as_mut())?;
+        }
         let vcpu = vm.create_vcpu()?;
         let cancel = CancelState::new(vcpu.kicker());
         let mailbox = memory.mailbox();
@@ -144,20 +154,46 @@ impl Machine {
             cancel,
             deadline: None,
             state: State::Fresh,
+            from,
+            touched: false,
             usage,
         })
     }
 
     /// Forgets all that the guest did: memory, registers, its world. It boots again with the
-    /// next command.
-    pub(crate) fn reset(&mut self, world: Wasi) -> Result<(), Error> {
-        // Should this fail half-way, nothing may run on what is left.
-        self.state = State::Ended;
-        self.memory.reset(self.vm.as_mut(), self.image).map_err(setup_error)?;
-        reserve_first(&mut self.memory, self.vm.as_mut())?;
+    /// next command, and goes on from another guest if that is given.
+    pub(crate) fn reset(&mut self, world: Wasi, from: Option<Arc<Prepared>>) -> Result<(), Error> {
+        let as_now = from.as_ref().map(Arc::as_ptr) == self.from.as_ref().map(Arc::as_ptr);
+        if self.touched || !as_now {
+            self.clear(from)?;
+        }
         self.services.renew(world);
-        self.state = State::Fresh;
         Ok(())
+    }
+
+    fn clear(&mut self, from: Option<Arc<Prepared>>) -> Result<(), Error> {
+        let stack_size = self.memory.stack_size();
+        check_suits(from.as_deref(), self.image, usize::try_from(stack_size).unwrap_or(0))?;
+        // Should this fail half-way, nothing may run on what is left.
+        (self.state, self.touched) = (State::Ended, true);
+        self.memory.reset(self.vm.as_mut(), self.image, from.as_deref()).map_err(setup_error)?;
+        if from.is_none() {
+            reserve_first(&mut self.memory, self.vm.as_mut())?;
+        }
+        self.from = from;
+        (self.state, self.touched) = (State::Fresh, false);
+        Ok(())
+    }
+
+    /// Keeps what the guest is now, for others to go on from. It has executed a command, and
+    /// waits for the next.
+    pub(crate) fn prepare(&mut self) -> Result<Prepared, Error> {
+        match self.state {
+            State::Waiting => RECORDER.interval("snapshot", || self.memory.prepare(self.image)),
+            State::Ended => return Err(VmEnd::Earlier.into()),
+            _ => return Err(Error::Failed("there is nothing in the VM yet: load a module".into())),
+        }
+        .map_err(setup_error)
     }
 
     /// What ends calls of this machine from other threads.
@@ -186,8 +222,16 @@ impl Machine {
         self.vm.boundary()
     }
 
+    /// As [`GuestMemory::expect_much`]; returns whether the guest
+    /// [gains](GuestMemory::gains_by_large_pages) by large pages.
+    pub(crate) fn expect_much(&mut self) -> bool {
+        self.memory.expect_much();
+        self.memory.gains_by_large_pages()
+    }
+
     /// The guest's memory.
     pub(crate) fn memory(&mut self) -> &mut GuestMemory {
+        self.touched = true;
         &mut self.memory
     }
 
@@ -198,6 +242,7 @@ impl Machine {
         bytes: &Arc<SharedBytes>,
         content: Content,
     ) -> Result<u64, Error> {
+        self.touched = true;
         let vm = self.vm.as_mut();
         let gva = self.memory.share(vm, Arc::clone(bytes), content).map_err(setup_error)?;
         Ok(gva.0)
@@ -268,6 +313,7 @@ impl Machine {
     }
 
     fn boot(&mut self) -> Result<(), Error> {
+        self.touched = true;
         let started = Instant::now();
         self.vcpu.set_boot_state(self.memory.boot_state())?;
         // A kick that came before may have been forgotten; what it was for is not.
@@ -394,6 +440,19 @@ impl Machine {
             other => VmEnd::BadExit(other),
         }
     }
+}
+
+/// Whether a guest can go on from another one, if it is to.
+fn check_suits(
+    from: Option<&Prepared>,
+    image: &'static Image<'static>,
+    stack_size: usize,
+) -> Result<(), Error> {
+    if from.is_none_or(|from| from.suits(image, stack_size)) {
+        return Ok(());
+    }
+    let what = "the snapshot is of a VM with another engine, or with a stack of another size";
+    Err(Error::Failed(what.to_owned()))
 }
 
 /// Gives the runtime the region that it has without asking.

@@ -67,6 +67,18 @@ pub(crate) enum Request {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Keep what the guest is now, in the place of what was kept before.
+    Prepare {
+        /// What it is called from now on.
+        number: u64,
+    },
+    /// As [`Self::Reset`], and go on from the guest that was kept. *Descriptors:* the world's.
+    Restore {
+        /// What it is called.
+        number: u64,
+        /// What the next program gets to see.
+        world: World,
+    },
 }
 
 /// Most bytes of guest memory that one message moves.

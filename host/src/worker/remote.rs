@@ -155,12 +155,42 @@ impl Remote {
         if world.has_directories() && self.jail.is_some() && self.dead.is_none() {
             return self.replace(world);
         }
+        self.renew(world, |world| Request::Reset { world })
+    }
+
+    /// Has the worker begin anew, by this request, with a world.
+    fn renew(
+        &mut self,
+        world: &WasiConfig,
+        request: impl FnOnce(World) -> Request,
+    ) -> Result<(), Error> {
         let (description, descriptors) = world.describe()?;
         // What is left of the last program's output is the last program's.
-        let reset = self.ask(&Request::Reset { world: description }, descriptors);
+        let renewed = self.ask(&request(description), descriptors);
         self.captures = world.captures();
         self.log.set_program(world.program());
-        reset.map(|_| ())
+        renewed.map(|_| ())
+    }
+
+    /// Has the worker keep its guest, in the place of one that it kept before; returns what it is
+    /// called.
+    pub(crate) fn prepare(&mut self) -> Result<u64, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // No two have one name, in whichever worker: one cannot be taken for another.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.ask(&Request::Prepare { number }, Vec::new())?;
+        Ok(number)
+    }
+
+    /// As [`Self::reset`], to the guest that is kept.
+    pub(crate) fn restore(&mut self, world: &WasiConfig, number: u64) -> Result<(), Error> {
+        if world.has_directories() && self.jail.is_some() {
+            return Err(Error::Failed(
+                "a jailed worker has the directories that it was made with and no others: give                  none to a VM that goes on from a snapshot"
+                    .to_owned(),
+            ));
+        }
+        self.renew(world, |world| Request::Restore { number, world })
     }
 
     /// Has another worker in the place of this one, whose jail keeps it from a new world's

@@ -8,7 +8,7 @@ use crate::hypercall::log::Forward;
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
 use crate::hypervisor::{Backend, Gva};
 use crate::jail::Jail;
-use crate::machine::{CancelState, Content, Home, Usage};
+use crate::machine::{CancelState, Content, Home, Kept, Usage, elsewhere};
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -84,6 +84,8 @@ struct Worker {
 struct Built {
     home: Home,
     captures: [Capture; 2],
+    /// The guest that is kept to go on from, and what it is called.
+    kept: Option<(u64, Kept)>,
 }
 
 /// Output that goes to the parent, and how much of it has.
@@ -135,22 +137,39 @@ impl Worker {
                     config.ok_or_else(confused)?,
                     &world,
                     Some(to_parent(&self.channel)),
+                    None,
                 )?;
                 let jail =
                     entrance.map(|entrance| entrance.enter_with(home.child())).transpose()?;
                 let boundary = home.boundary();
-                *machine = Some(Built { home, captures: Capture::of(&world) });
+                let captures = Capture::of(&world);
+                *machine = Some(Built { home, captures, kept: None });
                 return Ok(Done::Built { boundary, jail: jail.map(|jail| jail.to_string()) });
             }
             (Request::Build { .. }, Some(_)) | (_, None) => return Err(confused()),
             (request, Some(machine)) => (request, machine),
         };
-        let (request, Built { home, captures }) = machine;
+        let (request, Built { home, captures, kept }) = machine;
         Ok(match request {
             Request::Build { .. } => return Err(confused()),
             Request::Reset { world } => {
                 let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
                 home.reset(&world)?;
+                *captures = Capture::of(&world);
+                Done::Nothing
+            }
+            Request::Prepare { number } => {
+                // Two at a time are more than anybody wants.
+                *kept = None;
+                *kept = Some((number, home.prepare()?));
+                Done::Nothing
+            }
+            Request::Restore { number, world } => {
+                let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
+                match kept {
+                    Some((called, kept)) if *called == number => home.restore(&world, kept)?,
+                    _ => return Err(elsewhere()),
+                }
                 *captures = Capture::of(&world);
                 Done::Nothing
             }

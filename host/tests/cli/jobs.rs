@@ -100,6 +100,23 @@ fn every_program_runs_and_the_first_failure_is_the_code() {
     }
 }
 
+#[test]
+fn one_compiler_is_enough_for_one_after_the_other() {
+    let texts = ["one....", "two....", "three..", "four..."].map(|line| says(line, 0));
+    let names = ["1.wat", "2.wat", "3.wat", "4.wat"];
+    let modules = Modules::new(&[0, 1, 2, 3].map(|n| (names[n], texts[n].as_str())));
+    for setup in setups() {
+        let options = ["--jobs", "1", "--no-cache", "--stats"];
+        let output = modules.run(setup, &options, &names);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "one....\ntwo....\nthree..\nfour...\n");
+        let compiled = stderr(&output).lines().any(|line| {
+            line.starts_with("compiled") && line.contains(" 4 ") && line.contains("compilers: 1;")
+        });
+        assert_eq!(compiled, setup.engine == "native", "{}", stderr(&output));
+    }
+}
+
 /// The number in the last line of `--stats`.
 #[track_caller]
 fn ran_at_once(output: &Output) -> usize {

@@ -1,9 +1,13 @@
 //! `--trace`: a file in Chrome's trace format.
 
-use crate::support::{SHOW_WORLD, Wat, assert_fails, run, run_wat, setups, skip, stdout, wrt_vm};
+use crate::support::{
+    SHOW_WORLD, SPIN, Wat, assert_fails, run, run_wat, setups, skip, stdout, wrt_vm,
+};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 /// Records of a trace: their phases and names.
 fn records(path: &Path) -> Vec<(String, String)> {
@@ -41,6 +45,28 @@ fn steps_calls_and_graphs_are_in_it() {
         }
         for graph in ["exits", "guest memory"] {
             assert!(has("C", graph), "{setup:?}: {graph}");
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_a_whole_file() {
+    let (directory, wat) = (tempfile::tempdir().expect("a directory"), Wat::new(SPIN));
+    for (number, setup) in setups().into_iter().enumerate() {
+        let path = directory.path().join(format!("{number}.json"));
+        let mut command = wrt_vm();
+        command.arg("run").args(setup.options()).arg("--trace").arg(&path).arg(wat.path());
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+        out.read_line(&mut line).expect("it writes before it spins");
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{setup:?}");
+        let records = records(&path);
+        for (phase, name) in [("M", "process_name"), ("B", "run"), ("B", "fd_write")] {
+            let there = records.contains(&(phase.to_owned(), name.to_owned()));
+            assert!(there, "{setup:?}: {name} in {records:?}");
         }
     }
 }

@@ -13,6 +13,7 @@
 //! | `child` | an exit of a child process | a breakpoint and back in a bare one | at most 1.25 |
 //! | `backends` | kernels in a child process | in a VM of KVM | at least 0.97 of its speed |
 //! | `compile` | the compiler in its VM | Cranelift in this process | at most 1.6 |
+//! | `snapshot` | a VM that goes on from a snapshot | one that loads and instantiates | below 1 |
 //! | `process` | `wrt-vm run hello.wasm` | a process with a raw VM | at most 3, and 24 MiB |
 //! | `start` | `wrt-vm run`, cache warm | `wasmtime run`, cache warm | at most 1.5 |
 //! | `jail` | `wrt-vm run hello.wasm` | the same with `--no-jail` | – |
@@ -47,6 +48,8 @@ mod process;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod raw;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod snapshot;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod start;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod trace;
@@ -70,7 +73,7 @@ fn main() -> std::process::ExitCode {
     let names: Vec<&str> =
         args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
     type Benchmark = (&'static str, fn() -> bool);
-    let benchmarks: [Benchmark; 13] = [
+    let benchmarks: [Benchmark; 14] = [
         ("hypercall", hypercall::run),
         ("create", create::run),
         ("interp", interp::run),
@@ -78,6 +81,7 @@ fn main() -> std::process::ExitCode {
         ("child", child::run),
         ("backends", backends::run),
         ("compile", compile::run),
+        ("snapshot", snapshot::run),
         ("process", process::run),
         ("start", start::run),
         ("jail", start::jail),

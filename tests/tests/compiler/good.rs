@@ -2,7 +2,7 @@
 
 use crate::{compiler, in_process, run, setups};
 use wasmtime::Engine;
-use wrt_vm::{Module, Target, Value};
+use wrt_vm::{Error, Module, Target, Value};
 
 /// Has a bit of everything: memory, data, a table, a global, calls, floats, vectors.
 const MODULE: &str = r#"(module
@@ -73,7 +73,14 @@ fn the_same_module_makes_the_same_code_each_time() {
         let mut one = compiler(setup);
         let target = one.machine();
         let first = one.compile(&module, target).unwrap();
-        // After a reset, and in another VM.
+        // After a reset, from a snapshot, and in another VM.
+        for round in 0..4 {
+            let invalid = Module::from_bytes(b"\0asm\x01\0\0\0\xff").unwrap();
+            let error = one.compile(&invalid, target).unwrap_err();
+            assert!(matches!(error, Error::InvalidModule { .. }), "{setup}: {error}");
+            let again = one.compile(&module, target).unwrap();
+            assert!(again.as_slice() == first.as_slice(), "{setup}: {round}");
+        }
         for compiler in [&mut one, &mut compiler(setup)] {
             let again = compiler.compile(&module, target).unwrap();
             assert!(again.as_slice() == first.as_slice(), "{setup}");

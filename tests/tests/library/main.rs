@@ -10,6 +10,7 @@ mod pool;
 mod references;
 mod reset;
 mod select;
+mod snapshot;
 mod traps;
 mod values;
 mod vectors;

@@ -10,7 +10,7 @@ mod world;
 
 use std::time::Instant;
 use wrt_tests::{HANG, Setup, matrix};
-use wrt_vm::{Error, Instance, MicroVm, Module, Value};
+use wrt_vm::{Error, Instance, MicroVm, Module, Value, WasiConfig};
 
 /// A VM in a worker.
 fn worker(setup: Setup) -> MicroVm {
@@ -62,6 +62,37 @@ fn ten_work_at_once() {
                 });
             }
         });
+    }
+}
+
+#[test]
+fn a_worker_goes_back_to_its_last_snapshot() {
+    const COUNT: &str = r#"(module (global $n (mut i32) (i32.const 0))
+        (func (export "next") (result i32)
+            (global.set $n (i32.add (global.get $n) (i32.const 1)))
+            (global.get $n)))"#;
+    for setup in matrix() {
+        let mut vm = worker(setup);
+        let error = vm.snapshot().map(drop).unwrap_err();
+        assert!(error.to_string().contains("load a module"), "{setup}: {error}");
+        let instance = instantiate(&mut vm, COUNT);
+        let first = vm.snapshot().unwrap();
+        for round in 1..4 {
+            assert_eq!(call(&mut vm, instance, "next", &[]).unwrap(), [Value::I32(1)], "{setup}");
+            assert_eq!(call(&mut vm, instance, "next", &[]).unwrap(), [Value::I32(2)], "{setup}");
+            vm.restore(&first, WasiConfig::new())
+                .unwrap_or_else(|e| panic!("{setup} {round}: {e}"));
+        }
+        call(&mut vm, instance, "next", &[]).unwrap();
+        let second = vm.snapshot().unwrap();
+        let mut other = worker(setup);
+        for (vm, snapshot) in [(&mut vm, &first), (&mut other, &second)] {
+            let error = vm.restore(snapshot, WasiConfig::new()).unwrap_err();
+            assert!(error.to_string().contains("of itself alone"), "{setup}: {error}");
+        }
+        assert!(second.vm(WasiConfig::new()).is_err() && second.size().is_none(), "{setup}");
+        vm.restore(&second, WasiConfig::new()).unwrap();
+        assert_eq!(call(&mut vm, instance, "next", &[]).unwrap(), [Value::I32(2)], "{setup}");
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Format: "Trace Event Format" of the Chromium project, the array of objects. It may end
 //! anywhere between two objects, so that a process which ends without a word leaves a valid
-//! file: only whole records are written, and a regular exit (`exit(3)`) writes the rest.
+//! file: only whole records are written, and a regular exit (`exit(3)`) or Ctrl-C writes the rest.
 
 mod sink;
 
+pub(crate) use sink::finish_all_at_once;
 pub use sink::{MAX_BYTES, TraceFile};
 
 use super::TARGET;

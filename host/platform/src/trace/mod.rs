@@ -22,6 +22,7 @@ mod system;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("traces are made for Linux and macOS");
 
+pub(crate) use chrome::finish_all_at_once;
 pub use chrome::{ChromeLayer, FileLayer, MAX_BYTES, TraceFile, file_layer};
 pub use record::{Interval, Recorder};
 pub use system::{SystemLayer, system_layer};

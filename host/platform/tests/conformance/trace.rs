@@ -118,11 +118,20 @@ fn what_is_not_ours_is_left_out() {
 }
 
 #[test]
-fn threads_are_named() {
+fn the_process_and_its_threads_are_named() {
     let records = traced(|recorder| recorder.event("here"));
     let named = of(&records, "M");
-    assert_eq!(named[0]["args"]["name"], std::thread::current().name().unwrap());
-    assert_eq!(named[0]["tid"], of(&records, "i")[0]["tid"]);
+    let [process, thread] = named[..] else { panic!("{named:?}") };
+    let program = std::env::current_exe().unwrap();
+    let program = program.file_name().unwrap().to_str().unwrap();
+    assert_eq!(
+        (&process["name"], &process["args"]["name"]),
+        (&"process_name".into(), &program.into())
+    );
+    assert_eq!(thread["args"]["name"], std::thread::current().name().unwrap());
+    assert_eq!(thread["tid"], of(&records, "i")[0]["tid"]);
+    // Which is the main thread's.
+    assert_ne!(thread["tid"], process["pid"]);
 }
 
 const EXIT: &str = "WRT_TRACE_EXIT";

@@ -3,7 +3,6 @@
 mod programs;
 mod trace;
 
-use super::native::{LIMIT, compile};
 use super::{code, complain};
 use anyhow::Context as _;
 use clap::Args;
@@ -15,8 +14,8 @@ use std::time::{Duration, Instant};
 use trace::Recorder;
 use wrt_vm::hypervisor::Hypervisor;
 use wrt_vm::{
-    Backend, EngineKind, Error, Interruption, MicroVm, Module, Output, OutputBuffer, Target,
-    WasiConfig,
+    Backend, Compiler, EngineKind, Error, Interruption, MicroVm, Module, Output, OutputBuffer,
+    Target, WasiConfig,
 };
 
 /// The exits that these programs cause on every machine that was tried.
@@ -110,7 +109,7 @@ fn check(
     if engine == EngineKind::Native {
         // In a VM as well, which is gone before the program's: there may be one at a time.
         let target = Target::of(hypervisor);
-        module = compile(hypervisor, &module, program.name, target, LIMIT, false)?;
+        module = Compiler::new(hypervisor)?.compile(&module, target)?;
     }
     recorder.begin(format_args!("{} {engine}", program.name));
     let ended = run(program, &module, engine, hypervisor);

@@ -183,6 +183,11 @@ impl Vm for ProcessVm {
         self.memory.discard(gpa.0, mapping.len).map_err(failed("discard guest memory"))
     }
 
+    /// A file's pages take their place.
+    fn takes_pages(&self) -> bool {
+        false
+    }
+
     fn create_vcpu(&mut self) -> Result<Box<dyn Vcpu>, HypervisorError> {
         Ok(Box::new(vcpu::ProcessVcpu::new(&self.shared)))
     }

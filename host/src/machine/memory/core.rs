@@ -98,7 +98,7 @@ impl GuestMemory {
         };
         // SAFETY: (1) `self` keeps the core for as long as the machine keeps the VM, (2) and
         // reaches it by raw pointers only, with the vCPU stopped; (3) it is accessible from
-        // the next statement on.
+        // the next statement on, but for a prepared guest's pages, which are already.
         unsafe { vm.map(mapping) }?;
         for (offset, size) in self.parts.committed().into_iter().filter(|(_, size)| *size > 0) {
             self.core.protect(offset, size, Protection::ReadWrite)?;
@@ -188,8 +188,8 @@ impl GuestMemory {
         Ok(())
     }
 
-    /// Writes what a guest finds when it boots; its memory is zero otherwise.
-    pub(super) fn prepare_boot(&mut self, image: &Image<'_>) -> Result<(), MemoryRefused> {
+    /// Writes what a guest finds in its data when it boots for the first time.
+    pub(super) fn write_data(&mut self, image: &Image<'_>) {
         let data_start = image.segments.iter().find(|s| is_data(s)).map_or(0, |s| s.gva.0);
         for segment in image.segments.iter().filter(|segment| is_data(segment)) {
             let offset = self.parts.data + (segment.gva.0 - data_start) as usize;
@@ -199,17 +199,20 @@ impl GuestMemory {
                 std::ptr::copy_nonoverlapping(segment.bytes.as_ptr(), to, segment.bytes.len());
             }
         }
+    }
+
+    /// Writes what the stub and the processor find when the guest boots.
+    pub(super) fn prepare_boot(&mut self, image: &Image<'_>) {
         let mut system = Box::new([0; SYSTEM_SIZE]);
         let doorbell = self.doorbell.is_some();
         self.boot = build_system(&mut system, image, self.translation.root(), doorbell);
         if !self.translation.has_privileged_side() {
-            return Ok(());
+            return;
         }
         // SAFETY: the part is committed and SYSTEM_SIZE bytes long.
         unsafe {
             let to = self.core.base().add(self.parts.system).as_ptr();
             std::ptr::copy_nonoverlapping(system.as_ptr(), to, SYSTEM_SIZE);
         }
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use super::super::addresses::UNIT;
 use super::{GuestMemory, LARGE_PAGE, MemoryRefused, READ_WRITE};
 use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wrt_abi::layout::{
@@ -18,6 +19,8 @@ const SLACK_MAX: u64 = 16 << 20;
 const SMALL_PAGES_UP_TO: u64 = 64 << 20;
 /// Regions from this size on may be backed by large pages.
 const LARGE_PAGES_FROM: u64 = 4 << 20;
+/// Ranges of one artefact that can be made executable, at most; one is what engines need.
+const PUBLISHED_MAX: usize = 64;
 /// What a region is backed with at least, where much is expected.
 const MUCH: u64 = 8 << 20;
 
@@ -41,6 +44,8 @@ pub(super) struct Region {
     /// Kept alive while the guest reads it.
     pub(super) shared: Option<Arc<SharedBytes>>,
     pub(super) content: Content,
+    /// Offsets of what was made executable.
+    pub(super) published: Vec<Range<u64>>,
 }
 
 /// What the guest may do with a region besides reading.
@@ -100,7 +105,7 @@ impl GuestMemory {
         self.check_limit(len)?;
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
         match Reservation::new(REGION_MAX as usize) {
-            Ok(reservation) => self.make_region(vm, number, reservation, len),
+            Ok(reservation) => self.make_region(vm, number, reservation, 0, len),
             Err(error) => {
                 self.free.push_front(number);
                 Err(error.into())
@@ -108,12 +113,14 @@ impl GuestMemory {
         }
     }
 
-    /// Makes region `number`, which was taken from the free ones; if this fails it is back.
-    fn make_region(
+    /// Makes region `number`, which was taken from the free ones; if this fails it is back. Its
+    /// first `len` bytes are usable, and `backed` have memory at least.
+    pub(super) fn make_region(
         &mut self,
         vm: &mut dyn Vm,
         number: u64,
         reservation: Reservation,
+        backed: u64,
         len: u64,
     ) -> Result<Gva, MemoryRefused> {
         let gva = Gva(REGION_BASE + number * REGION_STRIDE);
@@ -128,8 +135,10 @@ impl GuestMemory {
             reservation: Some(reservation),
             shared: None,
             content: Content::Data,
+            published: Vec::new(),
         };
-        let grown = self.grow(vm, &mut region, len);
+        let grown = self.back_up_to(vm, &mut region, backed);
+        let grown = grown.and_then(|()| self.grow(vm, &mut region, len));
         self.regions.insert(number, region);
         if let Err(error) = grown {
             self.remove_region(vm, number)?;
@@ -184,19 +193,29 @@ impl GuestMemory {
         bytes: Arc<SharedBytes>,
         content: Content,
     ) -> Result<Gva, MemoryRefused> {
+        let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
+        self.share_as(vm, number, bytes, content)
+    }
+
+    /// As [`Self::share`], in region `number`, which was taken from the free ones; if this fails
+    /// it is back.
+    pub(super) fn share_as(
+        &mut self,
+        vm: &mut dyn Vm,
+        number: u64,
+        bytes: Arc<SharedBytes>,
+        content: Content,
+    ) -> Result<Gva, MemoryRefused> {
         let (host, len) = bytes.pages();
         let len = len as u64;
-        if len > REGION_MAX {
-            return Err(MemoryRefused::Limit);
-        }
-        let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
         let into = match content {
             // Large pages of the host's begin where the guest's do.
             Content::Known(_) => host.addr().get() as u64 % LARGE_PAGE,
             Content::Data | Content::Code => 0,
         };
         let gva = Gva(REGION_BASE + number * REGION_STRIDE + into);
-        let Some(chunk) = self.place_chunk(gva.0, len) else {
+        let chunk = if len > REGION_MAX { None } else { self.place_chunk(gva.0, len) };
+        let Some(chunk) = chunk else {
             self.free.push_front(number);
             return Err(MemoryRefused::Limit);
         };
@@ -220,6 +239,7 @@ impl GuestMemory {
             reservation: None,
             shared: Some(bytes),
             content,
+            published: Vec::new(),
         };
         self.regions.insert(number, region);
         if let Err(error) = self.translate_shared(vm, gva, gpa, len, content) {
@@ -268,7 +288,7 @@ impl GuestMemory {
         len: u64,
     ) -> Result<(), MemoryRefused> {
         let number = region_number(start).ok_or(MemoryRefused::Unknown)?;
-        let region = self.regions.get(&number).ok_or(MemoryRefused::Unknown)?;
+        let region = self.regions.get_mut(&number).ok_or(MemoryRefused::Unknown)?;
         let page = self.translation.page_size();
         let offset = start.0.checked_sub(region.gva.0).ok_or(MemoryRefused::Unknown)?;
         let end = offset.checked_add(len).ok_or(MemoryRefused::Unknown)?;
@@ -282,12 +302,22 @@ impl GuestMemory {
             Content::Known(text) if text.start <= offset && end <= text.end => return Ok(()),
             _ => return Err(MemoryRefused::Unknown),
         }
+        if region.published.contains(&(offset..end)) {
+            return Ok(());
+        }
+        if region.published.len() >= PUBLISHED_MAX {
+            return Err(MemoryRefused::Limit);
+        }
         let (gva, host) = (region.gva, region.host);
         let access = Content::Code.access();
         let gpa = Gpa(chunk.gpa.0 + offset);
         if self.translation.allow_more(vm, start, gpa, len, access)? {
+            region.published.push(offset..end);
             return Ok(());
         }
+        // Of what was executable before, nothing is any more.
+        region.published.clear();
+        region.published.push(offset..end);
         self.translation.unmap(vm, gva, chunk.len)?;
         if self.translation.may_linger() {
             vm.unmap(chunk.gpa)?;
@@ -342,12 +372,35 @@ impl GuestMemory {
     }
 
     pub(super) fn grow_heap(&mut self, vm: &mut dyn Vm, len: u64) -> Result<(), MemoryRefused> {
-        let placeholder =
-            Region { chunks: Vec::new(), reservation: None, shared: None, ..self.heap };
+        self.with_heap(|memory, heap| memory.grow_with_slack(vm, heap, len, HEAP_MAX))
+    }
+
+    /// As [`Self::back_up_to`] and [`Self::grow`].
+    pub(super) fn back_heap(
+        &mut self,
+        vm: &mut dyn Vm,
+        backed: u64,
+        len: u64,
+    ) -> Result<(), MemoryRefused> {
+        self.with_heap(|memory, heap| {
+            memory.back_up_to(vm, heap, backed)?;
+            memory.grow(vm, heap, len)
+        })
+    }
+
+    /// Changes the heap and what it depends on.
+    fn with_heap<T>(&mut self, change: impl FnOnce(&mut Self, &mut Region) -> T) -> T {
+        let placeholder = Region {
+            chunks: Vec::new(),
+            reservation: None,
+            shared: None,
+            published: Vec::new(),
+            ..self.heap
+        };
         let mut heap = std::mem::replace(&mut self.heap, placeholder);
-        let grown = self.grow_with_slack(vm, &mut heap, len, HEAP_MAX);
+        let changed = change(self, &mut heap);
         self.heap = heap;
-        grown
+        changed
     }
 
     /// Grows to `len` and a little more if there is room, so that the next growth needs no
@@ -379,7 +432,7 @@ impl GuestMemory {
         }
     }
 
-    fn check_limit(&self, more: u64) -> Result<(), MemoryRefused> {
+    pub(super) fn check_limit(&self, more: u64) -> Result<(), MemoryRefused> {
         match self.mapped.checked_add(more) {
             Some(total) if total <= self.limit => Ok(()),
             _ => Err(MemoryRefused::Limit),
@@ -409,6 +462,16 @@ impl GuestMemory {
         }
         self.peak = self.peak.max(self.mapped);
         Ok(())
+    }
+
+    /// Backs the region's first bytes with memory, `backed` of them at least.
+    fn back_up_to(
+        &mut self,
+        vm: &mut dyn Vm,
+        region: &mut Region,
+        backed: u64,
+    ) -> Result<(), MemoryRefused> {
+        if backed <= region.backed { Ok(()) } else { self.add_chunk(vm, region, backed) }
     }
 
     /// Backs more of the region with memory: what is wanted, or twice what there is.
@@ -451,7 +514,7 @@ impl GuestMemory {
         let host = unsafe { region.host.add(offset) };
         // SAFETY: (1) the region keeps its reservation until its chunks are unmapped, (2) and
         // references into it are formed only while the vCPU is stopped; (3) nothing of it was
-        // accessible.
+        // accessible, but for a prepared guest's pages.
         unsafe { vm.map(Mapping { gpa, host, len, access: READ_WRITE }) }?;
         if let Err(error) = memory.protect(base + offset, len as usize, Protection::ReadWrite) {
             vm.unmap(gpa)?;

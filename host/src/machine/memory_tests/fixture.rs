@@ -6,6 +6,7 @@ use crate::hypervisor::{AddressSpace, Vcpu};
 use crate::machine::arch::reading::{self, Entry};
 use std::io;
 use wrt_abi::EngineKind;
+use wrt_platform::memory::vacate;
 
 /// Bytes that a guest of these tests may have.
 pub(super) const LIMIT: u64 = 64 << 20;
@@ -37,6 +38,8 @@ pub(super) struct Notes {
     pub(super) refuse_unmaps: bool,
     /// Whether it can have translations forgotten.
     pub(super) forgets: bool,
+    /// Whether RAM begins with zeros, whatever pages the host has there.
+    pub(super) makes_pages: bool,
 }
 
 // SAFETY: the pointers in it are read by one test thread, while what they point to lives.
@@ -60,8 +63,16 @@ impl Vm for Notes {
             let apart = gpa.0 + len + GRANULE <= *start || start + other.len + GRANULE <= gpa.0;
             assert!(apart, "no guard between {mapping:?} and {other:?}");
         }
+        if self.makes_pages && mapping.is_ram() {
+            // SAFETY: the caller's address space, which nobody uses yet.
+            unsafe { vacate(mapping.host, len as usize) }.unwrap();
+        }
         self.mappings.insert(gpa.0, mapping);
         Ok(())
+    }
+
+    fn takes_pages(&self) -> bool {
+        !self.makes_pages
     }
 
     fn unmap(&mut self, gpa: Gpa) -> Result<(), HypervisorError> {
@@ -171,9 +182,17 @@ impl Fixture {
         Self::with(LIMIT, form)
     }
 
+    /// Another VM with the same image, that may have less.
+    pub(super) fn small(&self) -> Self {
+        Self::make(self.image, self.vm.space.is_some(), LIMIT / 4, None)
+    }
+
+    /// Another VM, whose guest goes on from one of this one's.
+    pub(super) fn another(&self, from: &Prepared) -> Self {
+        Self::make(self.image, self.vm.space.is_some(), LIMIT, Some(from))
+    }
+
     fn with(limit: u64, form: Form) -> Self {
-        let space = (form == Form::Backend).then(Space::default);
-        let mut vm = Notes { space, ..Notes::default() };
         // One image will do for both: nothing executes it.
         let mut image = Image::parse(GUESTS[0].image(EngineKind::Interp)).unwrap();
         image.arch = match form {
@@ -182,7 +201,19 @@ impl Fixture {
         };
         // What VMs may map stays.
         let image: &'static _ = Box::leak(Box::new(image));
-        let memory = GuestMemory::new(&mut vm, image, STACK, limit).unwrap();
+        Self::make(image, form == Form::Backend, limit, None)
+    }
+
+    /// A backend that translates makes the pages, too.
+    fn make(
+        image: &'static Image<'static>,
+        translates: bool,
+        limit: u64,
+        from: Option<&Prepared>,
+    ) -> Self {
+        let space = translates.then(Space::default);
+        let mut vm = Notes { space, makes_pages: translates, ..Notes::default() };
+        let memory = GuestMemory::new(&mut vm, image, STACK, limit, from).unwrap();
         Self { vm, memory, image }
     }
 

@@ -17,6 +17,12 @@ enum Step {
     /// What a hostile guest would name.
     Wild(u64, u64),
     Reset,
+    /// Keep the guest.
+    Prepare,
+    /// Go on from the one that was kept last, here or in another VM.
+    GoOn {
+        elsewhere: bool,
+    },
 }
 
 fn size() -> impl Strategy<Value = u64> {
@@ -53,6 +59,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<Index>(), size(), size()).prop_map(|(which, at, len)| Step::Slice(which, at, len)),
         4 => (wild(), prop_oneof![size(), any::<u64>()]).prop_map(|(at, len)| Step::Wild(at, len)),
         1 => Just(Step::Reset),
+        2 => Just(Step::Prepare),
+        2 => any::<bool>().prop_map(|elsewhere| Step::GoOn { elsewhere }),
     ]
 }
 
@@ -71,6 +79,15 @@ struct Known {
 struct Model {
     regions: Vec<Known>,
     marks: u8,
+    kept: Option<Kept>,
+}
+
+/// A guest that was kept, and what is known of it.
+struct Kept {
+    prepared: Prepared,
+    regions: Vec<Known>,
+    /// Bytes of the heap, and what the first holds.
+    heap: (u64, u8),
 }
 
 impl Model {
@@ -112,10 +129,31 @@ impl Model {
             }
             Step::Wild(gva, len) => self.wild(f, Gva(gva), len),
             Step::Reset => {
-                f.memory.reset(&mut f.vm, f.image).unwrap();
+                f.memory.reset(&mut f.vm, f.image, None).unwrap();
                 for known in self.regions.drain(..) {
                     assert!(f.translate(known.gva.0).is_none());
                 }
+            }
+            Step::Prepare => {
+                self.marks = self.marks.wrapping_add(1);
+                f.memory.slice(Gva(HEAP_BASE), 1).unwrap()[0] = self.marks;
+                let prepared = f.memory.prepare(f.image).unwrap();
+                let heap = (f.memory.heap.mapped, self.marks);
+                self.kept = Some(Kept { prepared, regions: self.regions.clone(), heap });
+            }
+            Step::GoOn { elsewhere } => {
+                let Some(kept) = &self.kept else { return };
+                match elsewhere {
+                    true => *f = f.another(&kept.prepared),
+                    false => f.memory.reset(&mut f.vm, f.image, Some(&kept.prepared)).unwrap(),
+                }
+                self.regions.clone_from(&kept.regions);
+                let usable = self.regions.iter().map(|known| known.usable).sum::<u64>();
+                let (heap, first) = kept.heap;
+                assert_eq!((f.memory.heap.mapped, f.memory.usage().0), (heap, usable + heap));
+                assert_eq!(f.memory.slice(Gva(HEAP_BASE), 1).unwrap()[0], first);
+                // What is written here does not show in what was kept.
+                f.memory.slice(Gva(HEAP_BASE), 1).unwrap()[0] = first.wrapping_add(1);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Copy-on-write by files in memory: each copy maps the file privately.
 
 use super::{fill, inherit, prot_flags, protect};
+use crate::memory::image::runs_of_content;
 use crate::memory::{Attributes, VmInherit, VmProt, page_size};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
@@ -26,7 +27,7 @@ impl Image {
         let file = File::from(file);
         // Whole pages, so that no mapping ends beyond the file.
         ftruncate(&file, bytes.len().next_multiple_of(page_size()) as u64)?;
-        for run in runs_of_content(bytes) {
+        for run in runs_of_content(bytes, page_size()) {
             file.write_all_at(&bytes[run.clone()], run.start as u64)?;
         }
         let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
@@ -86,22 +87,4 @@ impl Image {
         // SAFETY: the mapping just made.
         unsafe { inherit(at, len, with.inherit) }
     }
-}
-
-/// Ranges of whole pages (but for the last) that hold anything but zeros, joined where they
-/// touch.
-fn runs_of_content(bytes: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
-    let page = page_size();
-    let empty = move |at: usize| bytes[at..bytes.len().min(at + page)].iter().all(|b| *b == 0);
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        while at < bytes.len() && empty(at) {
-            at += page;
-        }
-        let start = at;
-        while at < bytes.len() && !empty(at) {
-            at += page;
-        }
-        (start < at).then(|| start..at.min(bytes.len()))
-    })
 }

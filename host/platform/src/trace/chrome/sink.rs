@@ -1,9 +1,11 @@
 //! The file: whole records, so many and no more.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError, Weak};
 use std::time::Instant;
@@ -15,6 +17,9 @@ pub const MAX_BYTES: usize = 256 << 20;
 
 /// Bytes that are kept before they are written.
 const BUFFER: usize = 64 << 10;
+
+/// How a file ends.
+const END: &str = "\n]\n";
 
 /// Where records go.
 #[derive(Debug)]
@@ -46,12 +51,23 @@ pub struct TraceFile {
 static OPEN: Mutex<Vec<Weak<Sink>>> = Mutex::new(Vec::new());
 static AT_EXIT: Once = Once::new();
 
-/// A number for each thread, since the system's are not portable.
-fn thread() -> u64 {
+/// A number for each thread, since the system's are not portable. The main thread has the
+/// process's: by that it is known.
+fn thread(process: u32) -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static OWN: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
+    thread_local!(static OWN: u64 = match std::thread::current().name() {
+        Some("main") => 0,
+        _ => NEXT.fetch_add(1, Ordering::Relaxed),
+    });
     // A thread that is ending has lost its own.
-    OWN.try_with(|own| *own).unwrap_or(0)
+    u64::from(process) + OWN.try_with(|own| *own).unwrap_or(0)
+}
+
+/// What the process is called.
+fn program() -> String {
+    let program = std::env::args_os().next().map(PathBuf::from);
+    let name = program.as_deref().and_then(Path::file_name).map(OsStr::to_string_lossy);
+    name.unwrap_or_default().into_owned()
 }
 
 impl Sink {
@@ -60,17 +76,25 @@ impl Sink {
     }
 
     fn with_limit(mut file: File, limit: usize) -> io::Result<Arc<Self>> {
-        file.write_all(b"[\n")?;
+        let process = std::process::id();
+        let mut begin = format!(
+            "[\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":{process},\"name\":\"process_name\",\
+             \"args\":{{\"name\":"
+        );
+        push_json(&mut begin, &program());
+        begin.push_str("}}");
+        // At once: a file without a record cannot be opened.
+        file.write_all(begin.as_bytes())?;
         let state = State {
             file,
             buffer: String::with_capacity(BUFFER + 4096),
-            written: 2,
+            written: begin.len(),
             threads: HashSet::new(),
             dropped: 0,
             error: None,
             finished: false,
         };
-        let (start, process) = (Instant::now(), std::process::id());
+        let start = Instant::now();
         let sink = Arc::new(Self { start, process, limit, state: Mutex::new(state) });
         OPEN.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&sink));
         AT_EXIT.call_once(|| {
@@ -84,7 +108,7 @@ impl Sink {
     /// Appends one record. `name` is a string of JSON; `rest`, the inside of an object.
     pub(super) fn record(&self, phase: char, name: &str, rest: &str) {
         let time = self.start.elapsed();
-        let thread = thread();
+        let thread = thread(self.process);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.finished || state.error.is_some() {
             return;
@@ -114,14 +138,13 @@ impl Sink {
         name: &str,
         rest: &str,
     ) {
-        let comma = if state.written + state.buffer.len() > 2 { ",\n" } else { "" };
         let (micros, nanos) = (time / 1000, time % 1000);
         let category = if matches!(phase, 'b' | 'e') { "\"cat\":\"wrt\"," } else { "" };
         let rest_comma = if rest.is_empty() { "" } else { "," };
         let process = self.process;
         let _ = write!(
             state.buffer,
-            "{comma}{{\"ph\":\"{phase}\",\"ts\":{micros}.{nanos:03},\"pid\":{process},\
+            ",\n{{\"ph\":\"{phase}\",\"ts\":{micros}.{nanos:03},\"pid\":{process},\
              \"tid\":{thread},{category}\"name\":{name}{rest_comma}{rest}}}"
         );
     }
@@ -129,17 +152,11 @@ impl Sink {
     fn finish(&self, state: &mut State) -> io::Result<()> {
         if !state.finished {
             if state.dropped > 0 {
-                let arguments = format!("\"s\":\"g\",\"args\":{{\"records\":{}}}", state.dropped);
-                self.line(
-                    state,
-                    'i',
-                    self.start.elapsed().as_nanos(),
-                    0,
-                    "\"dropped\"",
-                    &arguments,
-                );
+                let arguments = format!("\"s\":\"t\",\"args\":{{\"records\":{}}}", state.dropped);
+                let now = self.start.elapsed().as_nanos();
+                self.line(state, 'i', now, self.process.into(), "\"dropped\"", &arguments);
             }
-            state.buffer.push_str("\n]\n");
+            state.buffer.push_str(END);
             state.flush();
             state.finished = true;
         }
@@ -169,6 +186,24 @@ extern "C" fn finish_all() {
             Err(TryLockError::WouldBlock) => continue,
         };
         let _ = sink.finish(&mut state);
+    }
+}
+
+/// Finishes what is open, from a signal handler: the process ends next. It takes no memory, gives
+/// none back and waits for nobody. What a thread is writing at this moment stays as it is.
+pub(crate) fn finish_all_at_once() {
+    let Ok(open) = OPEN.try_lock() else { return };
+    for sink in open.iter().filter_map(Weak::upgrade) {
+        if let Ok(state) = sink.state.try_lock()
+            && !state.finished
+            && state.error.is_none()
+        {
+            // There is nobody to tell of an error.
+            let _ = (&state.file).write_all(state.buffer.as_bytes());
+            let _ = (&state.file).write_all(END.as_bytes());
+        }
+        // Were it the last, it would give memory back.
+        std::mem::forget(sink);
     }
 }
 

@@ -1,0 +1,88 @@
+//! What a guest's answers mean.
+
+use super::FunctionType;
+use crate::error::{Error, Frame, Trap, VmEnd};
+use crate::hypercall::text;
+use crate::machine::Answer;
+use wrt_abi::report::TrapReport;
+use wrt_abi::value::{ValueType, WireValue as Value};
+use wrt_abi::wire::{Malformed, Reader};
+use wrt_abi::{Reply, TrapKind};
+
+pub(super) fn refusal(reply: Reply, answer: &Answer) -> Error {
+    let [a, b, _] = answer.words;
+    let payload = answer.payload.as_slice();
+    match reply {
+        Reply::Trap => trap(a, payload),
+        #[expect(clippy::cast_possible_truncation, reason = "an i32 travels in the low half")]
+        Reply::Exit => Error::Exit((a as u32).cast_signed()),
+        Reply::InvalidModule => Error::InvalidModule {
+            offset: (a != u64::MAX).then_some(a),
+            reason: text::printable_line(payload),
+        },
+        Reply::Unlinkable => {
+            let mut reader = Reader::new(payload);
+            let mut part = || reader.bytes().map(text::printable_line).unwrap_or_default();
+            Error::Unlinkable { module: part(), name: part(), reason: part() }
+        }
+        Reply::LimitExceeded => Error::MemoryLimit { wanted: a, allowed: b },
+        Reply::NoSuchExport => Error::NoSuchExport(text::printable_line(payload)),
+        Reply::NotForComponents => Error::Component(text::printable_line(payload)),
+        Reply::TypeMismatch => Error::TypeMismatch(text::printable_line(payload)),
+        Reply::UnusableArtifact => Error::UnusableArtifact(text::printable_line(payload)),
+        Reply::Ok | Reply::Failed => Error::Failed(text::printable_line(payload)),
+    }
+}
+
+fn trap(kind: u64, payload: &[u8]) -> Error {
+    let Ok(kind) = TrapKind::try_from(kind) else {
+        return malformed("a trap of an unknown kind");
+    };
+    let Ok(report) = TrapReport::read(payload) else {
+        return malformed("a malformed trap report");
+    };
+    let frames = report
+        .frames()
+        .map(|frame| Frame {
+            module: frame.module,
+            function: frame.function,
+            name: (!frame.name.is_empty()).then(|| text::printable_line(frame.name)),
+        })
+        .collect();
+    let message = text::printable(report.message);
+    Error::Trap(Trap { kind, message, frames, depth: report.depth })
+}
+
+/// The guest's answer makes no sense: its kernel is not ours any more.
+pub(super) fn malformed(what: impl ToString) -> Error {
+    VmEnd::Protocol(what.to_string()).into()
+}
+
+pub(super) fn read_type(payload: &[u8]) -> Result<FunctionType, Malformed> {
+    let mut reader = Reader::new(payload);
+    let mut types = || {
+        let count = reader.u32()?;
+        (0..count).map(|_| ValueType::try_from(reader.u8()?)).collect::<Result<Vec<_>, _>>()
+    };
+    Ok(FunctionType { params: types()?, results: types()? })
+}
+
+pub(super) fn read_values(answer: &Answer) -> Result<Vec<Value>, Error> {
+    let mut reader = Reader::new(&answer.payload);
+    (0..answer.words[0]).map(|_| Value::read(&mut reader).map_err(malformed)).collect()
+}
+
+pub(super) fn check_types(types: &[ValueType], values: &[Value]) -> Result<(), Error> {
+    if types.len() == values.len() && types.iter().zip(values).all(|(ty, v)| *ty == v.ty()) {
+        return Ok(());
+    }
+    let list = |types: Vec<ValueType>| {
+        let names: Vec<&str> = types.into_iter().map(ValueType::name).collect();
+        format!("({})", names.join(", "))
+    };
+    Err(Error::TypeMismatch(format!(
+        "the function takes {}, not {}",
+        list(types.to_vec()),
+        list(values.iter().map(Value::ty).collect())
+    )))
+}

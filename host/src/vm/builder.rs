@@ -1,0 +1,187 @@
+//! What a micro-VM is made of.
+
+use super::{Identity, MicroVm};
+use crate::artifact::Target;
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::hypercall::wasi::WasiConfig;
+use crate::hypervisor::{Backend, Hypervisor};
+use crate::machine::{GuestImage, Home, Kept, MachineConfig};
+use crate::worker::{Workers, in_workers};
+use std::path::PathBuf;
+use wrt_abi::EngineKind;
+use wrt_abi::layout::{GRANULE, STACK_MAX, WASM_STACK};
+
+/// Bytes of linear memory that a program may have unless told otherwise.
+pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
+/// Bytes that the engine may take for itself: compiled code, tables, its stacks.
+const ENGINE_MEMORY: u64 = 1 << 30;
+/// Bytes of the kernel's stack unless told otherwise.
+const STACK_DEFAULT: u64 = 256 << 10;
+
+/// Largest stack of the kernel's own.
+const KERNEL_STACK_MAX: u64 = STACK_MAX - WASM_STACK;
+
+/// Settings of a micro-VM.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    backend: Backend,
+    pub(super) engine: EngineKind,
+    image: Option<GuestImage>,
+    pub(super) max_memory: u64,
+    stack_size: u64,
+    pub(super) wasi: WasiConfig,
+    pub(super) cache: Option<Cache>,
+    worker: Option<Workers>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            backend: Backend::Auto,
+            engine: EngineKind::Interp,
+            image: None,
+            max_memory: DEFAULT_MAX_MEMORY,
+            stack_size: STACK_DEFAULT,
+            wasi: WasiConfig::new(),
+            cache: None,
+            worker: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Chooses the hypervisor.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Chooses the engine: the interpreter unless set.
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    pub(crate) fn engine_kind(&self) -> EngineKind {
+        self.engine
+    }
+
+    /// Has the VM boot another guest kernel than the one that holds the engine.
+    #[doc(hidden)]
+    pub fn guest_image(mut self, image: GuestImage) -> Self {
+        self.image = Some(image);
+        self
+    }
+
+    /// Bytes that all linear memories together may take; 4 GiB unless set. The engine's own
+    /// memory comes on top, at most 1 GiB of it.
+    pub fn max_memory(mut self, bytes: u64) -> Self {
+        self.max_memory = bytes;
+        self
+    }
+
+    /// Bytes of the guest kernel's own stack, which Wasm calls do not use: 256 KiB unless
+    /// set, at most 1 MiB.
+    pub fn kernel_stack(mut self, bytes: u64) -> Self {
+        self.stack_size = bytes;
+        self
+    }
+
+    /// The WASI world of the programs in this VM.
+    pub fn wasi(mut self, wasi: WasiConfig) -> Self {
+        self.wasi = wasi;
+        self
+    }
+
+    /// Keeps what is compiled for this VM, and takes what was compiled before. Without a
+    /// cache, each load compiles.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Has the VM in a [jailed](crate::Jail) process of its own, which runs this program:
+    /// `wrt-vm`, or another that calls [`serve`](crate::worker::serve). On macOS a process has one VM at most, so who
+    /// wants several, or to compile while one is there, has workers.
+    pub fn worker(mut self, program: impl Into<PathBuf>) -> Self {
+        self.worker = Some(Workers::new(program));
+        self
+    }
+
+    /// Whether its worker is jailed. It is unless this says otherwise, which a backend needs that
+    /// makes code at run time: a simulation of a hypervisor.
+    pub fn jail(mut self, jail: bool) -> Self {
+        self.worker = self.worker.map(|workers| workers.jailed(jail));
+        self
+    }
+
+    /// Makes the VM. Nothing runs in it yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
+    /// opened, [`Error::Memory`], [`Error::Thread`].
+    pub fn build(self) -> Result<MicroVm, Error> {
+        let hypervisor = self.place(self.backend.open()?);
+        self.build_on(hypervisor.as_ref())
+    }
+
+    /// Has VMs of a hypervisor where they are wanted: here, or in workers.
+    pub(crate) fn place(&self, hypervisor: Box<dyn Hypervisor>) -> Box<dyn Hypervisor> {
+        match &self.worker {
+            Some(workers) => in_workers(hypervisor, workers.clone()),
+            None => hypervisor,
+        }
+    }
+
+    /// As [`Self::build`], on a hypervisor that is open already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::build`].
+    pub fn build_on(self, hypervisor: &dyn Hypervisor) -> Result<MicroVm, Error> {
+        self.build_from(hypervisor, None)
+    }
+
+    /// As [`Self::build_on`]; its guest goes on from another one, if that is given.
+    pub(super) fn build_from(
+        self,
+        hypervisor: &dyn Hypervisor,
+        from: Option<&Kept>,
+    ) -> Result<MicroVm, Error> {
+        if !(GRANULE..=KERNEL_STACK_MAX).contains(&self.stack_size) {
+            return Err(Error::Failed(format!(
+                "the kernel stack must have between {GRANULE} and {KERNEL_STACK_MAX} bytes"
+            )));
+        }
+        let stack_size = match self.engine {
+            EngineKind::Interp => self.stack_size,
+            // Compiled code shares the kernel's stack.
+            EngineKind::Native => self.stack_size + WASM_STACK,
+        };
+        let config = MachineConfig {
+            engine: self.engine,
+            image: self.image,
+            stack_size,
+            memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
+        };
+        let machine = Home::new(hypervisor, config, &self.wasi, None, from)?;
+        tracing::info!(
+            backend = hypervisor.name(),
+            time = ?machine.usage().create,
+            "made a VM"
+        );
+        Ok(MicroVm {
+            hypervisor: hypervisor.another(),
+            target: Target::of(hypervisor),
+            machine,
+            compiler: None,
+            left: None,
+            over: false,
+            settings: self,
+            identity: Identity::new(),
+            inherited: Vec::new(),
+        })
+    }
+}
