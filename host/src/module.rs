@@ -119,7 +119,12 @@ impl Module {
 
     /// Code that is in memory, and was checked or made here.
     pub(crate) fn compiled(bytes: SharedBytes, header: Header) -> Self {
-        Self { bytes: Arc::new(bytes), compiled: Some(header), text: None }
+        Self::shared(Arc::new(bytes), header)
+    }
+
+    /// As [`Self::compiled`], that others have, too.
+    pub(crate) fn shared(bytes: Arc<SharedBytes>, header: Header) -> Self {
+        Self { bytes, compiled: Some(header), text: None }
     }
 
     /// A compiled module of our own, of which we know where its code is.

@@ -2,27 +2,32 @@
 //!
 //! Making a VM takes about as long as a small program runs, in a worker process several times as
 //! long. A [`Pool`] makes them ahead, on the system's queue for work that nobody waits for. They
-//! are empty: no guest has booted in them, nothing of a program was in them. When the machine runs
-//! short of memory, those that nobody has taken go first.
+//! are empty, no guest has booted in them; or they go on from a snapshot, and share its pages. When
+//! the machine runs short of memory, those that nobody has taken go first.
 
 use crate::error::Error;
 use crate::hypercall::wasi::WasiConfig;
 use crate::hypervisor::Hypervisor;
-use crate::vm::{Builder, MicroVm};
+use crate::vm::{Builder, MicroVm, Snapshot};
 use std::sync::Arc;
 use wrt_abi::EngineKind;
 use wrt_platform::dispatch::{QosClass, Queue};
 use wrt_platform::lock::UnfairLock;
 use wrt_platform::pressure::PressureLevel;
 
-/// VMs with the same settings, some of them made ahead.
+/// VMs with the same settings or from one snapshot, some of them made ahead.
 pub struct Pool {
     shared: Arc<Shared>,
 }
 
+/// What VMs are made of.
+enum Source {
+    Settings(Builder, Box<dyn Hypervisor>),
+    Snapshot(Snapshot),
+}
+
 struct Shared {
-    settings: Builder,
-    hypervisor: Box<dyn Hypervisor>,
+    source: Source,
     /// Held for a moment only, never while a VM is made or goes.
     stock: UnfairLock<Stock>,
 }
@@ -51,17 +56,24 @@ impl Pool {
     /// A pool of VMs with these settings, but for the world: that is given to each as it is
     /// taken. It makes `ahead` of them now, and as many again as are taken, in the background.
     pub fn new(settings: Builder, hypervisor: &dyn Hypervisor, ahead: usize) -> Self {
+        let hypervisor = settings.place(hypervisor.another());
+        Self::from_source(Source::Settings(settings, hypervisor), ahead)
+    }
+
+    /// A pool of VMs that go on from a snapshot, as [`Self::new`]. One that is taken is as
+    /// [`Snapshot::vm`] makes it: its module is loaded and instantiated.
+    pub fn of(snapshot: Snapshot, ahead: usize) -> Self {
+        Self::from_source(Source::Snapshot(snapshot), ahead)
+    }
+
+    fn from_source(source: Source, ahead: usize) -> Self {
         let stock = Stock {
             idle: Vec::with_capacity(ahead),
             coming: 0,
             wanted: ahead,
             counts: PoolCounts::default(),
         };
-        let settings = settings.wasi(WasiConfig::new());
-        let hypervisor = settings.place(hypervisor.another());
-        let pool = Self {
-            shared: Arc::new(Shared { settings, hypervisor, stock: UnfairLock::new(stock) }),
-        };
+        let pool = Self { shared: Arc::new(Shared { source, stock: UnfairLock::new(stock) }) };
         Shared::fill(&pool.shared);
         pool
     }
@@ -70,7 +82,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`Builder::build`].
+    /// As [`Builder::build`] or [`Snapshot::vm`].
     pub fn take(&self, world: WasiConfig) -> Result<MicroVm, Error> {
         let taken = {
             let mut stock = self.shared.stock.lock();
@@ -82,13 +94,14 @@ impl Pool {
             taken
         };
         Shared::fill(&self.shared);
-        match taken {
-            Some(mut vm) => vm.reset_with(world).map(|()| vm),
-            None => {
-                let settings = self.shared.settings.clone().wasi(world);
-                settings.build_on(self.shared.hypervisor.as_ref())
-            }
+        let source = &self.shared.source;
+        let Some(mut vm) = taken else { return source.make(world) };
+        // Nothing has run in it: this changes its world and nothing else.
+        match source {
+            Source::Settings(..) => vm.reset_with(world),
+            Source::Snapshot(snapshot) => vm.restore(snapshot, world),
         }
+        .map(|()| vm)
     }
 
     /// Makes no more than `ahead` from now on, and gives up those that are too many.
@@ -124,7 +137,10 @@ impl Pool {
 
     /// The engine in its VMs.
     pub fn engine(&self) -> EngineKind {
-        self.shared.settings.engine_kind()
+        match &self.shared.source {
+            Source::Settings(settings, _) => settings.engine_kind(),
+            Source::Snapshot(snapshot) => snapshot.engine(),
+        }
     }
 
     /// What it was good for so far.
@@ -142,6 +158,17 @@ impl Drop for Pool {
     fn drop(&mut self) {
         // What is coming is not kept.
         self.keep(0);
+    }
+}
+
+impl Source {
+    fn make(&self, world: WasiConfig) -> Result<MicroVm, Error> {
+        match self {
+            Self::Settings(settings, hypervisor) => {
+                settings.clone().wasi(world).build_on(hypervisor.as_ref())
+            }
+            Self::Snapshot(snapshot) => snapshot.vm(world),
+        }
     }
 }
 
@@ -166,7 +193,7 @@ impl Shared {
     /// Makes one and keeps it, if it is still wanted.
     fn make(&self) {
         // Should there be none now, whoever takes one finds out why.
-        let made = self.settings.clone().build_on(self.hypervisor.as_ref()).ok();
+        let made = self.source.make(WasiConfig::new()).ok();
         let surplus = {
             let mut stock = self.stock.lock();
             stock.coming -= 1;

@@ -4,18 +4,24 @@
 //! written under another name and renamed when it is whole: readers need no lock, and of
 //! several writers the last one wins with the same bytes. It is used only if it belongs to
 //! this user, nobody else may write it, and its [checksum](crate::artifact) is right; one
-//! that is not like that is thrown away, and the module compiled again.
+//! that is not like that is thrown away, and the module compiled again. What one process uses
+//! again and again is in its memory, too.
 
 mod dir;
+mod kept;
+
+pub use kept::CacheCounts;
 
 use crate::artifact::{self, Header, Source, Target};
 use crate::compiler;
 use crate::error::Error;
 use crate::module::Module;
 use dir::Dir;
+use kept::Kept;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 use wrt_platform::memory::SharedBytes;
 
@@ -23,10 +29,14 @@ use wrt_platform::memory::SharedBytes;
 const DEFAULT_SIZE: u64 = 1 << 30;
 
 /// A directory of compiled modules. Processes and threads may share it.
+///
+/// From the second time on that something is found, it is in memory, which all clones share. What
+/// no VM uses is purgeable ([`wrt_platform::memory::Purgeable`]), and 256 MiB at most.
 #[derive(Clone, Debug)]
 pub struct Cache {
     dir: Dir,
     max_size: u64,
+    kept: Arc<Kept>,
 }
 
 /// One compiled module in a cache.
@@ -55,7 +65,8 @@ impl Cache {
     ///
     /// [`Error::Cache`] when it cannot be made, or when others own or may write it.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
-        Ok(Self { dir: Dir::open(dir.into())?, max_size: DEFAULT_SIZE })
+        let dir = Dir::open(dir.into())?;
+        Ok(Self { dir, max_size: DEFAULT_SIZE, kept: Arc::default() })
     }
 
     /// Bytes that the cache may take; 1 GiB unless set. What was used longest ago goes first.
@@ -73,12 +84,15 @@ impl Cache {
     pub fn find(&self, module: &Module, target: Target) -> Option<Module> {
         let source = compiler::source(module, target);
         let name = file_name(source);
+        if let Some(copy) = self.kept.take(&name) {
+            return Some(copy);
+        }
         let found = self.dir.open_file(&name).and_then(|file| match file {
             Some(file) => read(&file, source, target).map(Some),
             None => Ok(None),
         });
         match found {
-            Ok(found) => found,
+            Ok(found) => found.map(|found| self.kept.found(&name, found)),
             Err(reason) => {
                 tracing::warn!("throwing {name} out of the code cache: {reason}");
                 self.dir.remove(&name);
@@ -108,11 +122,18 @@ impl Cache {
     /// Throws a compiled module out.
     pub fn remove(&self, compiled: &Module) {
         if let Some(header) = compiled.header() {
-            self.dir.remove(&file_name(header.source));
+            let name = file_name(header.source);
+            self.kept.forget(&name);
+            self.dir.remove(&name);
         }
     }
 
-    /// What is in it, latest used first.
+    /// Where this one and its clones have found code.
+    pub fn counts(&self) -> CacheCounts {
+        self.kept.counts()
+    }
+
+    /// What is in it, latest used first. What was found in memory does not count as used.
     ///
     /// # Errors
     ///
@@ -131,6 +152,7 @@ impl Cache {
     /// As [`Self::entries`].
     pub fn clear(&self) -> io::Result<u64> {
         let entries = self.entries()?;
+        self.kept.clear();
         for entry in &entries {
             self.dir.remove(&entry.name);
         }
@@ -186,4 +208,81 @@ fn read(mut file: &File, source: Source, target: Target) -> Result<Module, Strin
     // For eviction alone: an entry that cannot be marked is as good.
     let _ = file.set_modified(SystemTime::now());
     Ok(Module::compiled(code, header))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wrt_platform::memory::purge_all;
+
+    /// A cache, a module, and what it was compiled to.
+    fn stored(dir: &Path) -> (Cache, Module, Target, Vec<u8>) {
+        let cache = Cache::open(dir).unwrap();
+        let module = Module::from_text("(module)").unwrap();
+        let target = Target::baseline(Target::ARCH);
+        let code: Vec<u8> = (0..100_000_u32).map(|n| (n % 251) as u8).collect();
+        let header = Header::new(target, compiler::source(&module, target), &code);
+        let bytes = SharedBytes::new(code.len(), |to| {
+            to.copy_from_slice(&code);
+            Ok::<_, io::Error>(())
+        });
+        cache.store(&Module::compiled(bytes.unwrap(), header)).unwrap();
+        (cache, module, target, code)
+    }
+
+    // One after the other: what is purged is all of this process's.
+    #[test]
+    fn what_is_found_again_is_in_memory_until_the_system_takes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (cache, module, target, code) = stored(dir.path());
+        let find = || cache.find(&module, target).map(|found| found.as_slice().to_vec());
+        let counts = |files, memory, purged| CacheCounts { files, memory, purged };
+        for _ in 0..5 {
+            assert!(find() == Some(code.clone()));
+        }
+        assert_eq!(cache.counts(), counts(2, 3, 0));
+
+        // Nobody takes what is in use; and it is one copy.
+        let [one, other] = [(); 2].map(|()| cache.find(&module, target).unwrap());
+        assert_eq!(one.as_slice().as_ptr(), other.as_slice().as_ptr());
+        assert_eq!(purge_all(), 0);
+        assert!(one.as_slice() == code);
+        drop((one, other));
+        assert_eq!(cache.counts(), counts(2, 5, 0));
+
+        assert!(purge_all() >= code.len());
+        assert!(find() == Some(code.clone()));
+        assert_eq!(cache.counts(), counts(3, 5, 1));
+        assert!(find() == Some(code.clone()));
+        assert_eq!(cache.counts(), counts(3, 6, 1));
+
+        // A file that is damaged meanwhile does not matter before it is read.
+        let [entry] = &cache.entries().unwrap()[..] else { panic!("one file") };
+        let path = dir.path().join(&entry.name);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, [0; 100]).unwrap();
+        assert!(find() == Some(code.clone()));
+        purge_all();
+        assert!(find().is_none());
+        assert!(!path.exists(), "it is thrown out");
+    }
+
+    #[test]
+    fn what_is_thrown_out_is_not_in_memory_either() {
+        for clear in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let (cache, module, target, code) = stored(dir.path());
+            for _ in 0..3 {
+                assert!(cache.find(&module, target).unwrap().as_slice() == code);
+            }
+            let in_use = cache.find(&module, target).unwrap();
+            match clear {
+                true => assert!(cache.clear().unwrap() > 0),
+                false => cache.remove(&in_use),
+            }
+            assert!(cache.find(&module, target).is_none());
+            drop(in_use);
+            assert!(cache.find(&module, target).is_none());
+        }
+    }
 }

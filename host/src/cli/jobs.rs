@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wrt_platform::citizen::Kind;
 use wrt_platform::dispatch::{Entry, Group, QosClass, Queue, Semaphore};
 use wrt_platform::pressure::{PressureLevel, PressureMonitor, current_level};
-use wrt_vm::{Pool, PoolCounts};
+use wrt_vm::{Cache, CacheCounts, Pool, PoolCounts};
 
 /// The most programs at a time: each takes a thread, of which a queue gets so many at least on
 /// every system.
@@ -137,6 +137,7 @@ struct Outcomes {
     most: usize,
     ahead: PoolCounts,
     compilers: CompilerCounts,
+    code: CacheCounts,
 }
 
 fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
@@ -186,7 +187,8 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
     shared.host.writes.wait();
     let ahead = shared.host.pool.as_ref().map(Pool::counts).unwrap_or_default();
     let (most, compilers) = (shared.most.load(Ordering::Relaxed), shared.host.compilers.counts());
-    Ok(Outcomes { each, most, ahead, compilers })
+    let code = shared.host.cache.as_ref().map(Cache::counts).unwrap_or_default();
+    Ok(Outcomes { each, most, ahead, compilers, code })
 }
 
 /// Has the gate looked at again when the pressure changes, and the level known at any time.
@@ -269,6 +271,15 @@ fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
                 "{:<14}{modules:>12}  (compilers: {made}; from its third module on, each goes on \
                  from a snapshot of itself)\n",
                 "compiled"
+            );
+        }
+        let CacheCounts { files, memory, purged } = outcomes.code;
+        if files + memory > 0 {
+            table += &format!(
+                "{:<14}{:>12}  (in the cache's files {files}, in memory {memory}; {purged} taken \
+                 by the system before)\n",
+                "code found",
+                files + memory
             );
         }
         let _ = std::io::stderr().write_all(table.as_bytes());

@@ -173,6 +173,8 @@ impl Host {
         }
         if level != PressureLevel::Normal {
             self.compilers.relieve();
+            // Code that no program uses.
+            wrt_platform::memory::purge_all();
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::hypercall::wasi::WasiConfig;
 use crate::hypervisor::Hypervisor;
 use crate::machine::Kept;
 use std::sync::Arc;
+use wrt_abi::EngineKind;
 
 /// What was in a VM between two calls: its modules and instances, and their memories, tables and
 /// globals. Any number of VMs go on from there, as often as they like. They share its pages
@@ -90,6 +91,11 @@ impl Snapshot {
         let mut vm = settings.build_from(self.hypervisor.as_ref(), Some(&self.kept))?;
         vm.go_on_from(self);
         Ok(vm)
+    }
+
+    /// The engine in it.
+    pub fn engine(&self) -> EngineKind {
+        self.settings.engine_kind()
     }
 
     /// Bytes of the guest's own that it keeps: whole pages. None if a worker keeps them.

@@ -288,4 +288,14 @@ fn the_cache_is_shared() {
     assert_eq!(stdout(&output), "all.ok.\nall.ok.\n");
     let list = wrt_vm_with_cache(cache.path()).args(["cache", "list"]).output();
     assert!(stdout(&list.expect("the binary runs")).contains("1 module,"));
+
+    let mut command = wrt_vm_with_cache(cache.path());
+    command.args(["run", "--engine", "native", "--jobs", "1", "--ignore-pressure", "--stats"]);
+    let output = command.args(vec![modules.path("fine.wat"); 5]).output().expect("the binary runs");
+    let found = stderr(&output).lines().any(|line| {
+        line.starts_with("code found")
+            && line.contains(" 5 ")
+            && line.contains("files 2, in memory 3")
+    });
+    assert!(found, "{}", stderr(&output));
 }

@@ -55,6 +55,36 @@ fn one_is_there_with_the_world_that_it_is_taken_for() {
 }
 
 #[test]
+fn they_go_on_from_a_snapshot() {
+    let module = Module::from_text(HELLO).unwrap();
+    for setup in matrix() {
+        let mut first = setup.vm();
+        let loaded = first.load(&module).unwrap();
+        let instance = first.instantiate(loaded).unwrap();
+        let hello = first.function(instance, "hello").unwrap();
+        first.call(&hello, &[]).unwrap();
+        let pool = Pool::of(first.snapshot().unwrap(), AHEAD);
+        assert_eq!(pool.engine(), setup.engine);
+        for round in 0..2 * AHEAD {
+            // One that was there, and one that was not.
+            if round % 2 == 0 {
+                assert_eq!(wait_for(&pool, AHEAD), AHEAD, "{setup}");
+            } else {
+                pool.keep(0);
+            }
+            let output = OutputBuffer::new(100);
+            let world = WasiConfig::new().stdout(Output::Capture(output.clone()));
+            let mut vm = pool.take(world).unwrap();
+            pool.keep(AHEAD);
+            let called = vm.call(&hello, &[]).unwrap_or_else(|e| panic!("{setup}, {round}: {e}"));
+            assert_eq!(called, [Value::I32(2)], "{setup}");
+            assert_eq!(&output.contents()[..], b"hello", "{setup}");
+        }
+        assert_eq!(pool.counts(), PoolCounts { ready: AHEAD, made: AHEAD, shed: 0 }, "{setup}");
+    }
+}
+
+#[test]
 fn an_empty_one_makes_what_is_wanted() {
     for setup in matrix() {
         let pool = pool(setup);

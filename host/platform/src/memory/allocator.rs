@@ -5,8 +5,8 @@ use super::budget::Budget;
 use super::error::while_doing;
 use super::mapping::Mapping;
 use super::{
-    AllocError, Allocation, Image, Purgeable, Reservation, VmFlags, VmInherit, VmProt, page_size,
-    sys,
+    AllocError, Allocation, Image, PAGE_MAX, Purgeable, Reservation, VmFlags, VmInherit, VmProt,
+    page_size, sys,
 };
 use std::sync::Arc;
 
@@ -199,7 +199,8 @@ impl Allocator {
     }
 
     /// Memory that the system may take while it is volatile; see [`Purgeable`]. It is readable
-    /// and writable, and no child has it.
+    /// and writable, and no child has it. It begins a page of any system
+    /// ([`PAGE_MAX`](super::PAGE_MAX)).
     ///
     /// # Errors
     ///
@@ -213,7 +214,8 @@ impl Allocator {
             protection: VmProt::READ | VmProt::WRITE,
             inherit: VmInherit::None,
         };
-        Self { attributes, ..self.clone() }.allocate(pages, None).map(Purgeable::new)
+        let allocator = Self { attributes, ..self.clone() };
+        allocator.allocate(pages, Some(PAGE_MAX)).map(Purgeable::new)
     }
 
     /// Address space for a guest's RAM, `len` bytes long, whose pages count against this

@@ -1,9 +1,10 @@
 //! Bytes that nobody writes any more, on pages of their own: a guest may map them.
 
-use super::{ALIGNMENT, Protection, Reservation};
+use super::{ALIGNMENT, AllocError, Protection, Purgeable, Reservation, page_size};
 #[cfg(target_os = "linux")]
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -33,6 +34,37 @@ enum Pages {
     Own { memory: Reservation, skipped: usize },
     /// Part of the program.
     Static(&'static PageAligned<[u8]>),
+    /// Memory that goes back to its owner.
+    Lent(Lent),
+}
+
+type GiveBack = Box<dyn FnOnce(Purgeable) + Send + Sync>;
+
+/// Non-volatile memory, and what takes it back.
+struct Lent {
+    /// Until it goes.
+    memory: Option<(Purgeable, GiveBack)>,
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: `base` is the memory's own, which nobody writes while it is lent.
+unsafe impl Send for Lent {}
+// SAFETY: as above.
+unsafe impl Sync for Lent {}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").field("base", &self.base).field("len", &self.len).finish()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some((memory, give_back)) = self.memory.take() {
+            give_back(memory);
+        }
+    }
 }
 
 impl SharedBytes {
@@ -80,6 +112,30 @@ impl SharedBytes {
         Self { pages: Pages::Static(bytes), len: bytes.0.len() }
     }
 
+    /// The first `len` bytes of purgeable memory, which stays as it is for as long as the value
+    /// lives; `give_back` has it then.
+    ///
+    /// # Errors
+    ///
+    /// `Volatile` unless the memory is non-volatile, `Range` when it is shorter, `Size` unless it
+    /// is whole pages of [`PAGE_MAX`].
+    pub fn lent(
+        memory: Purgeable,
+        len: usize,
+        give_back: impl FnOnce(Purgeable) + Send + Sync + 'static,
+    ) -> Result<Self, AllocError> {
+        let have = memory.bytes()?.len();
+        if len > have {
+            return Err(AllocError::Range { len, have });
+        }
+        if !have.is_multiple_of(PAGE_MAX) {
+            return Err(AllocError::Size(have / page_size()));
+        }
+        let base = memory.base();
+        let lent = Lent { memory: Some((memory, Box::new(give_back))), base, len: have };
+        Ok(Self { pages: Pages::Lent(lent), len })
+    }
+
     /// Maps `len` bytes of a file from `offset` on, which is a multiple of [`PAGE_MAX`].
     ///
     /// # Errors
@@ -113,8 +169,8 @@ impl SharedBytes {
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         let (base, _) = self.pages();
-        // SAFETY: `len` readable bytes that nothing writes: their pages are sealed, the
-        // program's, or a file's that its opener promised to be left alone.
+        // SAFETY: `len` readable bytes that nothing writes: their pages are sealed, lent to this
+        // value, the program's, or a file's that its opener promised to be left alone.
         unsafe { std::slice::from_raw_parts(base.as_ptr(), self.len) }
     }
 
@@ -128,6 +184,7 @@ impl SharedBytes {
             },
             // The type's size is a multiple of its alignment.
             Pages::Static(bytes) => (NonNull::from(&bytes.0).cast(), size_of_val(*bytes)),
+            Pages::Lent(lent) => (lent.base, lent.len),
         }
     }
 }
