@@ -144,16 +144,37 @@ impl ExecutableCode {
 
 /// Whether this process can make code at all: tries it.
 pub fn can_execute() -> bool {
-    WritableCode::new(1).and_then(WritableCode::publish).is_ok()
+    try_out().is_ok()
 }
 
-/// What of it this machine offers.
+/// Writes a function, and calls it.
+fn try_out() -> io::Result<()> {
+    const ANSWER: u32 = 42;
+    // `mov eax, 42; ret`, and `mov w0, #42; ret`.
+    const FUNCTION: &[u8] = if cfg!(target_arch = "x86_64") {
+        &[0xb8, 0x2a, 0, 0, 0, 0xc3]
+    } else {
+        &[0x40, 0x05, 0x80, 0x52, 0xc0, 0x03, 0x5f, 0xd6]
+    };
+    let mut code = WritableCode::new(FUNCTION.len())?;
+    code.write(|page| page[..FUNCTION.len()].copy_from_slice(FUNCTION));
+    let code = code.publish()?;
+    // SAFETY: a function of this type was written there, for either processor, and `code` outlives
+    // the call.
+    let answer = unsafe { code.function::<extern "C" fn() -> u32>(0) }.map(|function| function());
+    match answer {
+        Some(ANSWER) => Ok(()),
+        _ => Err(io::Error::other("a function that was written does not return what it should")),
+    }
+}
+
+/// What of it this machine offers: tried, by a function that is written and called.
 pub fn availability() -> Availability {
-    let problem = WritableCode::new(1).and_then(WritableCode::publish).err();
+    let problem = try_out().err();
     Availability {
         system: "code",
         available: problem.is_none(),
-        how: sys::HOW.to_owned(),
+        how: format!("{}; a function that was written was called", sys::HOW),
         remedy: problem.as_ref().map(|_| sys::REMEDY.to_owned()),
         missing: problem.map(|error| format!("memory cannot be made executable: {error}")),
     }
