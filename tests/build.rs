@@ -1,6 +1,7 @@
-//! Builds the evil guest, which the isolation harness embeds.
+//! Builds the evil guests, which the isolation harness embeds.
 
 use anyhow::{Context as _, Result};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use wrt_guest_builder::{Arch, Builder, work_folder};
 
@@ -8,16 +9,28 @@ fn main() -> Result<()> {
     println!("cargo::rustc-check-cfg=cfg(evil)");
     let name = std::env::var("CARGO_CFG_TARGET_ARCH")?;
     let variable = |name| std::env::var_os(name).map(PathBuf::from).context(name);
-    let work = work_folder(&variable("OUT_DIR")?);
-    let builder = Builder::new(variable("CARGO_MANIFEST_DIR")?.join("../guest"), work);
+    let out = variable("OUT_DIR")?;
+    let builder = Builder::new(variable("CARGO_MANIFEST_DIR")?.join("../guest"), work_folder(&out));
     for input in builder.evil_inputs() {
         println!("cargo::rerun-if-changed={}", input.display());
     }
-    if let Some(arch) = Arch::from_name(&name)
-        && let Some(image) = builder.build_evil(arch)?
-    {
-        println!("cargo::rustc-cfg=evil");
-        println!("cargo::rustc-env=WRT_EVIL={}", image.display());
+    let Some(arch) = Arch::from_name(&name) else { return Ok(()) };
+    let mut guests = vec![arch];
+    // The simulated Hypervisor.framework is an Arm wherever it runs. Whether it is in this build
+    // is another package's feature, which this script does not learn of.
+    if arch != Arch::Aarch64 {
+        guests.push(Arch::Aarch64);
     }
+    let mut source = String::from(
+        "pub(crate) fn file(arch: Arch) -> Option<Box<PageAligned<[u8]>>> {\n    match arch {\n",
+    );
+    for guest in guests {
+        let image = builder.build_evil(guest)?;
+        let file = format!("Some(Box::new(PageAligned(*include_bytes!({image:?}))))");
+        writeln!(source, "        Arch::{guest:?} => {file},")?;
+    }
+    source.push_str("        #[allow(unreachable_patterns)]\n        _ => None,\n    }\n}\n");
+    std::fs::write(out.join("evil.rs"), source)?;
+    println!("cargo::rustc-cfg=evil");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What an attack has at hand: evil guests, honest guests for evil modules, and their ends.
 
+use super::arch::{self, Processor};
 use super::canary::Canaries;
 use super::host::WORLD;
 use super::orders::{self, Orders};
@@ -12,11 +13,14 @@ use wrt_abi::wasi::FunctionId;
 use wrt_tests::Setup;
 use wrt_vm::hypervisor::Exit;
 use wrt_vm::{
-    Backend, Builder, EngineKind, Error, Interruption, MicroVm, Module, Value, VmEnd, WasiConfig,
+    Backend, Builder, EngineKind, Error, Interruption, MicroVm, Module, Snapshot, Value, VmEnd,
+    WasiConfig,
 };
 
 /// When a program of the evil guest ends, whatever it does.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+/// The same where the processor is a program.
+const SLOW_DEADLINE: Duration = Duration::from_secs(30);
 /// When a module in an honest guest ends, which has work to do, on a busy machine.
 const LONG_DEADLINE: Duration = Duration::from_secs(60);
 /// How much later than its deadline a call may end, on a busy machine.
@@ -36,6 +40,8 @@ pub(crate) struct Attack {
 /// An evil guest.
 pub(crate) struct Evil {
     pub(crate) vm: MicroVm,
+    /// When its programs end, whatever they do.
+    deadline: Duration,
 }
 
 impl Evil {
@@ -54,9 +60,17 @@ impl Evil {
             .collect())
     }
 
+    /// The same, to an end that comes at the latest then.
+    pub(crate) fn run_for(&mut self, limit: Duration, orders: &Orders) -> Result<Vec<u64>, Error> {
+        let usual = std::mem::replace(&mut self.deadline, limit);
+        let result = self.run(orders);
+        self.deadline = usual;
+        result
+    }
+
     /// Has it run orders.
     pub(crate) fn load(&mut self, orders: &Orders) -> Result<wrt_vm::LoadedModule, Error> {
-        self.vm.set_deadline(Some(Instant::now() + DEADLINE));
+        self.vm.set_deadline(Some(Instant::now() + self.deadline));
         self.vm.load(&orders.module()?)
     }
 }
@@ -71,6 +85,22 @@ impl Attack {
         self.setup.backend != Backend::Process
     }
 
+    /// The processor of its guests.
+    pub(crate) fn processor(&self) -> &'static Processor {
+        arch::of(self.setup)
+    }
+
+    /// Whether a guest may execute what it writes, by page tables of its own. Apple's hypervisor
+    /// is told that it may not; KVM knows no such right.
+    pub(crate) fn executes_data(&self) -> bool {
+        self.setup.backend == Backend::Kvm
+    }
+
+    /// Whether this process has one VM at most.
+    pub(crate) fn one_vm(&self) -> Result<bool> {
+        Ok(self.setup.backend.open()?.one_vm_a_process())
+    }
+
     /// Settings for the guest that attacks.
     fn builder(&self) -> Builder {
         MicroVm::builder().backend(self.setup.backend).max_memory(64 << 20)
@@ -83,10 +113,21 @@ impl Attack {
 
     /// An evil guest that does something before its first call, in a world.
     pub(crate) fn evil_in(&mut self, boot: &Orders, world: WasiConfig) -> Result<Evil> {
-        let builder = self.builder().guest_image(orders::image(boot)?).wasi(world);
-        let (vm, canaries) = Canaries::around(|| Ok(builder.build()?))?;
+        let image = orders::image(self.processor().arch, boot)?;
+        let builder = self.builder().guest_image(image).wasi(world);
+        self.evil_by(|| builder.build())
+    }
+
+    /// An evil guest that goes on from a snapshot of one.
+    pub(crate) fn evil_from(&mut self, snapshot: &Snapshot) -> Result<Evil> {
+        self.evil_by(|| snapshot.vm(WasiConfig::new()))
+    }
+
+    fn evil_by(&mut self, make: impl FnOnce() -> Result<MicroVm, Error>) -> Result<Evil> {
+        let (vm, canaries) = Canaries::around(|| Ok(make()?))?;
         self.canaries.push(canaries);
-        Ok(Evil { vm })
+        let deadline = if self.setup.is_simulated() { SLOW_DEADLINE } else { DEADLINE };
+        Ok(Evil { vm, deadline })
     }
 
     /// An honest guest, for an evil module.
@@ -101,8 +142,15 @@ impl Attack {
         settings: impl FnOnce(Builder) -> Builder,
     ) -> Result<MicroVm> {
         let builder = settings(self.setup.builder().max_memory(64 << 20).wasi(world));
-        let (mut vm, canaries) = Canaries::around(|| Ok(builder.build()?))?;
-        self.canaries.push(canaries);
+        let mut vm = match self.one_vm()? {
+            // In a worker, to whose memory nothing can be added from here.
+            true => builder.build()?,
+            false => {
+                let (vm, canaries) = Canaries::around(|| Ok(builder.build()?))?;
+                self.canaries.push(canaries);
+                vm
+            }
+        };
         vm.set_deadline(Some(Instant::now() + LONG_DEADLINE));
         Ok(vm)
     }
@@ -149,6 +197,12 @@ impl Attack {
         }
     }
 
+    /// The same after a reset.
+    pub(crate) fn survives_anew(&mut self, evil: &mut Evil, orders: &Orders) -> Result<Vec<u64>> {
+        evil.vm.reset()?;
+        self.survives(evil, orders)
+    }
+
     /// Has an evil guest run orders that only its deadline ends.
     pub(crate) fn times_out(&mut self, evil: &mut Evil, orders: &Orders) -> Result<()> {
         const LIMIT: Duration = Duration::from_millis(500);
@@ -161,6 +215,35 @@ impl Attack {
             other => bail!("no deadline ended it: {other:?}"),
         }
         ensure!(took < LIMIT + LATE, "the deadline came {took:?} late");
+        self.works(evil)
+    }
+
+    /// Has an evil guest run orders at whose end it waits for an interrupt. That ends it, but
+    /// where the system itself waits with an Arm: there its deadline does.
+    pub(crate) fn halts(&mut self, evil: &mut Evil, orders: &Orders) -> Result<()> {
+        match self.setup.backend == Backend::Kvm && self.setup.is_arm() {
+            true => self.times_out(evil, orders),
+            false => self.ends(evil, orders, by_exit(|exit| exit == Exit::Halt)),
+        }
+    }
+
+    /// Has an evil guest run orders that leave it an endless loop of exceptions, or nothing to
+    /// go on with: what an x86 gives up on, an Arm tries for ever.
+    pub(crate) fn is_lost(
+        &mut self,
+        evil: &mut Evil,
+        orders: &Orders,
+        expected: impl Fn(&VmEnd) -> bool,
+    ) -> Result<()> {
+        const LIMIT: Duration = Duration::from_secs(2);
+        evil.vm.set_deadline(Some(Instant::now() + LIMIT));
+        match evil.vm.load(&orders.module()?) {
+            Err(Error::Ended(end)) if expected(&end) => self.note(&end),
+            Err(Error::Interrupted(Interruption::TimedOut)) if self.setup.is_arm() => {
+                self.note(&"timed out");
+            }
+            other => bail!("it has another end than expected: {other:?}"),
+        }
         self.works(evil)
     }
 
@@ -199,6 +282,28 @@ impl Attack {
         ensure!(!by_hardware || self.setup.backend != Backend::Kvm, "{what}");
         self.gap = Some(format!("{what}: this KVM does without the processor's help"));
         Ok(())
+    }
+
+    /// The same of something that Linux has the processor deny, and that QEMU, when that is the
+    /// processor of the machine, does not ask about.
+    ///
+    /// # Errors
+    ///
+    /// On any other processor.
+    pub(crate) fn gap_of_qemu(&mut self, what: String) -> Result<()> {
+        ensure!(self.is_kvm_in_qemu()?, "{what}");
+        self.gap = Some(format!("{what}: the machine is QEMU's"));
+        Ok(())
+    }
+
+    /// Whether the machine, whose KVM this is, is an Arm of QEMU's.
+    pub(crate) fn is_kvm_in_qemu(&self) -> Result<bool> {
+        let processor = std::fs::read_to_string("/proc/cpuinfo")?;
+        // Its `max` is made by nobody.
+        let is_qemu = processor
+            .lines()
+            .any(|line| line.starts_with("CPU implementer") && line.trim_end().ends_with(": 0x00"));
+        Ok(is_qemu && self.setup.backend == Backend::Kvm)
     }
 
     /// Counts exits for the report.

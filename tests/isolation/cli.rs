@@ -122,10 +122,15 @@ fn list() {
     let setups = matrix();
     for case in cases::all() {
         let numbers: Vec<String> = case.attacks.iter().map(u8::to_string).collect();
-        let places = setups.iter().filter(|setup| case.guests.includes(**setup));
+        let made =
+            |setup: &&Setup| case.guests.includes(**setup) && case.skipped(**setup).is_none();
+        let places = setups.iter().filter(made);
         let places: Vec<String> = places.map(|setup| case.guests.on(*setup)).collect();
         println!("{:<34} {:<9} {}", case.name, numbers.join(","), case.what);
         println!("{:<34} {:<9} on {}", "", "", places.join(", "));
+        if let Some((arch, why)) = case.only {
+            println!("{:<34} {:<9} {arch} only: {why}", "", "");
+        }
     }
     println!("\nNot made:");
     for not in cases::NOT_MADE {

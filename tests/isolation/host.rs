@@ -27,6 +27,7 @@ pub(crate) fn attack(case: &Case, setup: Setup) -> Outcome {
         attacks: case.attacks.to_vec(),
         failure: result.err().map(|error| format!("{error:#}")),
         gap: attack.gap,
+        skipped: None,
         end: attack.end,
         exits: attack.exits,
         seconds: started.elapsed().as_secs_f64(),

@@ -5,6 +5,8 @@
 //! inside, and, should it die, from outside ([`runner`]).
 
 #[cfg(all(evil, target_os = "linux"))]
+mod arch;
+#[cfg(all(evil, target_os = "linux"))]
 mod attack;
 #[cfg(all(evil, target_os = "linux"))]
 mod canary;

@@ -1,9 +1,10 @@
-//! Where this process has guest memory.
+//! Where a process has guest memory: this one, or a worker of its.
 
 use anyhow::{Context as _, Result};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 
 /// A mapping that is guest memory's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,12 +14,29 @@ pub(crate) struct Mapping {
     pub(crate) writable: bool,
 }
 
+/// A process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Process {
+    This,
+    Worker(u32),
+}
+
+impl Process {
+    /// A file that the system has about it.
+    fn file(self, name: &str) -> PathBuf {
+        match self {
+            Self::This => format!("/proc/self/{name}").into(),
+            Self::Worker(id) => format!("/proc/{id}/{name}").into(),
+        }
+    }
+}
+
 /// All mappings of guest memory, by their addresses.
 ///
 /// They are told from others by what `wrt-platform` does with its reservations: they do not go
 /// to forked children (`dc` of `proc(5)`), or they are views of a file by its name.
-pub(crate) fn read() -> Result<Vec<Mapping>> {
-    let text = std::fs::read_to_string("/proc/self/smaps")?;
+pub(crate) fn read(process: Process) -> Result<Vec<Mapping>> {
+    let text = std::fs::read_to_string(process.file("smaps"))?;
     let mut mappings = Vec::new();
     let mut latest = None;
     for line in text.lines() {
@@ -72,8 +90,8 @@ pub(crate) fn new_since(before: &[Mapping], after: &[Mapping]) -> Vec<Span> {
 }
 
 /// A number for the contents of all bytes that the host can write there.
-pub(crate) fn hash(spans: &[Span]) -> Result<u64> {
-    let memory = File::open("/proc/self/mem")?;
+pub(crate) fn hash(process: Process, spans: &[Span]) -> Result<u64> {
+    let memory = File::open(process.file("mem"))?;
     let mut hasher = DefaultHasher::new();
     let mut buffer = vec![0; 256 << 10];
     for mapping in spans.iter().flat_map(|span| &span.mappings) {

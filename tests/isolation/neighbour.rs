@@ -1,6 +1,6 @@
 //! Honest VMs beside the evil one: they compute, and their memory is looked at.
 
-use super::maps::{self, Span};
+use super::maps::{self, Process, Span};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +53,7 @@ struct Honest {
 impl Honest {
     fn new(setup: Setup) -> Result<Self> {
         let mut vm = setup.builder().max_memory(16 << 20).build().context("a neighbour")?;
-        let loaded = vm.load(&Module::from_text(&program())?)?;
+        let loaded = vm.load(&setup.module(Module::from_text(&program())?))?;
         let instance = vm.instantiate(loaded)?;
         let step = vm.function(instance, "step")?;
         let memory = vm.memory(instance, "memory")?;
@@ -155,27 +155,34 @@ impl Drop for Working {
 /// A neighbour that sleeps: nothing of its memory may change, to the last byte of its kernel's.
 pub(crate) struct Sleeping {
     honest: Honest,
+    process: Process,
     memory: Vec<Span>,
     hash: u64,
 }
 
 impl Sleeping {
     pub(crate) fn new(setup: Setup) -> Result<Self> {
-        let before = maps::read()?;
+        let before = maps::read(Process::This)?;
         let honest = Honest::new(setup)?;
-        let memory = maps::new_since(&before, &maps::read()?);
-        let hash = maps::hash(&memory)?;
-        Ok(Self { honest, memory, hash })
+        let (process, before) = match honest.vm.worker() {
+            // All of a worker's is its VM's.
+            Some(id) => (Process::Worker(id), Vec::new()),
+            None => (Process::This, before),
+        };
+        let memory = maps::new_since(&before, &maps::read(process)?);
+        ensure!(!memory.is_empty(), "no memory of a neighbour was found");
+        let hash = maps::hash(process, &memory)?;
+        Ok(Self { honest, process, memory, hash })
     }
 
     /// Looks at its memory, wakes it up and has it work.
     pub(crate) fn check(&mut self) -> Result<()> {
-        let hash = maps::hash(&self.memory)?;
+        let hash = maps::hash(self.process, &self.memory)?;
         ensure!(hash == self.hash, "the memory of a neighbour that slept was changed");
         self.honest.check()?;
         self.honest.step()?;
         self.honest.check()?;
-        self.hash = maps::hash(&self.memory)?;
+        self.hash = maps::hash(self.process, &self.memory)?;
         Ok(())
     }
 }

@@ -1,16 +1,18 @@
 //! Orders for the evil guest, written down.
 
+use super::arch::Processor;
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 use wrt_abi::Call;
+use wrt_abi::cpu::Arch;
 use wrt_abi::mailbox::REQUEST_ARGS;
-use wrt_evil::{BOOT_MARK, BOOT_OPS, Code, HEAD, OP_SIZE, Op, Policy, X86};
+use wrt_evil::{BOOT_MARK, BOOT_OPS, Code, HEAD, OP_SIZE, Op, Policy};
 use wrt_platform::memory::PageAligned;
 use wrt_vm::machine::GuestImage;
 use wrt_vm::{Error, Module};
 
-/// The image's file.
-const IMAGE: &[u8] = include_bytes!(env!("WRT_EVIL"));
+// The images' files.
+include!(concat!(env!("OUT_DIR"), "/evil.rs"));
 
 /// A program in the byte-code of [`wrt_evil`].
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -116,22 +118,23 @@ impl Orders {
         self.set(15, x).op(Code::Jump, Op { b: 15, ..Op::default() })
     }
 
-    /// An instruction in ring 3, with rax and rdx.
-    pub(crate) fn instruction(self, of: X86, rax: u64, rdx: u64) -> Self {
-        self.set(0, rax).set(2, rdx).instruction_as_it_is(of)
+    /// An instruction in ring 3, with a word in rax or x0, and one, mostly an address, in rdx
+    /// or x2.
+    pub(crate) fn instruction(self, of: impl Into<u32>, word: u64, address: u64) -> Self {
+        self.set(0, word).set(2, address).instruction_as_it_is(of)
     }
 
-    pub(crate) fn instruction_as_it_is(self, of: X86) -> Self {
-        self.op(Code::Instruction, Op { n: of as u32, ..Op::default() })
+    pub(crate) fn instruction_as_it_is(self, of: impl Into<u32>) -> Self {
+        self.op(Code::Instruction, Op { n: of.into(), ..Op::default() })
     }
 
-    /// An instruction in ring 0, with rax and rdx.
-    pub(crate) fn privileged(self, of: X86, rax: u64, rdx: u64) -> Self {
-        self.set(0, rax).set(2, rdx).privileged_as_it_is(of)
+    /// The same in ring 0.
+    pub(crate) fn privileged(self, of: impl Into<u32>, word: u64, address: u64) -> Self {
+        self.set(0, word).set(2, address).privileged_as_it_is(of)
     }
 
-    pub(crate) fn privileged_as_it_is(self, of: X86) -> Self {
-        self.op(Code::Privileged, Op { n: of as u32, ..Op::default() })
+    pub(crate) fn privileged_as_it_is(self, of: impl Into<u32>) -> Self {
+        self.op(Code::Privileged, Op { n: of.into(), ..Op::default() })
     }
 
     /// The last `n` operations `times` more.
@@ -147,8 +150,8 @@ impl Orders {
         self.op(Code::Policy, Op { n: policy as u32, ..Op::default() })
     }
 
-    pub(crate) fn window(self) -> Self {
-        self.op(Code::Window, Op { x: DATA_GPA, ..Op::default() })
+    pub(crate) fn window(self, of: &Processor) -> Self {
+        self.op(Code::Window, Op { x: of.places.data, ..Op::default() })
     }
 
     pub(crate) fn report(self, a: u8, c: u8) -> Self {
@@ -186,24 +189,10 @@ impl Orders {
     }
 }
 
-/// Guest-physical address of the image's data. The guest could find out by trying; see
-/// `host/src/machine/memory/core.rs`: page tables, SYSTEM, data, with guards between.
-pub(crate) const DATA_GPA: u64 = 0x0050_c000;
-/// Guest-physical address of the first page table, and of what follows the last.
-pub(crate) const TABLES_GPA: std::ops::Range<u64> = 0x0010_0000..0x0050_0000;
-/// Guest-physical address of SYSTEM.
-pub(crate) const SYSTEM_GPA: u64 = 0x0050_4000;
-/// Guest-physical address of what no guest writes of the image, and is not copied.
-pub(crate) const IMAGE_GPA: u64 = 0x0800_0000;
-/// Guest-physical address of the code that all VMs have a copy of.
-pub(crate) const CODE_GPA: u64 = 0x0a00_0000;
-/// Guest-physical address of the first region's memory.
-pub(crate) const CHUNKS_GPA: u64 = 1 << 32;
-
-/// The evil guest's image, with orders for the time before its first call.
-pub(crate) fn image(boot: &Orders) -> Result<GuestImage> {
-    let mut file = Box::new(PageAligned(*include_bytes!(env!("WRT_EVIL"))));
-    let mark = IMAGE.windows(BOOT_MARK.len()).position(|window| window == BOOT_MARK);
+/// The evil guest's image for a processor, with orders for the time before its first call.
+pub(crate) fn image(arch: Arch, boot: &Orders) -> Result<GuestImage> {
+    let mut file = file(arch).with_context(|| format!("there is no evil guest for {arch}"))?;
+    let mark = file.0.windows(BOOT_MARK.len()).position(|window| window == BOOT_MARK);
     let start = mark.context("the image has no place for orders")? + BOOT_MARK.len();
     ensure!(boot.len() <= BOOT_OPS, "more orders than there is room for");
     file.0[start..start + boot.0.len()].copy_from_slice(&boot.0);

@@ -5,21 +5,23 @@ use std::fmt::Write as _;
 
 /// A line of the table.
 pub(crate) fn line(outcome: &Outcome) -> String {
-    let verdict = match (&outcome.failure, &outcome.gap) {
-        (Some(_), _) => "FAILED",
-        (None, Some(_)) => "gap",
-        (None, None) => "held",
+    let verdict = match (&outcome.failure, &outcome.gap, &outcome.skipped) {
+        (Some(_), ..) => "FAILED",
+        (None, Some(_), _) => "gap",
+        (None, None, Some(_)) => "skipped",
+        (None, None, None) => "held",
     };
     let numbers: Vec<String> = outcome.attacks.iter().map(u8::to_string).collect();
     let mut line = format!(
-        "{verdict:<6}  {:<16} {:<34} {:<9} {:>6.2} s  {}",
+        "{verdict:<7} {:<16} {:<34} {:<9} {:>6.2} s  {}",
         outcome.on,
         outcome.name,
         numbers.join(","),
         outcome.seconds,
         one_line(&outcome.end),
     );
-    if let Some(why) = outcome.failure.as_ref().or(outcome.gap.as_ref()) {
+    let Outcome { failure, gap, skipped, .. } = outcome;
+    if let Some(why) = failure.as_ref().or(gap.as_ref()).or(skipped.as_ref()) {
         let _ = write!(line, "\n        {why}");
     }
     line
@@ -37,8 +39,12 @@ fn one_line(text: &str) -> String {
 pub(crate) fn sum(outcomes: &[Outcome], seconds: f64) -> String {
     let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
     let gaps = outcomes.iter().filter(|o| o.failure.is_none() && o.gap.is_some()).count();
-    let held = outcomes.len() - failed - gaps;
-    format!("{held} held, {failed} failed, {gaps} with a gap of this machine's, in {seconds:.1} s")
+    let skipped = outcomes.iter().filter(|outcome| outcome.skipped.is_some()).count();
+    let held = outcomes.len() - failed - gaps - skipped;
+    format!(
+        "{held} held, {failed} failed, {gaps} with a gap of this machine's, {skipped} skipped, in \
+         {seconds:.1} s"
+    )
 }
 
 /// As programs read them.
@@ -66,10 +72,10 @@ pub(crate) fn junit(outcomes: &[Outcome], seconds: f64) -> String {
             Some(failure) => {
                 let _ = writeln!(xml, "><failure message=\"{}\"/></testcase>", escaped(failure));
             }
-            None => match &outcome.gap {
-                Some(gap) => {
-                    let gap = escaped(gap);
-                    let _ = writeln!(xml, "><skipped message=\"{gap}\"/></testcase>");
+            None => match outcome.gap.as_ref().or(outcome.skipped.as_ref()) {
+                Some(why) => {
+                    let why = escaped(why);
+                    let _ = writeln!(xml, "><skipped message=\"{why}\"/></testcase>");
                 }
                 None => xml.push_str("/>\n"),
             },

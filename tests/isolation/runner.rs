@@ -43,8 +43,11 @@ pub(crate) fn run_all(
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Runs one.
+/// Runs one, unless it is none for this setup.
 pub(crate) fn run(case: &Case, setup: Setup) -> Outcome {
+    if let Some(why) = case.skipped(setup) {
+        return Outcome::skipped(case, setup, why);
+    }
     let started = Instant::now();
     host(case, setup).unwrap_or_else(|error| Outcome {
         name: case.name.to_owned(),
@@ -52,6 +55,7 @@ pub(crate) fn run(case: &Case, setup: Setup) -> Outcome {
         attacks: case.attacks.to_vec(),
         failure: Some(format!("{error:#}")),
         gap: None,
+        skipped: None,
         end: String::new(),
         exits: 0,
         seconds: started.elapsed().as_secs_f64(),

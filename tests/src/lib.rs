@@ -41,7 +41,8 @@ impl Setup {
         self.here().worker(program()).jail(!self.is_simulated())
     }
 
-    fn is_simulated(self) -> bool {
+    /// Whether its guests' processor is a program.
+    pub fn is_simulated(self) -> bool {
         self.backend == Backend::Hvf && !cfg!(target_os = "macos")
     }
 
@@ -104,10 +105,15 @@ fn cache() -> Cache {
     Cache::open(target().join("code-cache")).expect("a code cache in the target folder")
 }
 
-/// The folder of this build: target/PROFILE, of target/PROFILE/deps/PROGRAM.
+/// The folder of this build: target/PROFILE, of target/PROFILE/deps/PROGRAM, or of a program that
+/// is no test.
 fn target() -> PathBuf {
     let program = std::env::current_exe().expect("a test knows its program");
-    program.ancestors().nth(2).expect("a test is in a target folder").to_owned()
+    let folder = program.parent().expect("a program is in a folder");
+    match folder.ends_with("deps") {
+        true => folder.parent().expect("a test is in a target folder").to_owned(),
+        false => folder.to_owned(),
+    }
 }
 
 /// Every setup that can make a VM on this machine.

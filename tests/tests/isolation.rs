@@ -1,5 +1,5 @@
 //! The isolation harness makes all of its cases, and tries random programs for a while.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(target_os = "linux")]
 
 use std::process::Command;
 

@@ -7,13 +7,6 @@ use std::path::PathBuf;
 /// Its package.
 const PACKAGE: &str = "wrt-evil";
 
-impl Arch {
-    /// Whether there is an evil guest for this architecture.
-    fn has_evil(self) -> bool {
-        self == Self::X86_64
-    }
-}
-
 impl Builder {
     /// Files and folders whose contents decide what [`Self::build_evil`] builds.
     pub fn evil_inputs(&self) -> Vec<PathBuf> {
@@ -21,26 +14,19 @@ impl Builder {
         paths.map(|path| self.guest.join(path)).to_vec()
     }
 
-    /// Builds the evil guest for `arch` and returns the path of its ELF file, or `None` if there
-    /// is none for this architecture.
+    /// Builds the evil guest for `arch` and returns the path of its ELF file.
     ///
     /// # Errors
     ///
     /// As [`Self::build`].
-    pub fn build_evil(&self, arch: Arch) -> Result<Option<PathBuf>> {
-        if !arch.has_evil() {
-            return Ok(None);
-        }
+    pub fn build_evil(&self, arch: Arch) -> Result<PathBuf> {
         self.run_on_evil(arch, Action::Build)?;
-        Ok(Some(self.target().join(arch.triple(Kernel::Native)).join("release").join(PACKAGE)))
+        Ok(self.target().join(arch.triple(Kernel::Native)).join("release").join(PACKAGE))
     }
 
     /// Lints it.
     pub(crate) fn lint_evil(&self, arch: Arch) -> Result<()> {
-        match arch.has_evil() {
-            true => self.run_on_evil(arch, Action::Clippy),
-            false => Ok(()),
-        }
+        self.run_on_evil(arch, Action::Clippy)
     }
 
     /// It is linked as the native engine's kernel is.

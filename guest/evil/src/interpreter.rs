@@ -50,8 +50,9 @@ impl Program {
                     let to = self.address(&op);
                     arch::attempt(|| {
                         for (offset, byte) in bytes.iter().enumerate() {
-                            write(to.wrapping_add(offset as u64), (*byte).into(), 0);
+                            arch::write(to.wrapping_add(offset as u64), (*byte).into(), 0);
                         }
+                        arch::make_executable(to, bytes.len());
                     });
                     at = at.saturating_add(len.next_multiple_of(OP_SIZE));
                 }
@@ -97,16 +98,16 @@ impl Program {
             Code::Xor => *self.register(op.a) ^= op.x,
             Code::Load => {
                 let mut word = 0;
-                if arch::attempt(|| word = read(address, op.c)) {
+                if arch::attempt(|| word = arch::read(address, op.c)) {
                     *self.register(op.a) = word;
                 }
             }
             Code::Store => {
                 let word = *self.register(op.a);
-                arch::attempt(|| write(address, word, op.c));
+                arch::attempt(|| arch::write(address, word, op.c));
             }
             Code::Put => {
-                arch::attempt(|| write(address, op.y, op.c));
+                arch::attempt(|| arch::write(address, op.y, op.c));
             }
             Code::Plant => plant(address, op.y, secret(op.z)),
             Code::Scan => {
@@ -198,7 +199,7 @@ fn plant(start: u64, len: u64, word: u64) {
     for (from, to) in pages(start, len) {
         arch::attempt(|| {
             for address in (from..to).step_by(8) {
-                write(address, word, 3);
+                arch::write(address, word, 3);
             }
         });
     }
@@ -210,7 +211,7 @@ fn scan(start: u64, len: u64, word: u64) -> [u64; 3] {
     for (from, to) in pages(start, len) {
         let read_all = arch::attempt(|| {
             for address in (from..to).step_by(8) {
-                let found = read(address, 3);
+                let found = arch::read(address, 3);
                 hits += u64::from(found == word);
                 others += u64::from(found != 0);
             }
@@ -218,47 +219,4 @@ fn scan(start: u64, len: u64, word: u64) -> [u64; 3] {
         closed += u64::from(!read_all);
     }
     [hits, closed, others]
-}
-
-/// A word of 1 << `width` bytes at any address.
-fn read(address: u64, width: u8) -> u64 {
-    let at = address as usize;
-    // SAFETY: none but that an attempt is around it.
-    unsafe {
-        match width & 3 {
-            0 => core::ptr::without_provenance::<u8>(at).read_volatile().into(),
-            1 => u64::from(load::<u16>(at)),
-            2 => u64::from(load::<u32>(at)),
-            _ => load(at),
-        }
-    }
-}
-
-fn write(address: u64, word: u64, width: u8) {
-    let at = address as usize;
-    // SAFETY: as in `read`.
-    unsafe {
-        match width & 3 {
-            0 => core::ptr::without_provenance_mut::<u8>(at).write_volatile(word as u8),
-            1 => store(at, word as u16),
-            2 => store(at, word as u32),
-            _ => store(at, word),
-        }
-    }
-}
-
-/// A load of any alignment, in one access.
-unsafe fn load<T: Copy>(at: usize) -> T {
-    #[repr(C, packed)]
-    struct Unaligned<T>(T);
-    // SAFETY: the caller's.
-    unsafe { core::ptr::without_provenance::<Unaligned<T>>(at).read_volatile().0 }
-}
-
-/// A store of any alignment, in one access.
-unsafe fn store<T: Copy>(at: usize, word: T) {
-    #[repr(C, packed)]
-    struct Unaligned<T>(T);
-    // SAFETY: the caller's.
-    unsafe { core::ptr::without_provenance_mut::<Unaligned<T>>(at).write_volatile(Unaligned(word)) }
 }

@@ -12,7 +12,7 @@
 
 mod instructions;
 
-pub use instructions::X86;
+pub use instructions::{Arm, ArmRegister, X86};
 
 /// How a program begins.
 pub const HEAD: [u8; 8] = *b"\0asm\x01\0\0\0";
@@ -34,6 +34,8 @@ pub const BOOT_OPS: usize = 16;
 /// Where a guest that has made page tables of its own finds guest-physical memory, from address
 /// 0 on: see [`Code::Window`].
 pub const WINDOW: u64 = 0x7f80_0000_0000;
+/// The same for EL1 of an Arm, which executes nothing that EL0 may write.
+pub const ARM_PRIVILEGED_WINDOW: u64 = WINDOW + (4 << 36);
 /// Bytes of the guest's own memory that programs may use, writable.
 pub const SCRATCH_SIZE: usize = 64 << 10;
 
@@ -126,9 +128,9 @@ codes! {
     Trap,
     /// Goes to the address, as to a function.
     Jump,
-    /// Instruction `n` in ring 3 (EL0), on `r[0..6]`.
+    /// Instruction `n` of the processor's table ([`X86`], [`Arm`]) in ring 3 (EL0), on `r[0..6]`.
     Instruction,
-    /// Instruction `n` in ring 0 (EL1), on `r[0..6]`.
+    /// Instruction `n` of the same table in ring 0 (EL1), on `r[0..6]`.
     Privileged,
     /// Back by `n` operations, `x` times. `a` tells nested loops apart.
     Loop,
@@ -141,10 +143,11 @@ codes! {
     Window,
     /// Adds `r[a]` and the next, `c` in all, to the report.
     Report,
-    /// Adds to the report the registers with which the guest was started, [`ENTRY_WORDS`].
+    /// Adds to the report the registers with which the guest was started:
+    /// [`X86::ENTRY_WORDS`], [`Arm::ENTRY_WORDS`].
     ReportEntry,
-    /// What became of operations: `r[a]` is the vector of the last exception, `r[a + 1]` its
-    /// address, `r[a + 2]` how many there were. Then forgets them.
+    /// What became of operations: `r[a]` is the vector of the last exception (on Arm its
+    /// class), `r[a + 1]` its address, `r[a + 2]` how many there were. Then forgets them.
     Faults,
     /// The mailbox, delivered with [`secret`] of `x` in every register that the guest can
     /// write, odd flags and floating-point settings.
@@ -185,10 +188,6 @@ policies! {
     /// Return to nowhere.
     Lost,
 }
-
-/// Words of [`Code::ReportEntry`] on x86-64: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15,
-/// rflags, then ds, es, fs, gs, cs, ss, and then the 64 words of `FXSAVE`.
-pub const ENTRY_WORDS: usize = 17 + 6 + 64;
 
 /// A word that nobody holds by accident, made of a number in such a way that a program that has
 /// the number does not have the word.

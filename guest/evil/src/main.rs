@@ -6,11 +6,15 @@
 #![no_std]
 #![no_main]
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod interpreter;
 mod mailbox;
 mod serve;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+#[cfg(target_arch = "aarch64")]
+use aarch64 as arch;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 

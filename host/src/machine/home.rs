@@ -102,7 +102,7 @@ impl Home {
     /// As [`Machine::prepare`].
     pub(crate) fn prepare(&mut self) -> Result<Kept, Error> {
         Ok(match self {
-            Self::Here(here) => Kept::Here(Arc::new(here.work(Machine::prepare)?)),
+            Self::Here(here) => Kept::Here(here.work(Machine::prepare)?),
             Self::Worker(worker) => Kept::Worker(worker.prepare()?),
         })
     }

@@ -185,15 +185,18 @@ impl Machine {
         Ok(())
     }
 
-    /// Keeps what the guest is now, for others to go on from. It has executed a command, and
-    /// waits for the next.
-    pub(crate) fn prepare(&mut self) -> Result<Prepared, Error> {
-        match self.state {
-            State::Waiting => RECORDER.interval("snapshot", || self.memory.prepare(self.image)),
-            State::Ended => return Err(VmEnd::Earlier.into()),
-            _ => return Err(Error::Failed("there is nothing in the VM yet: load a module".into())),
+    /// Keeps what the guest is now, for others to go on from. It has executed a command and waits
+    /// for the next, or is about to go on from another one itself.
+    pub(crate) fn prepare(&mut self) -> Result<Arc<Prepared>, Error> {
+        match (self.state, &self.from) {
+            (State::Waiting, _) => {
+                let prepared = RECORDER.interval("snapshot", || self.memory.prepare(self.image));
+                prepared.map(Arc::new).map_err(setup_error)
+            }
+            (State::Fresh, Some(from)) if !self.touched => Ok(Arc::clone(from)),
+            (State::Ended, _) => Err(VmEnd::Earlier.into()),
+            _ => Err(Error::Failed("there is nothing in the VM yet: load a module".to_owned())),
         }
-        .map_err(setup_error)
     }
 
     /// What ends calls of this machine from other threads.

@@ -10,6 +10,7 @@
 //! api.rs        the symbols: arguments checked, the rules' names
 //! process.rs    what a process has one of: the VM, its memory map, the table of vCPUs
 //! vcpu.rs       a vCPU: Unicorn, registers, entry and exit
+//! guard.rs      memory of the guest's that this process itself cannot reach
 //! exception.rs  what Unicorn leaves out: exceptions that the guest takes itself
 //! control.rs    what a test may change: entitlement, failures, counters
 //! ```
@@ -20,6 +21,7 @@
 mod api;
 mod control;
 mod exception;
+mod guard;
 mod process;
 mod rules;
 mod vcpu;

@@ -55,6 +55,8 @@ rules! {
         "hv_vcpu.h, `hv_vcpu_set_vtimer_mask`";
     abort_names_its_address: "an abort of the second stage tells the guest-physical address, and whether it was a write",
         "uhyve, hyperlight decode; Arm ARM D24.2.40, ISS of a data abort";
+    nothing_behind: "guest memory behind which the process has nothing that it may touch aborts",
+        "stricter than known: Apple does not say; Linux has KVM fail there";
     every_call_can_fail: "any call can be made to fail, once, with any error",
         "a test's own wish";
 }

@@ -4,6 +4,7 @@ use crate::control::{CANCELED, COUNTING, EXITS, PRIVILEGED, TAKEN};
 use crate::exception::{
     Engine, read, read_system, reason, set_pstate, system, take, write, write_system,
 };
+use crate::guard::{Touch, watch};
 use crate::process::{Control, Memory, vm};
 use applevisor_sys::{
     hv_exit_reason_t, hv_reg_t, hv_sys_reg_t, hv_vcpu_exit_exception_t, hv_vcpu_exit_t,
@@ -20,7 +21,9 @@ use unicorn_engine::{Arch, HookType, MemType, Mode, Prot, RegisterARM64 as Reg, 
 /// QEMU's "max": all of Armv8.5 that it has.
 const MODEL_MAX: i32 = 3;
 
-/// Class of a hypervisor call from 64-bit code, with IL.
+/// Class of a supervisor call from 64-bit code, with IL.
+const SVC: u64 = 0x15 << 26 | 1 << 25;
+/// Of a hypervisor call.
 const HVC: u64 = 0x16 << 26 | 1 << 25;
 /// Of an abort from below: of a fetch, of data.
 const FETCH_ABORT: u64 = 0x20 << 26 | 1 << 25;
@@ -126,7 +129,17 @@ impl Vcpu {
                 break Stop { reason: hv_exit_reason_t::CANCELED, syndrome: 0, far: 0, ipa: 0 };
             }
             let pc = read(&self.engine, Reg::PC);
-            let result = self.engine.emu_start(pc, u64::MAX, 0, 0);
+            let handle = self.engine.get_handle().cast();
+            let (result, touch) =
+                watch(&self.seen, handle, || self.engine.emu_start(pc, u64::MAX, 0, 0));
+            if let Some(Touch { ipa, write }) = touch {
+                // Whatever came of it: there was nothing.
+                self.stopped.set(None);
+                EXITS.fetch_add(1, SeqCst);
+                let syndrome = DATA_ABORT | u64::from(write) << 6 | 0x07;
+                let reason = hv_exit_reason_t::EXCEPTION;
+                break Stop { reason, syndrome, far: ipa, ipa };
+            }
             if let Some(stop) = self.stopped.take() {
                 EXITS.fetch_add(1, SeqCst);
                 break stop;
@@ -285,23 +298,35 @@ fn hook_exceptions(engine: &mut Engine<'static>, stopped: &Stopped) {
     let stopped = Rc::clone(stopped);
     let hook = move |engine: &mut Engine<'_>, number: u32| {
         let pc = read(engine, Reg::PC);
-        let Details { syndrome, far } = details(engine);
         let exit = |engine: &mut Engine<'_>, syndrome| {
             let reason = hv_exit_reason_t::EXCEPTION;
             stopped.set(Some(Stop { reason, syndrome, far: 0, ipa: 0 }));
             engine.emu_stop().expect("it runs");
         };
+        // Calls are told from their instructions: what Unicorn knows takes long to find out.
         match number {
-            reason::HYPERVISOR_CALL => return exit(engine, syndrome),
             reason::UNDEFINED => {
                 // Unicorn takes `hvc` for undefined where there is no EL2.
                 if let Some(call) = hypervisor_call(engine, pc) {
                     engine.set_pc(pc + 4).expect("a program counter");
                     return exit(engine, HVC | u64::from(call));
                 }
-                take(engine, syndrome, None, pc);
             }
-            reason::SUPERVISOR_CALL | reason::BREAKPOINT => take(engine, syndrome, None, pc),
+            reason::SUPERVISOR_CALL => {
+                if let Some(call) = supervisor_call(engine, pc.wrapping_sub(4)) {
+                    take(engine, SVC | u64::from(call), None, pc);
+                    TAKEN.fetch_add(1, SeqCst);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        let Details { syndrome, far } = details(engine);
+        match number {
+            reason::HYPERVISOR_CALL => return exit(engine, syndrome),
+            reason::UNDEFINED | reason::SUPERVISOR_CALL | reason::BREAKPOINT => {
+                take(engine, syndrome, None, pc)
+            }
             reason::PREFETCH_ABORT | reason::DATA_ABORT => take(engine, syndrome, Some(far), pc),
             _ => return exit(engine, syndrome),
         }
@@ -315,6 +340,12 @@ fn hypervisor_call(engine: &Engine<'_>, pc: u64) -> Option<u16> {
     let word = instruction(engine, pc)?;
     let is_call = word & 0xffe0_001f == 0xd400_0002;
     (at_el1(engine) && is_call).then_some((word >> 5 & 0xffff) as u16)
+}
+
+/// The number of the `svc` at an address, if it is one.
+fn supervisor_call(engine: &Engine<'_>, pc: u64) -> Option<u16> {
+    let word = instruction(engine, pc)?;
+    (word & 0xffe0_001f == 0xd400_0001).then_some((word >> 5 & 0xffff) as u16)
 }
 
 fn instruction(engine: &Engine<'_>, pc: u64) -> Option<u32> {

@@ -241,6 +241,36 @@ fn abort_names_its_address() {
 }
 
 #[test]
+fn nothing_behind() {
+    // ldr x1, [x0]; str x1, [x0]; hvc #5
+    let guest = Guest::new(&[0xf940_0001, 0xf900_0001, HVC_5]);
+    let ipa = 0x9000_0000;
+    let memory = Buffer::new(2);
+    let closed = memory.at(PAGE).cast_mut().cast();
+    assert_eq!(map(memory.at(0), ipa, 2 * PAGE, HV_MEMORY_READ | HV_MEMORY_WRITE), 0);
+    // SAFETY: a page of the buffer's own, which is opened again before it goes.
+    assert_eq!(unsafe { libc::mprotect(closed, PAGE, libc::PROT_NONE) }, 0);
+    guest.set(hv_reg_t::X0, ipa + PAGE as u64 + 8);
+    for (pc, write) in [(CODE, 0), (CODE + 4, 1 << 6)] {
+        guest.set(hv_reg_t::PC, pc);
+        let abort = guest.run();
+        assert_eq!(
+            (abort.physical_address, abort.syndrome & 1 << 6),
+            (ipa + PAGE as u64 + 8, write)
+        );
+        assert_eq!(abort.syndrome >> 26, 0x24);
+    }
+    // The page before it is there, and the vCPU goes on.
+    guest.set(hv_reg_t::X0, ipa);
+    guest.set(hv_reg_t::PC, CODE);
+    assert_eq!(guest.run().syndrome, 0x5a00_0005);
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::mprotect(closed, PAGE, libc::PROT_READ | libc::PROT_WRITE) }, 0);
+    // SAFETY: the VM has no use for it any more.
+    assert_eq!(unsafe { hv_vm_unmap(ipa, 2 * PAGE) }, 0);
+}
+
+#[test]
 fn every_call_can_fail() {
     let before = counters();
     let guest = Guest::new(&[HVC_5, HVC_5]);

@@ -1,14 +1,13 @@
 //! Taking the host's time and memory.
 
-use super::super::attack::{Attack, by_exit};
+use super::super::attack::Attack;
 use super::super::case::Case;
 use super::super::orders::Orders;
 use super::{EVIL, RINGS, case};
 use anyhow::{Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wrt_abi::Call;
-use wrt_evil::{Policy, X86};
-use wrt_vm::hypervisor::Exit;
+use wrt_evil::Policy;
 use wrt_vm::{Error, Interruption};
 
 pub(super) const CASES: &[Case] = &[
@@ -29,14 +28,14 @@ fn spin(attack: &mut Attack) -> Result<()> {
 
 fn spin_ring_0(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
-    let spin = Orders::new().policy(Policy::Spin).instruction(X86::Ud2, 0, 0);
+    let undefined = attack.processor().undefined;
+    let spin = Orders::new().policy(Policy::Spin).instruction(undefined, 0, 0);
     attack.times_out(&mut evil, &spin)
 }
 
 fn halt(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
-    let halted = by_exit(|exit| exit == Exit::Halt);
-    attack.ends(&mut evil, &Orders::new().privileged_as_it_is(X86::Hlt), halted)
+    attack.halts(&mut evil, &Orders::new().privileged_as_it_is(attack.processor().wait))
 }
 
 fn fault_storm(attack: &mut Attack) -> Result<()> {
@@ -104,7 +103,9 @@ fn dropped(attack: &mut Attack) -> Result<()> {
 fn touched(attack: &mut Attack) -> Result<()> {
     const EACH: u64 = 96 << 20;
     let started = Instant::now();
-    let mut evils = [attack.evil()?, attack.evil()?, attack.evil()?];
+    // Or in the one that there is.
+    let count = if attack.one_vm()? { 1 } else { 3 };
+    let mut evils = (0..count).map(|_| attack.evil()).collect::<Result<Vec<_>>>()?;
     let before = super::super::judge::resident()?;
     for evil in &mut evils {
         let orders = Orders::new()

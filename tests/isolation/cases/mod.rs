@@ -1,6 +1,7 @@
 //! The cases, and the attacks that are not made.
 
 mod answers;
+mod arm;
 mod denial;
 mod files;
 mod hypercalls;
@@ -8,11 +9,13 @@ mod memory;
 mod modules;
 mod processor;
 mod residue;
+mod snapshots;
 
 use super::attack::Attack;
 use super::case::{Case, Guests, NotMade};
 use anyhow::Result;
 use std::time::Duration;
+use wrt_abi::cpu::Arch;
 use wrt_vm::Backend;
 
 /// Every case.
@@ -22,8 +25,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         hypercalls::CASES,
         answers::CASES,
         processor::CASES,
+        arm::CASES,
         denial::CASES,
         residue::CASES,
+        snapshots::CASES,
         modules::CASES,
         files::CASES,
     ]
@@ -32,9 +37,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 }
 
 /// Of an evil guest that has a ring 0.
-const RINGS: Guests = Guests::Evil(&[Backend::Kvm]);
+const RINGS: Guests = Guests::Evil(&[Backend::Kvm, Backend::Hvf]);
 /// Of any evil guest.
-const EVIL: Guests = Guests::Evil(&[Backend::Kvm, Backend::Process]);
+const EVIL: Guests = Guests::Evil(&[Backend::Kvm, Backend::Hvf, Backend::Process]);
 
 const fn case(
     name: &'static str,
@@ -43,7 +48,18 @@ const fn case(
     what: &'static str,
     run: fn(&mut Attack) -> Result<()>,
 ) -> Case {
-    Case { name, attacks, what, guests, limit: Duration::from_secs(120), log_max: None, run }
+    let limit = Duration::from_secs(120);
+    Case { name, attacks, what, guests, only: None, limit, log_max: None, run }
+}
+
+/// The same where there is such a thing on 64-bit x86 alone, because of this.
+const fn x86(why: &'static str, case: Case) -> Case {
+    Case { only: Some((Arch::X86_64, why)), ..case }
+}
+
+/// The same of 64-bit Arm.
+const fn arm(why: &'static str, case: Case) -> Case {
+    Case { only: Some((Arch::Aarch64, why)), ..case }
 }
 
 /// The same with more to log.
@@ -54,9 +70,15 @@ const fn logging(bytes: u64, case: Case) -> Case {
 /// Attacks that there is nothing for, or whose place is elsewhere.
 pub(crate) const NOT_MADE: &[NotMade] = &[
     NotMade {
-        attacks: &[14, 42],
-        what: "hostile snapshots, snapshots during input and output",
-        why: "VMs have no snapshots",
+        attacks: &[14],
+        what: "snapshots with hostile sizes, addresses and versions",
+        why: "a snapshot is memory of its process, and no file; what a guest can have in one is \
+              in the cases `snapshot-...`",
+    },
+    NotMade {
+        attacks: &[42],
+        what: "snapshots during input and output",
+        why: "a VM does one thing at a time: there is no snapshot while it works",
     },
     NotMade {
         attacks: &[32, 33, 34],
@@ -80,11 +102,10 @@ pub(crate) const NOT_MADE: &[NotMade] = &[
         why: "guests can make none; sleeps of odd lengths are `files-sleeps`",
     },
     NotMade { attacks: &[57], what: "shaders", why: "guests have no GPU" },
-    // Drills of the jail go here as cases, once the host process has one: the process that
-    // makes a case is the one to be jailed.
     NotMade {
         attacks: &[],
         what: "escapes from the host process (files, sockets, programs, ptrace, signals)",
-        why: "the host process is not jailed yet",
+        why: "a process is jailed once and for all, and this one goes on: that drill is a test of \
+              its own, `tests/tests/jail`",
     },
 ];

@@ -1,11 +1,12 @@
-//! What an attacker has who owns both rings: instructions, registers, ports, exceptions.
+//! What an attacker has who owns both rings: instructions, registers, exceptions; and what there
+//! is of that on x86 alone. `arm.rs` has the other.
 
+use super::super::arch::settings;
 use super::super::attack::{Attack, Evil, by_exception, by_exit};
 use super::super::case::Case;
 use super::super::orders::Orders;
-use super::{EVIL, RINGS, case};
-use anyhow::{Result, bail, ensure};
-use std::arch::asm;
+use super::{EVIL, RINGS, case, x86};
+use anyhow::{Context as _, Result, bail, ensure};
 use wrt_abi::Call;
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};
 use wrt_evil::{Policy, X86};
@@ -13,20 +14,38 @@ use wrt_vm::hypervisor::Exit;
 use wrt_vm::{Error, VmEnd};
 
 pub(super) const CASES: &[Case] = &[
-    case("cpu-msrs", &[58], RINGS, "model-specific registers", msrs),
-    case("cpu-clocks", &[58], EVIL, "time stamps and performance counters", clocks),
-    case("cpu-denied", &[58], RINGS, "instructions of features that are denied", denied),
-    case("cpu-identity", &[58], RINGS, "what the processor says of itself", identity),
-    case("cpu-all-ring-3", &[58], EVIL, "every instruction of the table in ring 3", all_ring_3),
-    case(
-        "cpu-all-ring-0",
-        &[29, 58],
-        RINGS,
-        "every instruction of the table in ring 0",
-        all_ring_0,
+    x86(MSRS, case("cpu-msrs", &[58], RINGS, "model-specific registers", msrs)),
+    x86(OTHERS, case("cpu-clocks", &[58], EVIL, "time stamps and performance counters", clocks)),
+    x86(
+        OTHERS,
+        case("cpu-denied", &[58], RINGS, "instructions of features that are denied", denied),
     ),
-    case("cpu-vectors-ring-0", &[58], RINGS, "vector registers in ring 0", vectors_ring_0),
-    case("cpu-modes", &[29], RINGS, "control registers that turn paging and more off", modes),
+    x86(
+        "an Arm's registers of identity are read by EL1 alone, and are what the hypervisor shows",
+        case("cpu-identity", &[58], RINGS, "what the processor says of itself", identity),
+    ),
+    x86(
+        TABLES,
+        case("cpu-all-ring-3", &[58], EVIL, "every instruction of the table in ring 3", all_ring_3),
+    ),
+    x86(
+        TABLES,
+        case(
+            "cpu-all-ring-0",
+            &[29, 58],
+            RINGS,
+            "every instruction of the table in ring 0",
+            all_ring_0,
+        ),
+    ),
+    x86(
+        "an Arm has its vectors in all levels alike: `arm-all-el1`",
+        case("cpu-vectors-ring-0", &[58], RINGS, "vector registers in ring 0", vectors_ring_0),
+    ),
+    x86(
+        "`arm-modes` has an Arm's",
+        case("cpu-modes", &[29], RINGS, "control registers that turn paging and more off", modes),
+    ),
     case("cpu-registers", &[31], EVIL, "a call with garbage in every register", registers),
     case(
         "cpu-handlers",
@@ -35,10 +54,18 @@ pub(super) const CASES: &[Case] = &[
         "handlers that fault, halt, spin and get lost",
         handlers,
     ),
-    case("ports-ring-3", &[58], RINGS, "every port, from ring 3", ports_ring_3),
-    case("ports-ring-0", &[58], RINGS, "ports of every width, from ring 0", ports_ring_0),
-    case("ports-strings", &[58], RINGS, "strings to and from ports", strings),
+    x86(PORTS, case("ports-ring-3", &[58], RINGS, "every port, from ring 3", ports_ring_3)),
+    x86(
+        PORTS,
+        case("ports-ring-0", &[58], RINGS, "ports of every width, from ring 0", ports_ring_0),
+    ),
+    x86(PORTS, case("ports-strings", &[58], RINGS, "strings to and from ports", strings)),
 ];
+
+const TABLES: &str = "an Arm has a table of its own: `arm-all-el0` and `arm-all-el1`";
+const MSRS: &str = "an Arm has system registers: `arm-registers-el0` and `arm-registers-el1`";
+const OTHERS: &str = "an Arm has others: `arm-clocks`, `arm-denied`";
+const PORTS: &str = "an Arm has no ports: `arm-hvc` and `arm-doorbell` are about what it has";
 
 fn msrs(attack: &mut Attack) -> Result<()> {
     // Intel SDM volume 4, chapter 2; AMD APM volume 2, appendix A; KVM's and Hyper-V's own.
@@ -231,12 +258,16 @@ fn sweep(attack: &mut Attack, ring_0: bool) -> Result<()> {
     let mut evil = attack.evil()?;
     let scratch = attack.survives(&mut evil, &Orders::new().scratch(6).report(6, 1))?[0];
     let mut ends = 0;
-    for &of in X86::ALL {
-        for (rax, rdx) in [(0, 0), (scratch, scratch), (u64::MAX, scratch + 0x1000), (0, 1 << 63)] {
+    let processor = attack.processor();
+    for of in 0..processor.instructions {
+        let name = (processor.name)(of);
+        for (word, address) in
+            [(0, 0), (scratch, scratch), (u64::MAX, scratch + 0x1000), (0, 1 << 63)]
+        {
             let operands = Orders::new()
-                .set(0, rax)
+                .set(0, word)
                 .set(1, 16)
-                .set(2, rdx)
+                .set(2, address)
                 .set(3, 0)
                 .set(4, scratch)
                 .set(5, scratch + 64);
@@ -250,27 +281,27 @@ fn sweep(attack: &mut Attack, ring_0: bool) -> Result<()> {
                 Ok(_) => {}
                 // A kernel may refuse to go on with a process whose registers are odd.
                 Err(Error::Ended(VmEnd::Hypervisor(text))) if attack.has_rings() => {
-                    bail!("{of:?}: {text}")
+                    bail!("{name}: {text}")
                 }
                 Err(Error::Ended(_) | Error::Interrupted(_)) => {
                     ends += 1;
                     evil.vm.reset()?;
                 }
-                Err(error) => bail!("{of:?}: {error}"),
+                Err(error) => bail!("{name}: {error}"),
             }
         }
-        attack.works(&mut evil)?;
+        attack.works(&mut evil).with_context(|| name)?;
     }
     attack.note(&format!("{ends} ends"));
     attack.count(&evil.vm);
     Ok(())
 }
 
-fn all_ring_3(attack: &mut Attack) -> Result<()> {
+pub(super) fn all_ring_3(attack: &mut Attack) -> Result<()> {
     sweep(attack, false)
 }
 
-fn all_ring_0(attack: &mut Attack) -> Result<()> {
+pub(super) fn all_ring_0(attack: &mut Attack) -> Result<()> {
     sweep(attack, true)
 }
 
@@ -323,19 +354,6 @@ fn modes(attack: &mut Attack) -> Result<()> {
     Ok(())
 }
 
-/// Flags and floating-point settings of this thread.
-fn settings() -> (u64, u32, u16) {
-    let (flags, mut vectors, mut control): (u64, u32, u16);
-    (vectors, control) = (0, 0);
-    // SAFETY: reads registers, and stores two of them to variables of their sizes.
-    unsafe {
-        asm!("pushfq", "pop {}", out(reg) flags);
-        asm!("stmxcsr [{}]", "fnstcw [{}]", in(reg) &raw mut vectors, in(reg) &raw mut control);
-    }
-    // Direction, nested task, alignment check; not what arithmetic leaves.
-    (flags & (1 << 10 | 1 << 14 | 1 << 18), vectors & !0x3f, control)
-}
-
 fn registers(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
     let before = settings();
@@ -360,13 +378,14 @@ fn registers(attack: &mut Attack) -> Result<()> {
 
 fn handlers(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
-    let wrong = |policy| Orders::new().policy(policy).instruction(X86::Ud2, 0, 0);
+    let undefined = attack.processor().undefined;
+    let wrong = |policy| Orders::new().policy(policy).instruction(undefined, 0, 0);
     attack.ends(&mut evil, &wrong(Policy::Report), |end| matches!(end, VmEnd::Exception(_)))?;
-    attack.ends(&mut evil, &wrong(Policy::Halt), by_exit(|exit| exit == Exit::Halt))?;
+    attack.halts(&mut evil, &wrong(Policy::Halt))?;
     attack.times_out(&mut evil, &wrong(Policy::Spin))?;
     let over =
         |end: &VmEnd| by_exception(end) || matches!(end, VmEnd::BadExit(Exit::Failed { .. }));
-    attack.ends(&mut evil, &wrong(Policy::Fault), over)?;
+    attack.is_lost(&mut evil, &wrong(Policy::Fault), over)?;
     // The mailbox from ring 0, again and again.
     let storm = Orders::new().call(Call::RegionRelease, 0, &[1]).and(&wrong(Policy::Storm));
     attack.times_out(&mut evil, &storm)?;

@@ -1,6 +1,6 @@
 //! What tenant A leaves and tenant B may find: in a VM that was reset, and in a new one.
 //!
-//! The registers that a guest can write, and who puts them back when a vCPU is used again:
+//! The registers that a guest of x86-64 can write, and who puts them back when a vCPU is used again:
 //!
 //! | registers | source | put back by |
 //! |---|---|---|
@@ -19,18 +19,32 @@
 //! registers that are the next tenant's: `residue-instruction`.
 //!
 //! Of a process: `PTRACE_SETREGS` (with segment bases), and all of XSAVE by `PTRACE_SETREGSET`.
+//!
+//! Those of an Arm (Arm ARM B1.2, D24.2), of which Apple's vCPU is made anew, KVM's is initialised
+//! again, and a process has its sets of registers set:
+//!
+//! | registers | in a VM of macOS | of KVM | of a process |
+//! |---|---|---|---|
+//! | x0 to x30, sp, pc, PSTATE | `hv_vcpu_create` | `KVM_ARM_VCPU_INIT` | `NT_PRSTATUS` |
+//! | v0 to v31, FPCR, FPSR | the same | the same | `NT_PRFPREG` |
+//! | z, p, FFR, ZA, FPMR | CPACR_EL1 keeps guests from them | they are no feature of the vCPU | `NT_ARM_SVE`, `NT_ARM_ZA`, `NT_ARM_FPMR` |
+//! | TPIDR_EL0, TPIDR2_EL0, POR_EL0 | `hv_vcpu_create` | `KVM_ARM_VCPU_INIT` | `NT_ARM_TLS`, `NT_ARM_POE` |
+//! | those that a boot sets | `hv_vcpu_set_sys_reg` | `KVM_SET_ONE_REG` | EL0 has none of the others |
+//! | keys, debug, timers, events, all other ones of EL1 | `hv_vcpu_create` | `KVM_ARM_VCPU_INIT` | |
 
+use super::super::arch::Places;
 use super::super::attack::{Attack, Evil, world_folder};
 use super::super::case::{Case, Guests};
-use super::super::orders::{DATA_GPA, Orders, SYSTEM_GPA, TABLES_GPA};
-use super::{EVIL, RINGS, case};
+use super::super::orders::Orders;
+use super::{EVIL, RINGS, case, x86};
 use anyhow::{Result, bail, ensure};
+use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{
-    HEAP_BASE, HEAP_INITIAL, MAILBOX_BASE, REGION_BASE, REGION_STRIDE, STACK_TOP,
+    HEAP_BASE, HEAP_INITIAL, MAILBOX_BASE, REGION_BASE, REGION_STRIDE, STACK_TOP, SYSTEM_BASE,
 };
 use wrt_abi::wasi::FunctionId;
 use wrt_abi::{Call, Status};
-use wrt_evil::{ENTRY_WORDS, SCRATCH_SIZE, WINDOW, X86, secret};
+use wrt_evil::{Arm, SCRATCH_SIZE, WINDOW, X86, secret};
 use wrt_vm::{Error, Value, WasiConfig};
 
 pub(super) const CASES: &[Case] = &[
@@ -39,15 +53,27 @@ pub(super) const CASES: &[Case] = &[
     case("residue-physical", &[13], RINGS, "all of guest-physical memory after a reset", physical),
     case("residue-registers-reset", &[13], EVIL, "registers after a reset", registers_after_reset),
     case("residue-registers-new", &[13], EVIL, "registers of a new VM", registers_of_new),
-    case("residue-wide-registers", &[13], RINGS, "registers beyond SSE after a reset", wide),
-    case("residue-segment-base", &[13], RINGS, "the base that swapgs hides", segment_base),
-    case("residue-debug", &[13], RINGS, "debug and control registers after a reset", debug),
-    case(
-        "residue-instruction",
-        &[13, 29],
-        RINGS,
-        "an access that is yet to be completed",
-        instruction,
+    x86(
+        "an Arm's guests are kept from wider ones: `arm-denied`",
+        case("residue-wide-registers", &[13], RINGS, "registers beyond SSE after a reset", wide),
+    ),
+    x86(
+        "an Arm has no segments",
+        case("residue-segment-base", &[13], RINGS, "the base that swapgs hides", segment_base),
+    ),
+    x86(
+        "`arm-residue` is about an Arm's",
+        case("residue-debug", &[13], RINGS, "debug and control registers after a reset", debug),
+    ),
+    x86(
+        "`arm-residue-access` is about an Arm's",
+        case(
+            "residue-instruction",
+            &[13, 29],
+            RINGS,
+            "an access that is yet to be completed",
+            instruction,
+        ),
     ),
     case("residue-world", &[13, 27], EVIL, "files, arguments and environment after a reset", world),
     case("residue-handles", &[27], Guests::Honest, "handles of before a reset", handles),
@@ -55,12 +81,12 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// Tenant A's number.
-const TENANT: u64 = 0x7e_4a47;
+pub(super) const TENANT: u64 = 0x7e_4a47;
 /// Bytes of the regions that A fills.
 const REGION: u64 = 2 << 20;
 
 /// Fills all the memory that a guest has by itself and can get.
-fn fill() -> Orders {
+pub(super) fn fill() -> Orders {
     let reserve = |orders: Orders| {
         orders.call(Call::RegionReserve, 0, &[REGION]).add(6, 14, 0).plant_at(6, 0, REGION, TENANT)
     };
@@ -81,7 +107,7 @@ fn fill() -> Orders {
 }
 
 /// Looks for A's secret where A had put it.
-fn look() -> Orders {
+pub(super) fn look() -> Orders {
     let reserve = |orders: Orders| orders.call(Call::RegionReserve, 0, &[REGION]).add(6, 14, 0);
     let orders = Orders::new()
         .call(Call::RegionCommit, 0, &[HEAP_BASE, HEAP_INITIAL + REGION, 0])
@@ -109,15 +135,19 @@ fn memory(attack: &mut Attack, next: fn(&mut Attack, Evil) -> Result<Evil>) -> R
     let found = attack.survives(&mut evil, &Orders::new().scan(8, HEAP_BASE, REGION, TENANT))?;
     ensure!(found[0] == REGION / 8, "A does not find its own: {found:x?}");
     let mut evil = next(attack, evil)?;
-    let found = attack.survives(&mut evil, &look())?;
+    finds_nothing(&attack.survives(&mut evil, &look())?)?;
+    attack.count(&evil.vm);
+    Ok(())
+}
+
+/// What [`look`] reports is nothing of A's, and zeros in regions and heap.
+pub(super) fn finds_nothing(found: &[u64]) -> Result<()> {
     for (place, scan) in found.chunks_exact(3).enumerate() {
         ensure!(scan[0] == 0, "B finds {} words of A's in place {place}", scan[0]);
     }
-    // Memory of regions and heap is all zero.
     for scan in [&found[..3], &found[3..6], &found[6..9], &found[9..12]] {
         ensure!(scan == [0; 3], "memory is not zero, or not there: {found:x?}");
     }
-    attack.count(&evil.vm);
     Ok(())
 }
 
@@ -143,20 +173,24 @@ fn memory_of_new(attack: &mut Attack) -> Result<()> {
 fn physical(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
     attack.survives(&mut evil, &fill())?;
+    let processor = attack.processor();
+    let Places { tables, system, data, .. } = &processor.places;
+    let size = tables.end - tables.start;
+    // Not the words of SYSTEM that the stub itself reads.
     let plant = Orders::new()
-        .window()
-        .plant(WINDOW + TABLES_GPA.end - (3 << 20), 3 << 20, TENANT)
-        .plant(WINDOW + SYSTEM_GPA + 0x400, 0xc00, TENANT)
-        .plant(WINDOW + SYSTEM_GPA + 0x2100, 0x1e00, TENANT)
-        .scan(8, WINDOW + TABLES_GPA.start, TABLES_GPA.end - TABLES_GPA.start, TENANT);
+        .window(processor)
+        .plant(WINDOW + tables.end - (3 << 20), 3 << 20, TENANT)
+        .plant(WINDOW + system + 0x400, 0xc00, TENANT)
+        .plant(WINDOW + system + 0x2100, 0x1e00, TENANT)
+        .scan(8, WINDOW + tables.start, size, TENANT);
     let found = attack.survives(&mut evil, &plant)?;
     ensure!(found[0] == (3 << 20) / 8, "A does not find its own: {found:x?}");
     evil.vm.reset()?;
     let look = look()
-        .window()
-        .scan(8, WINDOW + TABLES_GPA.start, TABLES_GPA.end - TABLES_GPA.start, TENANT)
-        .scan(8, WINDOW + SYSTEM_GPA, 0x4000, TENANT)
-        .scan(8, WINDOW + DATA_GPA, 120 << 10, TENANT);
+        .window(processor)
+        .scan(8, WINDOW + tables.start, size, TENANT)
+        .scan(8, WINDOW + system, 0x4000, TENANT)
+        .scan(8, WINDOW + data, 120 << 10, TENANT);
     let found = attack.survives(&mut evil, &look)?;
     for (place, scan) in found.chunks_exact(3).enumerate() {
         ensure!(scan[0] == 0, "B finds {} words of A's in place {place}: {found:x?}", scan[0]);
@@ -179,10 +213,17 @@ fn registers(attack: &mut Attack, next: fn(&mut Attack, Evil) -> Result<Evil>) -
 }
 
 /// A guest's registers at its first instruction, which are the same for all.
-fn check_entry(attack: &Attack, report: &[u64]) -> Result<()> {
-    ensure!(report.len() == ENTRY_WORDS, "{} words", report.len());
+pub(super) fn check_entry(attack: &Attack, report: &[u64]) -> Result<()> {
     let word = secret(TENANT);
     ensure!(!report.contains(&word), "A's word is in B's registers: {report:x?}");
+    match attack.processor().arch {
+        Arch::X86_64 => check_x86_entry(attack, report),
+        Arch::Aarch64 => check_arm_entry(attack, report),
+    }
+}
+
+fn check_x86_entry(attack: &Attack, report: &[u64]) -> Result<()> {
+    ensure!(report.len() == X86::ENTRY_WORDS, "{} words", report.len());
     let (general, rest) = report.split_at(16);
     let trap = u64::from(!attack.has_rings());
     let expected = [0, 0, 0, 0, STACK_TOP, 0, 0, trap, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -198,6 +239,19 @@ fn check_entry(attack: &Attack, report: &[u64]) -> Result<()> {
     let left: Vec<u64> =
         vectors[1..3].iter().chain(&vectors[4..52]).copied().filter(|&word| word != 0).collect();
     ensure!(left.is_empty(), "x87 or vector registers: {left:x?}");
+    Ok(())
+}
+
+fn check_arm_entry(attack: &Attack, report: &[u64]) -> Result<()> {
+    ensure!(report.len() == Arm::ENTRY_WORDS, "{} words", report.len());
+    let mut expected = [0; Arm::ENTRY_WORDS];
+    // x0; what the stub had in x16; sp.
+    expected[0] = u64::from(!attack.has_rings());
+    expected[16] = if attack.has_rings() { SYSTEM_BASE } else { 0 };
+    expected[31] = STACK_TOP;
+    for (place, (found, expected)) in report.iter().zip(expected).enumerate() {
+        ensure!(*found == expected, "word {place} is {found:#x}, and not {expected:#x}");
+    }
     Ok(())
 }
 
@@ -314,6 +368,7 @@ fn debug(attack: &mut Attack) -> Result<()> {
 /// A leaves by accesses of all kinds; what they return, and where they go on, is not B's.
 fn instruction(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
+    let processor = attack.processor();
     let scratch = attack.survives(&mut evil, &Orders::new().scratch(6).report(6, 1))?[0];
     for (of, port) in [
         (X86::In8, 0x60),
@@ -337,7 +392,7 @@ fn instruction(attack: &mut Attack) -> Result<()> {
             // is what an access to memory is by.
             let orders = match port < WINDOW && port != 0 {
                 true => Orders::new(),
-                false => Orders::new().privileged(X86::WriteCr4, 0x620, 0).window(),
+                false => Orders::new().privileged(X86::WriteCr4, 0x620, 0).window(processor),
             };
             let orders =
                 orders.set(1, u64::MAX).set(2, port).set(4, scratch).set(5, WINDOW + 0xfee0_0000);

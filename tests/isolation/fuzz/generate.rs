@@ -3,27 +3,29 @@
 //! Mostly sequences of calls that are nearly right, since those get furthest; some of what ends
 //! the VM, mostly last, since nothing comes after.
 
-use super::super::orders::{
-    CHUNKS_GPA, CODE_GPA, DATA_GPA, IMAGE_GPA, Orders, SYSTEM_GPA, TABLES_GPA,
-};
+use super::super::arch::{CHUNKS_GPA, Processor};
+use super::super::orders::Orders;
 use wrt_abi::Call;
 use wrt_abi::layout::{
     GRANULE, HEAP_BASE, HEAP_INITIAL, HEAP_MAX, IMAGE_BASE, MAILBOX_BASE, REGION_BASE, REGION_MAX,
     REGION_STRIDE, STACK_TOP, SYSTEM_BASE,
 };
 use wrt_abi::wasi::{FUNCTIONS, FunctionId};
-use wrt_evil::{Code, Op, Policy, WINDOW, X86, secret};
+use wrt_evil::{Code, Op, Policy, WINDOW, secret};
 
 /// Bytes of the region that WASI calls are about.
 const MEMORY: u64 = 64 << 10;
 
-/// A source of numbers: SplitMix64.
-struct Numbers(u64);
+/// A source of numbers, SplitMix64, for guests of a processor.
+struct Numbers {
+    state: u64,
+    processor: &'static Processor,
+}
 
 impl Numbers {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        secret(self.0)
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        secret(self.state)
     }
 
     fn below(&mut self, end: u64) -> u64 {
@@ -58,22 +60,29 @@ impl Numbers {
 
     /// A guest-physical address of interest.
     fn physical(&mut self) -> u64 {
+        let places = &self.processor.places;
         let base = match self.below(9) {
-            0..3 => TABLES_GPA.start + self.below(48) * 4096,
-            3 => SYSTEM_GPA,
-            4 => DATA_GPA,
-            5 => self.of(&[IMAGE_GPA, CODE_GPA]),
+            0..3 => places.tables.start + self.below(48) * places.table,
+            3 => places.system,
+            4 => places.data,
+            5 => self.of(places.image),
             6 => CHUNKS_GPA + self.below(16 << 20),
-            7 => self.of(&[0, 0xfee0_0000, 0xfffb_d000, TABLES_GPA.end, (1 << 36) - 4096]),
+            7 => self.of(&[0, 0xfee0_0000, 0xfffb_d000, places.tables.end, (1 << 36) - 4096]),
             _ => self.below(1 << 36),
         };
         base + self.below(512) * 8
     }
+
+    /// The number of an instruction.
+    fn instruction(&mut self) -> u32 {
+        let number = self.below(self.processor.instructions.into());
+        u32::try_from(number).unwrap_or(0)
+    }
 }
 
-/// The program of a number.
-pub(super) fn program(number: u64) -> Orders {
-    let mut numbers = Numbers(number);
+/// The program of a number, for a guest of a processor.
+pub(super) fn program(number: u64, processor: &'static Processor) -> Orders {
+    let mut numbers = Numbers { state: number, processor };
     let n = &mut numbers;
     // A region for the calls that want one; its address is kept in r[11] by `Add` when wanted.
     let mut orders = Orders::new().call(Call::RegionReserve, 0, &[MEMORY]);
@@ -103,7 +112,7 @@ pub(super) fn program(number: u64) -> Orders {
         orders = match n.below(8) {
             0 | 1 => instruction(n, orders, true),
             2 => physical(n, orders),
-            3 => orders.policy(policy(n)).instruction(n.of(X86::ALL), n.word(), n.word()),
+            3 => orders.policy(policy(n)).instruction(n.instruction(), n.word(), n.word()),
             4 => exception_in_ring_0(n, orders),
             5 => last(n, orders),
             6 => code(n, orders),
@@ -177,7 +186,7 @@ fn mailbox(n: &mut Numbers, mut orders: Orders) -> Orders {
 }
 
 fn instruction(n: &mut Numbers, orders: Orders, ring_0: bool) -> Orders {
-    let of = n.of(X86::ALL);
+    let of = n.instruction();
     let mut orders = orders.scratch(2).set(4, n.word()).set(5, n.word());
     for register in [0, 1, 2, 3] {
         if n.one_in(2) {
@@ -217,7 +226,7 @@ fn raw(n: &mut Numbers, mut orders: Orders) -> Orders {
 
 /// Guest-physical memory by tables of its own.
 fn physical(n: &mut Numbers, orders: Orders) -> Orders {
-    let mut orders = orders.window();
+    let mut orders = orders.window(n.processor);
     for _ in 0..1 + n.below(6) {
         let at = WINDOW + n.physical();
         orders = match n.below(6) {
@@ -255,8 +264,8 @@ fn exception_in_ring_0(n: &mut Numbers, orders: Orders) -> Orders {
 fn code(n: &mut Numbers, orders: Orders) -> Orders {
     let bytes: Vec<u8> = (0..1 + n.below(16)).map(|_| n.next().to_le_bytes()[0]).collect();
     // The scratch memory is a page of the data's.
-    let place = WINDOW + DATA_GPA + n.below(32) * 4096;
-    orders.window().set(5, place).bytes(5, 0, &bytes).jump(place)
+    let place = WINDOW + n.processor.places.data + n.below(32) * 4096;
+    orders.window(n.processor).set(5, place).bytes(5, 0, &bytes).jump(place)
 }
 
 /// A call that there is no way back from.

@@ -5,6 +5,7 @@
 
 mod generate;
 
+use super::arch;
 use super::attack::{Attack, Evil};
 use super::judge::{Footprint, Panics};
 use super::neighbour::{Sleeping, Working};
@@ -24,6 +25,8 @@ use wrt_vm::{EngineKind, Error, VmEnd, WasiConfig};
 
 /// When a random program ends, whatever it does.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// The same on an Arm, which has no other end when its handlers fail: many a program comes to it.
+const ARM_DEADLINE: Duration = Duration::from_millis(500);
 /// Programs between two looks at the whole host.
 const ROUND: u64 = 100;
 
@@ -50,6 +53,16 @@ pub(crate) struct Settings {
     save: Option<PathBuf>,
 }
 
+impl Settings {
+    /// Where guests run; the engine is none of theirs.
+    fn setup(&self) -> Result<Setup> {
+        matrix()
+            .into_iter()
+            .find(|setup| setup.backend.name() == self.on && setup.engine == EngineKind::Interp)
+            .with_context(|| format!("no {} here", self.on))
+    }
+}
+
 /// The same for the process in which programs run.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct HostSettings {
@@ -62,8 +75,9 @@ pub(crate) struct HostSettings {
 
 /// Runs programs in a process of their own, and says what became of it.
 pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
+    let processor = arch::of(settings.setup()?);
     if let Some(path) = &settings.save {
-        std::fs::write(path, program(settings.seed).file())?;
+        std::fs::write(path, program(settings.seed, processor).file())?;
         return Ok(ExitCode::SUCCESS);
     }
     let folder = tempfile::tempdir()?;
@@ -93,7 +107,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
     if settings.orders.is_none() {
         let number = noted(&status)?;
         let path = PathBuf::from(format!("evil-{number}.orders"));
-        std::fs::write(&path, program(number).file())?;
+        std::fs::write(&path, program(number, processor).file())?;
         println!("program {number}, in {}:", path.display());
         println!("  wrt-vm-isolation fuzz --on {} --orders {}", settings.on, path.display());
     }
@@ -108,10 +122,7 @@ fn noted(status: &Path) -> Result<u64> {
 /// The host process.
 pub(crate) fn host(settings: &HostSettings) -> Result<ExitCode> {
     let HostSettings { settings, status } = settings;
-    let setup = matrix()
-        .into_iter()
-        .find(|setup| setup.backend.name() == settings.on && setup.engine == EngineKind::Interp)
-        .with_context(|| format!("no {} here", settings.on))?;
+    let setup = settings.setup()?;
     // Open before anything is counted.
     let status = std::fs::File::create(status)?;
     let mut fuzz = Fuzz::new(setup)?;
@@ -172,7 +183,7 @@ impl Fuzz {
             let number = settings.seed.wrapping_add(programs);
             let orders = match &settings.orders {
                 Some(path) => Orders::from_file(path)?,
-                None => program(number),
+                None => program(number, arch::of(self.setup)),
             };
             status.write_all_at(&number.to_le_bytes(), 0)?;
             self.try_program(&orders)?;
@@ -197,9 +208,10 @@ impl Fuzz {
     fn try_program(&mut self, orders: &Orders) -> Result<()> {
         let module = orders.module()?;
         let begun = Instant::now();
-        self.evil.vm.set_deadline(Some(begun + DEADLINE));
+        let limit = if self.setup.is_arm() { ARM_DEADLINE } else { DEADLINE };
+        self.evil.vm.set_deadline(Some(begun + limit));
         let ended = self.evil.vm.load(&module);
-        let late = begun.elapsed().saturating_sub(DEADLINE);
+        let late = begun.elapsed().saturating_sub(limit);
         ensure!(late < super::attack::LATE, "it ended {late:?} after its deadline");
         let end = match ended {
             Ok(_) => "to the end",

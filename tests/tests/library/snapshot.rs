@@ -137,6 +137,10 @@ fn a_guest_goes_on_from_one_that_went_on() {
         let kept = second.snapshot().unwrap();
         drop((first, second));
         let mut third = kept.vm(WasiConfig::new()).unwrap();
+        // Nothing has run in it yet.
+        let same = third.snapshot().unwrap();
+        assert_eq!(same.size(), kept.size(), "{setup}");
+        third = same.vm(WasiConfig::new()).unwrap();
         assert_eq!(call(&mut third, instance, "next", &[]).unwrap(), [Value::I32(44)], "{setup}");
         let fresh = try_instantiate(&mut third, "(module (func (export \"f\")))").unwrap();
         assert!(call(&mut third, fresh, "f", &[]).unwrap().is_empty());

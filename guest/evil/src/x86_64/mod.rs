@@ -1,7 +1,9 @@
 //! x86-64: ring 3, ring 0, and the way between them.
 
+mod access;
 mod window;
 
+pub use access::{make_executable, read, write};
 pub use window::open as open_window;
 
 use crate::runtime_main;
@@ -9,7 +11,7 @@ use core::arch::{asm, global_asm};
 use core::ptr::{addr_of, addr_of_mut};
 use wrt_abi::boot::{MAGIC, TRAP_BY_BREAKPOINT};
 use wrt_abi::layout::{SYSTEM_BASE, X86_FAULT_PORT, X86_MAILBOX_PORT, X86_VECTOR_STRIDE};
-use wrt_evil::{ENTRY_WORDS, X86};
+use wrt_evil::X86;
 
 /// In r15d: what is invalid is meant.
 const GATE: u32 = 0x0e71_1e57;
@@ -123,7 +125,7 @@ pub fn jump(registers: &mut [u64; 6], address: usize) {
 }
 
 fn number(of: u32) -> usize {
-    (of as usize) % X86::ALL.len() * STRIDE
+    (of % X86::NUMBERS) as usize * STRIDE
 }
 
 /// Executes an instruction here.
@@ -157,8 +159,8 @@ pub fn take_faults() -> [u64; 3] {
 }
 
 /// The registers at the first instruction.
-pub fn entry_words() -> [u64; ENTRY_WORDS] {
-    let mut words = [0; ENTRY_WORDS];
+pub fn entry_words() -> [u64; X86::ENTRY_WORDS] {
+    let mut words = [0; X86::ENTRY_WORDS];
     // SAFETY: there is one thread, and the entry has written them.
     unsafe {
         words[..23].copy_from_slice(&*addr_of!(entry_state));

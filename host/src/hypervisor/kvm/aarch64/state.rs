@@ -18,6 +18,8 @@ const X0: u64 = 0;
 const SP: u64 = 31;
 const PC: u64 = 32;
 const PSTATE: u64 = 33;
+/// The stub has no use for it, and a reset of the vCPU leaves it as a guest has set it.
+const SP_EL1: u64 = 34;
 const ELR: u64 = 35;
 const SPSR: u64 = 36;
 
@@ -41,6 +43,22 @@ fn name(register: SystemRegister) -> u64 {
         | u64::from(crm) << 3
         | u64::from(op2);
     KVM_REG_ARM64 | KVM_REG_SIZE_U64 | u64::from(KVM_REG_ARM64_SYSREG) | number
+}
+
+/// When the virtual timer is up, which a reset of the vCPU leaves as a guest has set it. The kernel
+/// has taken that and the counter for each other (`KVM_REG_ARM_TIMER_CVAL`).
+const VIRTUAL_TIMER: SystemRegister = SystemRegister { op0: 3, op1: 3, crn: 14, crm: 0, op2: 2 };
+/// The same of the physical timer (`KVM_REG_ARM_PTIMER_CVAL`).
+const PHYSICAL_TIMER: SystemRegister = SystemRegister { op0: 3, op1: 3, crn: 14, crm: 2, op2: 2 };
+
+/// Forgets when timers are up.
+fn clear_timers(vcpu: &VcpuFd) -> Result<(), HypervisorError> {
+    set(vcpu, name(VIRTUAL_TIMER), 0)?;
+    match vcpu.set_one_reg(name(PHYSICAL_TIMER), &[0; 8]) {
+        // Kernels before 6.4 have no name for it.
+        Err(error) if error.errno() == libc::ENOENT => Ok(()),
+        result => result.map(|_| ()).map_err(failed("set a register")),
+    }
 }
 
 /// Reads a system register of a vCPU.
@@ -111,10 +129,11 @@ impl BootRegisters {
             vcpu.vcpu_init(&self.target).map_err(failed("reset the vCPU"))?;
         }
         self.fresh = false;
+        clear_timers(vcpu)?;
         for (register, value) in system_registers(state) {
             set(vcpu, name(register), value)?;
         }
-        for (place, value) in [(X0, BOOT_X0), (PC, BOOT_PC), (PSTATE, PSTATE_BOOT)] {
+        for (place, value) in [(X0, BOOT_X0), (SP_EL1, 0), (PC, BOOT_PC), (PSTATE, PSTATE_BOOT)] {
             set(vcpu, core(place), value)?;
         }
         Ok(())

@@ -1,8 +1,6 @@
-//! Instructions by number, those of each processor.
-//!
-//! One table for the program that orders and the guest that obeys.
+//! Instructions of x86-64.
 
-/// The table of x86-64: hands `Name = "assembly";` for each to a macro. rax, rcx, rdx, rbx, rsi
+/// The table: hands `Name = "assembly";` for each to a macro. rax, rcx, rdx, rbx, rsi
 /// and rdi are `r[0..6]`, before and after.
 #[macro_export]
 macro_rules! x86_instructions {
@@ -203,6 +201,18 @@ macro_rules! numbers {
         impl X86 {
             /// All of them, in the order of their numbers.
             pub const ALL: &'static [Self] = &[$( Self::$name, )*];
+            /// Numbers that are instructions.
+            pub const NUMBERS: u32 = Self::ALL.len() as u32;
+            /// Words of [`Code::ReportEntry`](crate::Code::ReportEntry): rax, rcx, rdx, rbx,
+            /// rsp, rbp, rsi, rdi, r8 to r15, rflags, then ds, es, fs, gs, cs, ss, and then the
+            /// 64 words of `FXSAVE`.
+            pub const ENTRY_WORDS: usize = 17 + 6 + 64;
+        }
+
+        impl From<X86> for u32 {
+            fn from(instruction: X86) -> Self {
+                instruction as Self
+            }
         }
     };
 }
