@@ -10,7 +10,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use wrt_vm::hypervisor::available;
-use wrt_vm::{Backend, Builder, Cache, Compiler, EngineKind, MicroVm, Module, Target};
+use wrt_vm::worker::{Workers, in_workers};
+use wrt_vm::{Backend, Builder, Cache, Compiler, EngineKind, Error, MicroVm, Module, Target};
 
 /// What takes this long hangs, on a machine that is emulated and busy, too: compiling a program
 /// may take minutes there.
@@ -28,11 +29,13 @@ pub struct Setup {
 impl Setup {
     /// Settings of a micro-VM of this setup.
     pub fn builder(self) -> Builder {
-        // A process has one VM on macOS, and tests have several.
-        match self.backend == Backend::Hvf || std::env::var_os("WRT_WORKERS").is_some() {
-            true => self.in_worker(),
-            false => self.here(),
-        }
+        if self.is_in_workers() { self.in_worker() } else { self.here() }
+    }
+
+    /// Whether its VMs are in processes of their own: one has one VM on macOS, and tests have
+    /// several.
+    pub fn is_in_workers(self) -> bool {
+        self.backend == Backend::Hvf || std::env::var_os("WRT_WORKERS").is_some()
     }
 
     /// Settings of one in a worker process.
@@ -49,17 +52,47 @@ impl Setup {
     /// The module for VMs of this setup: as it is, or compiled already where the processor is
     /// simulated, in which the compiler takes minutes.
     ///
+    /// # Errors
+    ///
+    /// As [`Compiler::compile`].
+    pub fn try_module(self, module: Module) -> Result<Module, Error> {
+        if !self.is_simulated() || self.engine != EngineKind::Native {
+            return Ok(module);
+        }
+        self.compiler().compile(&module, self.target())
+    }
+
+    /// As [`Self::try_module`].
+    ///
     /// # Panics
     ///
     /// When it cannot be compiled.
     pub fn module(self, module: Module) -> Module {
-        if !self.is_simulated() || self.engine != EngineKind::Native {
-            return module;
+        self.try_module(module).unwrap_or_else(|error| panic!("{self}: {error}"))
+    }
+
+    /// A compiler: on this setup's backend, or where that has one VM a process or simulates its
+    /// processor, on another.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn compiler(self) -> Compiler {
+        let backend = if self.is_simulated() { Backend::Auto } else { self.backend };
+        let mut hypervisor = backend.open().expect("a VM for the compiler");
+        if hypervisor.one_vm_a_process() {
+            hypervisor = in_workers(hypervisor, Workers::new(program()));
         }
-        let target = Target::of(self.backend.open().expect("it is available").as_ref());
-        let machine = Backend::Auto.open().expect("a VM for the compiler");
-        let mut compiler = Compiler::new(machine.as_ref()).expect("a compiler");
-        compiler.compile(&module, target).unwrap_or_else(|error| panic!("{self}: {error}"))
+        Compiler::new(hypervisor.as_ref()).unwrap_or_else(|error| panic!("{self}: {error}"))
+    }
+
+    /// What compiled code is for that its VMs run.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be opened, although [`matrix`] found that it can.
+    pub fn target(self) -> Target {
+        Target::of(self.backend.open().expect("it is available").as_ref())
     }
 
     fn here(self) -> Builder {
@@ -120,7 +153,7 @@ fn target() -> PathBuf {
 ///
 /// Says which ones are left out and why, so that a run without a hypervisor does not look
 /// like one that tested something. Set `WRT_SETUP` to have only those whose name contains it,
-/// such as `process with native`, and `WRT_WORKERS` to have all of them in worker processes.
+/// such as `process with native` (a panic if there is none), and `WRT_WORKERS` to have all of them in worker processes.
 pub fn matrix() -> Vec<Setup> {
     let mut setups = Vec::new();
     let wanted = std::env::var("WRT_SETUP").unwrap_or_default();
@@ -131,6 +164,8 @@ pub fn matrix() -> Vec<Setup> {
         }
     }
     setups.retain(|setup: &Setup| setup.to_string().contains(&wanted));
+    // Who asks for one by its name does not want it left out.
+    assert!(wanted.is_empty() || !setups.is_empty(), "WRT_SETUP: `{wanted}` does not work here");
     setups
 }
 

@@ -22,16 +22,17 @@ fn program(setup: Setup, max_memory: u64, args: &[&str]) -> (MicroVm, Instance, 
     let mut vm = setup.builder().max_memory(max_memory).wasi(wasi).build().unwrap();
     vm.set_deadline(Some(Instant::now() + HANG));
     let file = wrt_tests::programs::build_components(outputs()).join("program.wasm");
-    let loaded = vm.load(&Module::from_file(file).unwrap()).unwrap();
+    let loaded = vm.load(&setup.module(Module::from_file(file).unwrap())).unwrap();
     let instance = vm.instantiate(loaded).unwrap();
     (vm, instance, stdout)
 }
 
 /// The VM is good after a reset.
-fn assert_works(vm: &mut MicroVm) {
+fn assert_works(setup: Setup, vm: &mut MicroVm) {
     vm.set_deadline(None);
     vm.reset().unwrap();
-    let loaded = vm.load(&Module::from_text(&returns(0)).unwrap()).unwrap();
+    let module = setup.module(Module::from_text(&returns(0)).unwrap());
+    let loaded = vm.load(&module).unwrap();
     let instance = vm.instantiate(loaded).unwrap();
     vm.run(instance).unwrap();
 }
@@ -52,7 +53,7 @@ fn a_component_that_wants_more_than_the_limit_is_refused_with_both_figures() {
     for setup in setups() {
         let mut vm = setup.builder().max_memory(MIB).build().unwrap();
         let text = "(component (core module $m (memory 17)) (core instance (instantiate $m)))";
-        let loaded = vm.load(&Module::from_text(text).unwrap()).unwrap();
+        let loaded = vm.load(&setup.module(Module::from_text(text).unwrap())).unwrap();
         let error = vm.instantiate(loaded).unwrap_err();
         let Error::MemoryLimit { wanted, allowed } = error else { panic!("{setup}: {error}") };
         assert_eq!((wanted, allowed), (17 << 16, MIB));
@@ -65,12 +66,12 @@ fn more_instances_than_a_vm_takes_are_refused() {
         let mut vm = setup.vm();
         let each = "(core instance (instantiate $m))";
         let text = format!("(component (core module $m) {})", each.repeat(600));
-        let loaded = vm.load(&Module::from_text(&text).unwrap()).unwrap();
+        let loaded = vm.load(&setup.module(Module::from_text(&text).unwrap())).unwrap();
         // The limit is 10,000 in all.
         let error = (0..20).find_map(|_| vm.instantiate(loaded).err()).expect("an error");
         assert!(matches!(error, Error::Failed(_)), "{setup}: {error}");
         assert!(error.to_string().contains("instance count too high"), "{setup}: {error}");
-        assert_works(&mut vm);
+        assert_works(setup, &mut vm);
     }
 }
 
@@ -83,7 +84,7 @@ fn time_runs_out_for_a_program_that_spins_and_for_one_that_sleeps() {
             let error = vm.run(instance).unwrap_err();
             let timed_out = matches!(error, Error::Interrupted(Interruption::TimedOut));
             assert!(timed_out, "{setup}: {args:?}: {error}");
-            assert_works(&mut vm);
+            assert_works(setup, &mut vm);
         }
     }
 }
@@ -100,7 +101,7 @@ fn a_program_that_sleeps_can_be_cancelled() {
         let error = vm.run(instance).unwrap_err();
         assert!(matches!(error, Error::Interrupted(Interruption::Cancelled)), "{setup}: {error}");
         assert!(ender.join().unwrap());
-        assert_works(&mut vm);
+        assert_works(setup, &mut vm);
     }
 }
 
@@ -114,6 +115,6 @@ fn recursion_ends_in_a_trap() {
         let Error::Trap(trap) = error else { panic!("{setup}: {error}") };
         assert!(kinds.contains(&trap.kind), "{setup}: {trap}");
         assert!(trap.frames.iter().any(|frame| frame.name.is_some()), "{setup}: {trap}");
-        assert_works(&mut vm);
+        assert_works(setup, &mut vm);
     }
 }

@@ -57,7 +57,7 @@ fn one_is_there_with_the_world_that_it_is_taken_for() {
 #[test]
 fn they_go_on_from_a_snapshot() {
     let module = Module::from_text(HELLO).unwrap();
-    for setup in matrix() {
+    for setup in crate::snapshot::sharing() {
         let mut first = setup.vm();
         let loaded = first.load(&module).unwrap();
         let instance = first.instantiate(loaded).unwrap();

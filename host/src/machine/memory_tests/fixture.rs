@@ -6,7 +6,6 @@ use crate::hypervisor::{AddressSpace, Vcpu};
 use crate::machine::arch::reading::{self, Entry};
 use std::io;
 use wrt_abi::EngineKind;
-use wrt_platform::memory::vacate;
 
 /// Bytes that a guest of these tests may have.
 pub(super) const LIMIT: u64 = 64 << 20;
@@ -38,7 +37,7 @@ pub(super) struct Notes {
     pub(super) refuse_unmaps: bool,
     /// Whether it can have translations forgotten.
     pub(super) forgets: bool,
-    /// Whether RAM begins with zeros, whatever pages the host has there.
+    /// Whether it wants no pages that RAM is to begin with.
     pub(super) makes_pages: bool,
 }
 
@@ -62,10 +61,6 @@ impl Vm for Notes {
         for (start, other) in &self.mappings {
             let apart = gpa.0 + len + GRANULE <= *start || start + other.len + GRANULE <= gpa.0;
             assert!(apart, "no guard between {mapping:?} and {other:?}");
-        }
-        if self.makes_pages && mapping.is_ram() {
-            // SAFETY: the caller's address space, which nobody uses yet.
-            unsafe { vacate(mapping.host, len as usize) }.unwrap();
         }
         self.mappings.insert(gpa.0, mapping);
         Ok(())
