@@ -33,7 +33,7 @@ const MESSAGE_MAX: usize = 64 << 10;
 ///
 /// It has a micro-VM, which is reset between two modules. Whatever a module does to the
 /// compiler, it ends in an error of that module. From the third on it begins with a snapshot of
-/// itself, instantiated and not run: small modules are compiled in half the time then.
+/// itself, instantiated and not run.
 pub struct Compiler {
     vm: MicroVm,
     program: Module,

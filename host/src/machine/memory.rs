@@ -161,7 +161,7 @@ impl GuestMemory {
         image: &'static Image<'static>,
         from: Option<&Prepared>,
     ) -> Result<(), MemoryRefused> {
-        if let Some(prepared) = from.filter(|_| vm.takes_pages()) {
+        if let Some(prepared) = from.filter(|_| self.shares_pages(vm)) {
             self.show_core(prepared)?;
         }
         self.map_core(vm)?;

@@ -48,6 +48,7 @@ fn restored(attack: &mut Attack) -> Result<()> {
     attack.survives(&mut evil, &fill())?;
     evil.vm.restore(&snapshot, WasiConfig::new())?;
     finds_nothing(&attack.survives(&mut evil, &look())?)?;
+    drop((evil, snapshot));
 
     let (mut evil, snapshot) = prepared(attack)?;
     attack.survives(&mut evil, &fill())?;

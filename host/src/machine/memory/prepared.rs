@@ -178,6 +178,12 @@ impl GuestMemory {
         })
     }
 
+    /// Whether pages of a prepared guest are shared until they are written. Where much is expected
+    /// they are copied at once, to large pages: a fault for each page costs more than that.
+    pub(super) fn shares_pages(&self, vm: &dyn Vm) -> bool {
+        vm.takes_pages() && !self.much_expected
+    }
+
     /// Has the core's pages be those of a prepared guest's data and heap, before the VM gets it.
     pub(super) fn show_core(&self, prepared: &Prepared) -> Result<(), MemoryRefused> {
         prepared.data.show(&self.core, self.parts.data)?;
@@ -193,7 +199,7 @@ impl GuestMemory {
         self.check_limit(prepared.mapped().saturating_sub(self.mapped))?;
         let Own { contents, mapped, backed } = &prepared.heap;
         self.back_heap(vm, *backed, *mapped)?;
-        if !vm.takes_pages() {
+        if !self.shares_pages(vm) {
             // SAFETY: (1) the parts are committed and as long, and no vCPU runs.
             unsafe {
                 prepared.data.copy(self.core.base().add(self.parts.data))?;
@@ -223,11 +229,11 @@ impl GuestMemory {
     ) -> Result<(), MemoryRefused> {
         let memory = Reservation::new(REGION_MAX as usize)?;
         let host = memory.base();
-        if vm.takes_pages() {
+        if self.shares_pages(vm) {
             contents.show(&memory, 0)?;
         }
         self.make_region(vm, number, memory, *backed, *mapped)?;
-        if !vm.takes_pages() {
+        if !self.shares_pages(vm) {
             // SAFETY: (1) what is mapped is committed, and no vCPU runs.
             unsafe { contents.copy(host) }?;
         }
