@@ -118,6 +118,7 @@ fn a_whole_32_bit_memory_can_be_had() {
 fn an_engine_without_memory_ends_its_vm_and_nothing_else() {
     let module = Module::from_bytes(&crate::modules::of_exports(200_000, 200)).unwrap();
     for setup in matrix() {
+        let module = setup.module(module.clone());
         let mut vm = setup.builder().max_memory(PAGE).build().unwrap();
         let error = (0..200).find_map(|_| vm.load(&module).err());
         let error = error.expect("memory for 200 such modules is above every limit");

@@ -92,7 +92,7 @@ fn ten_thousand_functions_are_called() {
     let module = Module::from_bytes(&of_functions(10_000, 0, 0)).unwrap();
     for setup in matrix() {
         let mut vm = setup.vm();
-        let loaded = vm.load(&module).unwrap();
+        let loaded = vm.load(&setup.module(module.clone())).unwrap();
         let instance = vm.instantiate(loaded).unwrap();
         let sum = vm.function(instance, "sum").unwrap();
         // The second time all of them are translated already.
@@ -111,7 +111,7 @@ fn a_module_of_thirty_megabytes_runs() {
     let module = Module::from_bytes(&bytes).unwrap();
     for setup in matrix() {
         let mut vm = setup.vm();
-        let loaded = vm.load(&module).unwrap();
+        let loaded = vm.load(&setup.module(module.clone())).unwrap();
         let instance = vm.instantiate(loaded).unwrap();
         let sum = vm.function(instance, "sum").unwrap();
         assert_eq!(vm.call(&sum, &[]).unwrap(), [Value::I32(sum_of(FUNCTIONS))], "{setup}");
