@@ -24,13 +24,14 @@ pub(super) struct Kept(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    copies: HashMap<String, Copy>,
+    copies: HashMap<String, Place>,
     /// Counts what becomes idle.
     now: u64,
     counts: CacheCounts,
 }
 
-enum Copy {
+/// Where a copy is.
+enum Place {
     /// None: the file was used once.
     None,
     InUse(Header, Weak<SharedBytes>),
@@ -63,10 +64,10 @@ impl Kept {
         let mut state = self.lock();
         let copy = state.copies.get_mut(name)?;
         let (header, bytes) = match copy {
-            Copy::None => return None,
-            Copy::InUse(header, bytes) => (*header, bytes.upgrade()?),
-            Copy::Idle { .. } => {
-                let Copy::Idle { header, mut memory, .. } = std::mem::replace(copy, Copy::None)
+            Place::None => return None,
+            Place::InUse(header, bytes) => (*header, bytes.upgrade()?),
+            Place::Idle { .. } => {
+                let Place::Idle { header, mut memory, .. } = std::mem::replace(copy, Place::None)
                 else {
                     return None;
                 };
@@ -75,7 +76,7 @@ impl Kept {
                     return None;
                 }
                 let bytes = self.lend(name, header, memory).ok()?;
-                *copy = Copy::InUse(header, Arc::downgrade(&bytes));
+                *copy = Place::InUse(header, Arc::downgrade(&bytes));
                 (header, bytes)
             }
         };
@@ -91,9 +92,9 @@ impl Kept {
         let known = state.copies.contains_key(name);
         if !known {
             if state.copies.len() >= NAMES_MAX {
-                state.copies.retain(|_, copy| !matches!(copy, Copy::None));
+                state.copies.retain(|_, copy| !matches!(copy, Place::None));
             }
-            state.copies.insert(name.to_owned(), Copy::None);
+            state.copies.insert(name.to_owned(), Place::None);
             return found;
         }
         drop(state);
@@ -103,7 +104,7 @@ impl Kept {
             return found;
         };
         let Ok(bytes) = self.lend(name, header, memory) else { return found };
-        let copy = Copy::InUse(header, Arc::downgrade(&bytes));
+        let copy = Place::InUse(header, Arc::downgrade(&bytes));
         self.lock().copies.insert(name.to_owned(), copy);
         Module::shared(bytes, header)
     }
@@ -135,7 +136,7 @@ impl Kept {
         let since = state.now;
         // Else it was thrown out meanwhile.
         if let Some(copy) = state.copies.get_mut(name) {
-            *copy = Copy::Idle { header, memory, since };
+            *copy = Place::Idle { header, memory, since };
             state.shed();
         }
     }
@@ -162,7 +163,7 @@ impl State {
             .copies
             .values_mut()
             .filter_map(|copy| match copy {
-                Copy::Idle { memory, since, .. } => Some((*since, memory.len(), copy)),
+                Place::Idle { memory, since, .. } => Some((*since, memory.len(), copy)),
                 _ => None,
             })
             .collect();
@@ -172,7 +173,7 @@ impl State {
             if size <= IDLE_MAX {
                 break;
             }
-            *copy = Copy::None;
+            *copy = Place::None;
             size -= len;
         }
     }

@@ -28,13 +28,13 @@ pub(crate) struct Prepared {
     stack_size: usize,
     data: Stretch,
     heap: Own,
-    regions: Vec<(u64, Kept)>,
+    regions: Vec<(u64, KeptRegion)>,
     free: VecDeque<u64>,
 }
 
 /// A region.
 #[derive(Debug)]
-enum Kept {
+enum KeptRegion {
     /// Memory of the guest's own.
     Own(Own),
     /// A module's bytes.
@@ -81,8 +81,8 @@ impl Prepared {
     /// The heap, and regions of the guest's own.
     fn own(&self) -> impl Iterator<Item = &Own> {
         let regions = self.regions.iter().filter_map(|(_, kept)| match kept {
-            Kept::Own(own) => Some(own),
-            Kept::Shared { .. } => None,
+            KeptRegion::Own(own) => Some(own),
+            KeptRegion::Shared { .. } => None,
         });
         std::iter::once(&self.heap).chain(regions)
     }
@@ -156,12 +156,12 @@ impl GuestMemory {
         let mut regions = Vec::with_capacity(self.regions.len());
         for (number, region) in &self.regions {
             let kept = match (&region.shared, &region.reservation) {
-                (Some(bytes), _) => Kept::Shared {
+                (Some(bytes), _) => KeptRegion::Shared {
                     bytes: Arc::clone(bytes),
                     content: region.content,
                     published: region.published.clone(),
                 },
-                (None, Some(memory)) => Kept::Own(keep(region, memory, 0)?),
+                (None, Some(memory)) => KeptRegion::Own(keep(region, memory, 0)?),
                 // Only the heap is like that.
                 (None, None) => return Err(MemoryRefused::Unknown),
             };
@@ -209,8 +209,8 @@ impl GuestMemory {
         self.free.clone_from(&prepared.free);
         for (number, kept) in &prepared.regions {
             match kept {
-                Kept::Own(own) => self.take_over_region(vm, *number, own)?,
-                Kept::Shared { bytes, content, published } => {
+                KeptRegion::Own(own) => self.take_over_region(vm, *number, own)?,
+                KeptRegion::Shared { bytes, content, published } => {
                     let gva = self.share_as(vm, *number, Arc::clone(bytes), *content)?;
                     for range in published {
                         self.publish(vm, Gva(gva.0 + range.start), range.end - range.start)?;
