@@ -7,6 +7,7 @@ use applevisor_sys::hv_error_t;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wrt_hvsim::{Counters, count_instructions, counters, fail, forgive};
+use wrt_vm::hypervisor::available;
 use wrt_vm::{Backend, EngineKind, Error, MicroVm, Module, Value};
 
 /// A process has one VM, so that tests take turns.
@@ -130,6 +131,20 @@ fn a_call_of_the_framework_that_fails_is_an_error_of_that_vm() {
         }
         assert!(failed > 0, "a VM calls {function}");
     }
+}
+
+/// Finding out makes a VM, of which a process has one.
+#[test]
+fn finding_out_what_works_is_in_nobodys_way() {
+    let _alone = exclusively();
+    let works = || available().iter().any(|it| it.backend == Backend::Hvf && it.problem.is_none());
+    std::thread::scope(|scope| {
+        let found: Vec<_> = (0..8).map(|_| scope.spawn(works)).collect();
+        let vm = vm();
+        assert!(vm.is_ok(), "{:?}", vm.err());
+        assert!(works(), "beside a VM");
+        assert!(found.into_iter().all(|works| works.join().expect("no panic")), "at once");
+    });
 }
 
 /// What cannot be given back is not to be had again; nothing else comes of it.

@@ -1,6 +1,6 @@
 //! Does what orders say.
 
-use crate::{arch, mailbox};
+use crate::{arch, gate, mailbox};
 use wrt_abi::mailbox::REQUEST_ARGS;
 use wrt_evil::{Code, LOOPS, OP_SIZE, Op, REGISTERS, REPORT_MAX, SCRATCH_SIZE, secret};
 
@@ -48,7 +48,7 @@ impl Program {
                     let rest = orders.get(at..).unwrap_or_default();
                     let bytes = rest.get(..len).unwrap_or(rest);
                     let to = self.address(&op);
-                    arch::attempt(|| {
+                    gate::attempt(|| {
                         for (offset, byte) in bytes.iter().enumerate() {
                             arch::write(to.wrapping_add(offset as u64), (*byte).into(), 0);
                         }
@@ -98,16 +98,16 @@ impl Program {
             Code::Xor => *self.register(op.a) ^= op.x,
             Code::Load => {
                 let mut word = 0;
-                if arch::attempt(|| word = arch::read(address, op.c)) {
+                if gate::attempt(|| word = arch::read(address, op.c)) {
                     *self.register(op.a) = word;
                 }
             }
             Code::Store => {
                 let word = *self.register(op.a);
-                arch::attempt(|| arch::write(address, word, op.c));
+                gate::attempt(|| arch::write(address, word, op.c));
             }
             Code::Put => {
-                arch::attempt(|| arch::write(address, op.y, op.c));
+                gate::attempt(|| arch::write(address, op.y, op.c));
             }
             Code::Plant => plant(address, op.y, secret(op.z)),
             Code::Scan => {
@@ -119,19 +119,19 @@ impl Program {
             Code::Scratch => *self.register(op.a) = (&raw const SCRATCH).addr() as u64,
             Code::Call => self.call(op.n, op.x as u32),
             Code::Trap => {
-                arch::attempt(arch::trap);
+                gate::attempt(arch::trap);
             }
-            Code::Jump => self.with_registers(|registers| arch::jump(registers, address as usize)),
+            Code::Jump => self.with_registers(|registers| gate::jump(registers, address as usize)),
             Code::Instruction => {
-                self.with_registers(|registers| arch::instruction(registers, op.n));
+                self.with_registers(|registers| gate::instruction(registers, op.n));
             }
-            Code::Privileged => self.with_registers(|registers| arch::privileged(registers, op.n)),
+            Code::Privileged => self.with_registers(|registers| gate::privileged(registers, op.n)),
             Code::Spin => spin(op.x),
             Code::Policy => {
-                arch::attempt(|| arch::set_policy(op.n));
+                gate::attempt(|| gate::set_policy(op.n));
             }
             Code::Window => {
-                arch::attempt(|| arch::open_window(op.x));
+                gate::attempt(|| arch::open_window(op.x));
             }
             Code::Report => {
                 for register in 0..op.c {
@@ -140,17 +140,17 @@ impl Program {
                 }
             }
             Code::ReportEntry => {
-                for word in arch::entry_words() {
+                for word in gate::entry_words() {
                     self.add_to_report(word);
                 }
             }
             Code::Faults => {
-                for (register, word) in (op.a..).zip(arch::take_faults()) {
+                for (register, word) in (op.a..).zip(gate::take_faults()) {
                     *self.register(register) = word;
                 }
             }
             Code::Registers => {
-                arch::attempt(|| arch::trap_with(secret(op.x)));
+                gate::attempt(|| gate::trap_with(secret(op.x)));
             }
         }
     }
@@ -158,7 +158,7 @@ impl Program {
     fn with_registers(&mut self, mut what: impl FnMut(&mut [u64; 6])) {
         let mut registers = [0; 6];
         registers.copy_from_slice(&self.r[..6]);
-        if arch::attempt(|| what(&mut registers)) {
+        if gate::attempt(|| what(&mut registers)) {
             self.r[..6].copy_from_slice(&registers);
         }
     }
@@ -167,7 +167,7 @@ impl Program {
         let mut args = [0; REQUEST_ARGS];
         args.copy_from_slice(&self.r[..REQUEST_ARGS]);
         let mut answer = None;
-        arch::attempt(|| answer = Some(mailbox::call(number, payload_len, args)));
+        gate::attempt(|| answer = Some(mailbox::call(number, payload_len, args)));
         if let Some(response) = answer {
             let [first, second, ..] = response.values;
             let words = [response.status.into(), response.payload_len.into(), first, second];
@@ -197,7 +197,7 @@ fn pages(start: u64, len: u64) -> impl Iterator<Item = (u64, u64)> {
 
 fn plant(start: u64, len: u64, word: u64) {
     for (from, to) in pages(start, len) {
-        arch::attempt(|| {
+        gate::attempt(|| {
             for address in (from..to).step_by(8) {
                 arch::write(address, word, 3);
             }
@@ -209,7 +209,7 @@ fn plant(start: u64, len: u64, word: u64) {
 fn scan(start: u64, len: u64, word: u64) -> [u64; 3] {
     let [mut hits, mut closed, mut others] = [0; 3];
     for (from, to) in pages(start, len) {
-        let read_all = arch::attempt(|| {
+        let read_all = gate::attempt(|| {
             for address in (from..to).step_by(8) {
                 let found = arch::read(address, 3);
                 hits += u64::from(found == word);

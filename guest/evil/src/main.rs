@@ -8,6 +8,7 @@
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+mod gate;
 mod interpreter;
 mod mailbox;
 mod serve;
@@ -35,7 +36,7 @@ static mut BOOT: Boot = Boot { mark: BOOT_MARK, orders: [0; BOOT_OPS * OP_SIZE] 
 
 /// First Rust code to run.
 extern "C" fn runtime_main(trap: u64) -> ! {
-    arch::set_trap(trap);
+    gate::set_trap(trap);
     // SAFETY: there is one thread. Volatile: others have written them, into the file.
     let boot = unsafe { (&raw const BOOT).read_volatile() };
     let mut program = interpreter::Program::new();

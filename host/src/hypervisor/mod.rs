@@ -69,6 +69,15 @@ pub trait Hypervisor: Send + Sync {
     ///
     /// When the system refuses one.
     fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError>;
+
+    /// Finds out whether VMs can be made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::create_vm`].
+    fn probe(&self) -> Result<(), HypervisorError> {
+        self.create_vm().map(drop)
+    }
 }
 
 /// Memory to appear in a VM: RAM if the VM may write it, else bytes that the host has.

@@ -151,8 +151,8 @@ pub fn available() -> Vec<Availability> {
     Backend::ALL
         .iter()
         .map(|&backend| {
-            let made = backend.open().and_then(|hypervisor| hypervisor.create_vm());
-            Availability { backend, problem: made.err() }
+            let tried = backend.open().and_then(|hypervisor| hypervisor.probe());
+            Availability { backend, problem: tried.err() }
         })
         .collect()
 }

@@ -1,9 +1,9 @@
 //! Answers to the host's commands that no honest runtime would give.
 
-use super::super::attack::{Attack, Evil, by_protocol};
-use super::super::case::Case;
-use super::super::orders::Orders;
 use super::{EVIL, case};
+use crate::attack::{Attack, Evil, by_protocol};
+use crate::case::Case;
+use crate::orders::Orders;
 use anyhow::{Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wrt_abi::layout::{MAILBOX_BASE, REGION_BASE, SYSTEM_BASE};
@@ -107,7 +107,7 @@ fn traps(attack: &mut Attack) -> Result<()> {
 
 fn exports(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
-    let before = super::super::judge::resident()?;
+    let before = crate::judge::resident()?;
     // A name as long as a payload takes, of letters that become longer when they are made
     // printable; again and again, and of more there is no end.
     let name = [&[0; 4][..], &16120_u32.to_le_bytes(), &[0x1b; 16120]].concat();
@@ -120,7 +120,7 @@ fn exports(attack: &mut Attack) -> Result<()> {
         Err(Error::Ended(end)) if by_protocol(&end) => attack.note(&end),
         other => bail!("exports without end: {:?}", other.map(|exports| exports.len())),
     }
-    let more = super::super::judge::resident()?.saturating_sub(before) >> 20;
+    let more = crate::judge::resident()?.saturating_sub(before) >> 20;
     ensure!(more < 256, "{more} MiB for a list of exports");
     attack.count(&evil.vm);
     attack.works(&mut evil)?;

@@ -1,9 +1,9 @@
 //! Taking the host's time and memory.
 
-use super::super::attack::Attack;
-use super::super::case::Case;
-use super::super::orders::Orders;
 use super::{EVIL, RINGS, case};
+use crate::attack::Attack;
+use crate::case::Case;
+use crate::orders::Orders;
 use anyhow::{Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wrt_abi::Call;
@@ -106,7 +106,7 @@ fn touched(attack: &mut Attack) -> Result<()> {
     // Or in the one that there is.
     let count = if attack.one_vm()? { 1 } else { 3 };
     let mut evils = (0..count).map(|_| attack.evil()).collect::<Result<Vec<_>>>()?;
-    let before = super::super::judge::resident()?;
+    let before = crate::judge::resident()?;
     for evil in &mut evils {
         let orders = Orders::new()
             .call(Call::RegionReserve, 0, &[EACH])
@@ -116,12 +116,12 @@ fn touched(attack: &mut Attack) -> Result<()> {
         let report = attack.survives(evil, &orders)?;
         ensure!(report == [0], "{report:x?}");
     }
-    let taken = super::super::judge::resident()?.saturating_sub(before);
+    let taken = crate::judge::resident()?.saturating_sub(before);
     for evil in &mut evils {
         attack.works(evil)?;
         attack.count(&evil.vm);
     }
-    let left = super::super::judge::resident()?.saturating_sub(before) >> 20;
+    let left = crate::judge::resident()?.saturating_sub(before) >> 20;
     ensure!(left < 48, "{left} MiB are left after resets");
     attack.note(&format!("{} MiB taken, in {:?}", taken >> 20, started.elapsed()));
     Ok(())

@@ -1,8 +1,8 @@
 //! Hostile modules and their worlds: files, sleeps, streams.
 
-use super::super::attack::{Attack, world_folder};
-use super::super::case::{Case, Guests};
 use super::{case, logging};
+use crate::attack::{Attack, world_folder};
+use crate::case::{Case, Guests};
 use anyhow::{Result, bail, ensure};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -406,7 +406,7 @@ fn output(attack: &mut Attack) -> Result<()> {
     let captured = OutputBuffer::new(CAPACITY);
     let world = WasiConfig::new().stdout(Output::Capture(captured.clone()));
     let mut vm = roomy(attack, world)?;
-    let before = super::super::judge::resident()?;
+    let before = crate::judge::resident()?;
     // A gigabyte: an array of 1,024 vectors of a megabyte each.
     let body = "(loop $l
             (i32.store (i32.add (i32.const 0x10000) (local.get $n)) (i32.const 0x100000))
@@ -424,7 +424,7 @@ fn output(attack: &mut Attack) -> Result<()> {
         Err(error) => bail!("{error}"),
     }
     ensure!(captured.contents().len() <= CAPACITY, "{} bytes are kept", captured.contents().len());
-    let more = super::super::judge::resident()?.saturating_sub(before) >> 20;
+    let more = crate::judge::resident()?.saturating_sub(before) >> 20;
     ensure!(more < 200, "{more} MiB for output");
     attack.note(&format!("{} bytes are kept", captured.contents().len()));
     Ok(())

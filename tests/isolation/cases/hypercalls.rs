@@ -1,9 +1,9 @@
 //! Requests that no honest runtime would make.
 
-use super::super::attack::{Attack, by_protocol, world_folder};
-use super::super::case::Case;
-use super::super::orders::Orders;
 use super::{EVIL, case, logging};
+use crate::attack::{Attack, by_protocol, world_folder};
+use crate::case::Case;
+use crate::orders::Orders;
 use anyhow::{Result, ensure};
 use wrt_abi::layout::{
     HEAP_BASE, HEAP_MAX, IMAGE_BASE, MAILBOX_BASE, REGION_BASE, REGION_COUNT, REGION_MAX,
@@ -197,7 +197,7 @@ fn region_count(attack: &mut Attack) -> Result<()> {
 fn region_storm(attack: &mut Attack) -> Result<()> {
     const LEN: u64 = 4 << 20;
     let mut evil = attack.evil()?;
-    let before = super::super::judge::resident()?;
+    let before = crate::judge::resident()?;
     // Sixteen operations: twelve to set arguments, one to call, and so on.
     let once = Orders::new()
         .call(Call::RegionReserve, 0, &[LEN])
@@ -208,7 +208,7 @@ fn region_storm(attack: &mut Attack) -> Result<()> {
     let steps = u32::try_from(once.len())?;
     let report = attack.survives(&mut evil, &once.repeat(steps, 100).report(12, 1))?;
     ensure!(report == [Status::Ok as u64], "{report:x?}");
-    let more = super::super::judge::resident()?.saturating_sub(before) >> 20;
+    let more = crate::judge::resident()?.saturating_sub(before) >> 20;
     ensure!(more < 64, "{more} MiB are resident after all was given back");
     attack.count(&evil.vm);
     Ok(())
@@ -337,7 +337,7 @@ fn wasi_memory(attack: &mut Attack) -> Result<()> {
 }
 
 /// A world with something of everything, and the memory for calls in it.
-fn worldly(attack: &mut Attack) -> Result<(super::super::attack::Evil, u64)> {
+fn worldly(attack: &mut Attack) -> Result<(crate::attack::Evil, u64)> {
     let folder = world_folder()?;
     std::fs::write(folder.join("file"), b"contents")?;
     let world =

@@ -1,10 +1,10 @@
 //! Memory that is not the guest's, and translations of its own making.
 
-use super::super::arch::{CHUNKS_GPA, IMAGE_GPA, Places, Processor};
-use super::super::attack::{Attack, Evil, by_access, by_exception, by_exit};
-use super::super::case::Case;
-use super::super::orders::Orders;
 use super::{EVIL, RINGS, case, x86};
+use crate::arch::{CHUNKS_GPA, IMAGE_GPA, Places, Processor};
+use crate::attack::{Attack, Evil, by_access, by_exception, by_exit};
+use crate::case::Case;
+use crate::orders::Orders;
 use anyhow::{Result, ensure};
 use std::time::Duration;
 use wrt_abi::Call;

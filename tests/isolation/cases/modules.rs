@@ -1,8 +1,8 @@
 //! Hostile modules in the honest guest: memory, time, and what engines trip over.
 
-use super::super::attack::Attack;
-use super::super::case::{Case, Guests};
 use super::{case, logging};
+use crate::attack::Attack;
+use crate::case::{Case, Guests};
 use anyhow::{Result, bail, ensure};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -138,7 +138,7 @@ fn spins(attack: &mut Attack) -> Result<()> {
             Err(Error::Interrupted(Interruption::TimedOut)) => attack.note(&"timed out"),
             other => bail!("{body}: {other:?}"),
         }
-        ensure!(started.elapsed() < super::super::attack::LATE, "{:?}", started.elapsed());
+        ensure!(started.elapsed() < crate::attack::LATE, "{:?}", started.elapsed());
         attack.count(&vm);
     }
     Ok(())

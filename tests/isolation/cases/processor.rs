@@ -1,11 +1,11 @@
 //! What an attacker has who owns both rings: instructions, registers, exceptions; and what there
 //! is of that on x86 alone. `arm.rs` has the other.
 
-use super::super::arch::settings;
-use super::super::attack::{Attack, Evil, by_exception, by_exit};
-use super::super::case::Case;
-use super::super::orders::Orders;
 use super::{EVIL, RINGS, case, x86};
+use crate::arch::settings;
+use crate::attack::{Attack, Evil, by_exception, by_exit};
+use crate::case::Case;
+use crate::orders::Orders;
 use anyhow::{Context as _, Result, bail, ensure};
 use wrt_abi::Call;
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};

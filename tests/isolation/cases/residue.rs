@@ -32,11 +32,11 @@
 //! | those that a boot sets | `hv_vcpu_set_sys_reg` | `KVM_SET_ONE_REG` | EL0 has none of the others |
 //! | keys, debug, timers, events, all other ones of EL1 | `hv_vcpu_create` | `KVM_ARM_VCPU_INIT` | |
 
-use super::super::arch::Places;
-use super::super::attack::{Attack, Evil, world_folder};
-use super::super::case::{Case, Guests};
-use super::super::orders::Orders;
 use super::{EVIL, RINGS, case, x86};
+use crate::arch::Places;
+use crate::attack::{Attack, Evil, world_folder};
+use crate::case::{Case, Guests};
+use crate::orders::Orders;
 use anyhow::{Result, bail, ensure};
 use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{

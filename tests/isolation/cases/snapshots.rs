@@ -1,10 +1,10 @@
 //! Guests that go on from others: whose pages are shared until somebody writes them.
 
-use super::super::attack::{Attack, Evil};
-use super::super::case::{Case, Guests};
-use super::super::orders::Orders;
 use super::residue::{TENANT, check_entry, fill, finds_nothing, look};
 use super::{EVIL, case};
+use crate::attack::{Attack, Evil};
+use crate::case::{Case, Guests};
+use crate::orders::Orders;
 use anyhow::{Result, bail, ensure};
 use wrt_abi::Call;
 use wrt_abi::layout::{HEAP_BASE, HEAP_INITIAL, MAILBOX_BASE};

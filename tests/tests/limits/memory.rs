@@ -116,7 +116,7 @@ fn a_whole_32_bit_memory_can_be_had() {
 /// again and again uses that up.
 #[test]
 fn an_engine_without_memory_ends_its_vm_and_nothing_else() {
-    let module = Module::from_bytes(&crate::modules::of_exports(200_000, 200)).unwrap();
+    let module = Module::from_bytes(&crate::modules::of_exports(20_000, 2_000)).unwrap();
     for setup in matrix() {
         let module = setup.module(module.clone());
         let mut vm = setup.builder().max_memory(PAGE).build().unwrap();

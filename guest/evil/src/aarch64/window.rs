@@ -5,6 +5,7 @@
 //! table first, and has all guest-physical memory besides, by blocks of 32 MiB. By that the old
 //! root is given the same entries, and used again: the host goes on editing it.
 
+use crate::gate::privileged;
 use wrt_evil::{ARM_PRIVILEGED_WINDOW, Arm, ArmRegister, WINDOW};
 
 // Descriptors: Arm ARM D8.3, for a granule of 16 KiB.
@@ -35,7 +36,7 @@ static mut PRIVILEGED: Table = Table::EMPTY;
 /// Puts them to use. `data` is the guest-physical address of the image's data.
 pub fn open(data: u64) {
     let mut registers = [0; 6];
-    super::privileged(&mut registers, ArmRegister::Ttbr0El1.read());
+    privileged(&mut registers, ArmRegister::Ttbr0El1.read());
     let old = registers[0] & ADDRESS;
     let table = |address: usize| (data + (address as u64 - data_start())) | TABLE;
     let (root, all) = (&raw mut ROOT, &raw mut ALL);
@@ -66,8 +67,8 @@ pub fn open(data: u64) {
 }
 
 fn use_root(root: u64) {
-    super::privileged(&mut [root, 0, 0, 0, 0, 0], ArmRegister::Ttbr0El1.write());
-    super::privileged(&mut [0; 6], Arm::TlbiAll as u32);
+    privileged(&mut [root, 0, 0, 0, 0, 0], ArmRegister::Ttbr0El1.write());
+    privileged(&mut [0; 6], Arm::TlbiAll as u32);
 }
 
 /// First address of the image's data: the linker puts it at a large page of x86's start.

@@ -4,6 +4,7 @@
 //! root of our own takes over what the old one leads to below 512 GiB, since the host makes that
 //! table first, and has all guest-physical memory besides, by pages of 2 MiB.
 
+use crate::gate::privileged;
 use wrt_evil::{WINDOW, X86};
 
 const PRESENT_WRITABLE_USER: u64 = 7;
@@ -28,7 +29,7 @@ static mut LEAVES: [Table; GIBS.len()] = [Table::EMPTY; GIBS.len()];
 /// Puts them to use. `data` is the guest-physical address of the image's data.
 pub fn open(data: u64) {
     let mut registers = [0; 6];
-    super::privileged(&mut registers, X86::ReadCr3 as u32);
+    privileged(&mut registers, X86::ReadCr3 as u32);
     let old = registers[0] & !0xfff;
     let physical = |address: usize| data + (address as u64 - data_start());
     // SAFETY: there is one thread, and these are its own.
@@ -45,7 +46,7 @@ pub fn open(data: u64) {
         }
         registers[0] = physical(root.addr());
     }
-    super::privileged(&mut registers, X86::WriteCr3 as u32);
+    privileged(&mut registers, X86::WriteCr3 as u32);
 }
 
 /// First address of the image's data: the linker puts it at a large page's start.

@@ -23,7 +23,7 @@ use applevisor::prelude::{
 };
 use error::{call, check, failed};
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 
 // The simulation's symbols, which nothing else names.
@@ -36,6 +36,10 @@ const BOUNDARY: &str = "second-stage page tables of Apple's hypervisor";
 
 /// Width of guest-physical addresses: the framework's default, which every machine has.
 const IPA_BITS: u32 = 36;
+
+/// Whether this process has been let make a VM. Held while one is tried, which nobody else may find
+/// in their way.
+static ALLOWED: Mutex<bool> = Mutex::new(false);
 
 /// The framework.
 pub(super) struct Hvf {
@@ -106,11 +110,27 @@ impl Hypervisor for Hvf {
     }
 
     fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError> {
-        let mut config = VirtualMachineConfig::new();
-        config.set_ipa_size(IPA_BITS).map_err(call("size the guest-physical address space"))?;
-        let vm = VirtualMachine::with_config(config).map_err(call("create a VM"))?;
+        let mut allowed = ALLOWED.lock().unwrap_or_else(PoisonError::into_inner);
+        let vm = create()?;
+        *allowed = true;
         Ok(Box::new(HvfVm { vm, mappings: HashMap::new() }))
     }
+
+    /// A process that has been let make a VM may have it yet, and would be refused another.
+    fn probe(&self) -> Result<(), HypervisorError> {
+        let mut allowed = ALLOWED.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*allowed {
+            drop(create()?);
+            *allowed = true;
+        }
+        Ok(())
+    }
+}
+
+fn create() -> Result<Handle, HypervisorError> {
+    let mut config = VirtualMachineConfig::new();
+    config.set_ipa_size(IPA_BITS).map_err(call("size the guest-physical address space"))?;
+    VirtualMachine::with_config(config).map_err(call("create a VM"))
 }
 
 /// A VM; the last clone of the handle that goes destroys it.

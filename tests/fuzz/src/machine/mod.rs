@@ -126,6 +126,10 @@ struct MockVm<G> {
     /// The same, if the VM translates.
     space: Option<Shared>,
     guest: Arc<Mutex<G>>,
+    #[cfg_attr(
+        not(all(target_os = "linux", target_arch = "x86_64")),
+        expect(dead_code, reason = "reads are watched on x86-64 Linux alone")
+    )]
     watched: bool,
 }
 
