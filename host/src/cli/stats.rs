@@ -97,6 +97,8 @@ impl Timeline {
             }
             table += "memory\n";
             table += &format!("  {:<12}{:>12}\n", "guest peak", Bytes(usage.peak).to_string());
+            let code = Bytes(usage.executable).to_string();
+            table += &format!("  {:<12}{code:>12}  (executable, never writable)\n", "guest code");
         }
         if let Some(resident) = wrt_platform::memory::peak_resident() {
             table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());

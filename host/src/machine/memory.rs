@@ -83,6 +83,8 @@ pub(crate) struct GuestMemory {
     limit: u64,
     mapped: u64,
     peak: u64,
+    /// Bytes of the image that the unprivileged guest may execute.
+    image_code: u64,
     /// Where the stub rings, if it does.
     doorbell: Option<Gpa>,
     /// Whether regions will become large, and soon.
@@ -148,6 +150,7 @@ impl GuestMemory {
             peak: 0,
             doorbell: vm.doorbell(),
             much_expected: false,
+            image_code: 0,
             boot: BootState::default(),
         };
         memory.fill(vm, image, from)?;
@@ -214,6 +217,12 @@ impl GuestMemory {
     /// Bytes of heap and regions that are mapped, and the most there ever were.
     pub(crate) fn usage(&self) -> (u64, u64) {
         (self.mapped, self.peak)
+    }
+
+    /// Bytes that the unprivileged guest may execute: its image's code, and what is published. It
+    /// may write none of them.
+    pub(crate) fn executable(&self) -> u64 {
+        self.image_code + self.regions.values().map(Region::executable).sum::<u64>()
     }
 
     /// Length of the stack in bytes.

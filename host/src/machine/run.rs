@@ -40,6 +40,9 @@ pub struct Usage {
     pub mapped: u64,
     /// The most there ever were.
     pub peak: u64,
+    /// Bytes that the program's side of the guest may execute: the engine's code, and compiled code
+    /// that is loaded. No byte of them can be written by the guest.
+    pub executable: u64,
     /// Exits, by kind.
     pub exits: Exits,
     /// Making the VM, its memory and its vCPU.
@@ -212,7 +215,7 @@ impl Machine {
     /// Counters and times.
     pub(crate) fn usage(&self) -> Usage {
         let (mapped, peak) = self.memory.usage();
-        Usage { mapped, peak, ..self.usage }
+        Usage { mapped, peak, executable: self.memory.executable(), ..self.usage }
     }
 
     /// As [`Vm::child`].

@@ -125,7 +125,7 @@ fn stats_go_to_standard_error() {
     let output = run_wat(&["--stats"], SHOW_WORLD, &[]);
     assert_eq!(output.stdout(), "module.wat\n");
     for (setup, table) in output.errors() {
-        for word in ["create", "load", "run", "exits", "wasi", "guest peak", "host peak"] {
+        for word in ["create", "load", "run", "exits", "wasi", "guest code", "host peak"] {
             assert!(table.contains(word), "{setup}: {word:?} is not in {table:?}");
         }
         // It names what the options chose.

@@ -149,6 +149,7 @@ impl GuestMemory {
         };
         let copied = |gva| copy.is_some_and(|copy| copy.parts.iter().any(|part| part.gva == gva));
         let others = image.read_only().filter(|segment| !copied(segment.gva));
+        self.image_code = 0;
         self.map_read_only(vm, IMAGE_GPA, &ReadOnly::of_file(others))?;
         if let Some(copy) = copy {
             self.map_read_only(vm, CODE_GPA, copy)?;
@@ -183,6 +184,9 @@ impl GuestMemory {
             match privileged {
                 true => self.translation.map_privileged(gva, gpa, len, access)?,
                 false => self.translation.map(vm, gva, gpa, len, access)?,
+            }
+            if access.contains(Access::EXECUTE) && !privileged {
+                self.image_code += len;
             }
         }
         Ok(())

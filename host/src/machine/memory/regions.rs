@@ -76,6 +76,24 @@ pub(super) struct Chunk {
 // SAFETY: `host` points into memory that the region, its core or its module owns.
 unsafe impl Send for Region {}
 
+impl Region {
+    /// Bytes of it that the guest may execute.
+    pub(super) fn executable(&self) -> u64 {
+        if let Content::Known(text) = self.content {
+            return text.end.min(self.mapped) - text.start.min(self.mapped);
+        }
+        // Ranges may overlap.
+        let mut ranges = self.published.clone();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut counted = 0;
+        ranges.iter().fold(0, |sum, range| {
+            let more = range.end.saturating_sub(counted.max(range.start));
+            counted = counted.max(range.end);
+            sum + more
+        })
+    }
+}
+
 impl Content {
     /// What stage 2 allows for shared bytes of this kind; the guest's own tables allow less.
     fn access(self) -> Access {

@@ -251,6 +251,33 @@ impl Fixture {
         None
     }
 
+    /// Every page that the guest reaches, and its length.
+    fn leaves(&self) -> Vec<(Leaf, u64)> {
+        if let Some(space) = &self.vm.space {
+            return space.pages.values().map(|leaf| (*leaf, 4096)).collect();
+        }
+        let format = arch::format(self.image.arch);
+        let mut leaves = Vec::new();
+        let mut tables = vec![(self.memory.boot_state().page_tables.0, format.root)];
+        while let Some((table, level)) = tables.pop() {
+            let bytes = host_bytes(self.vm.mapping_at(table).unwrap(), table, format.entries() * 8);
+            for entry in bytes.chunks_exact(8) {
+                let entry = u64::from_le_bytes(entry.try_into().unwrap());
+                match reading::read(self.image.arch, entry, level) {
+                    Entry::Nothing => {}
+                    Entry::Table(address) => tables.push((address, level - 1)),
+                    Entry::Page { address, access, user, .. } => {
+                        let [writable, executable] =
+                            [Access::WRITE, Access::EXECUTE].map(|kind| access.contains(kind));
+                        let leaf = Leaf { gpa: address, writable, user, executable };
+                        leaves.push((leaf, 1 << format.span_bits(level - 1)));
+                    }
+                }
+            }
+        }
+        leaves
+    }
+
     /// All bytes of the core, the first heap included, but for the page tables.
     pub(super) fn core_bytes(&self) -> Vec<u8> {
         let core = &self.vm.mappings[&CORE_GPA.0];
@@ -304,6 +331,15 @@ impl Fixture {
         for region in regions {
             self.check_region(region);
         }
+        let code = self.leaves().into_iter().filter(|(leaf, _)| leaf.executable);
+        let executable: u64 = code
+            .filter(|(leaf, _)| leaf.user)
+            .map(|(leaf, len)| {
+                assert!(!leaf.writable, "writable and executable");
+                len
+            })
+            .sum();
+        assert_eq!(executable, memory.executable());
     }
 
     fn check_region(&self, region: &Region) {
