@@ -21,10 +21,10 @@ mod select;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+pub use crate::machine::arch::{BootState, Descriptors, FaultHandler};
 pub use address::{Access, Gpa, Gva};
 pub use select::{Availability, Backend, Opened, available, details};
 
-use crate::machine::arch::BootState;
 use crate::worker::Workers;
 use serde::{Deserialize, Serialize};
 use std::ptr::NonNull;

@@ -13,8 +13,8 @@ use crate::pairs::{Pairs, Target};
 use std::arch::asm;
 use std::time::{Duration, Instant};
 use wrt_platform::memory::{Protection, Reservation};
+use wrt_vm::hypervisor::BootState;
 use wrt_vm::hypervisor::{Access, Exit, Gpa, Gva, HypervisorError, Mapping, Vcpu, Vm};
-use wrt_vm::machine::arch::BootState;
 use wrt_vm::{Backend, MicroVm, Module, Value};
 
 /// Exits in a run.

@@ -4,8 +4,8 @@ use crate::arch::{BREAKPOINT, instructions_changed, two_words};
 use std::ptr::NonNull;
 use wrt_platform::memory::{Protection, Reservation};
 use wrt_vm::Backend;
+use wrt_vm::hypervisor::BootState;
 use wrt_vm::hypervisor::{Access, Exit, Gpa, Gva, Mapping, Vcpu, Vm};
-use wrt_vm::machine::arch::BootState;
 
 /// Where its code is, and what may be done with it: read and execute.
 pub(crate) const CODE: u64 = 0x40_0000;
