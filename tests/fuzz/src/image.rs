@@ -15,20 +15,22 @@ enum Case<'a> {
 /// An ELF file, right but for what is said here.
 #[derive(Arbitrary, Debug)]
 struct Elf<'a> {
+    /// Whether it begins with parts that the loader takes: [`USUAL`].
+    usual: bool,
     arm: bool,
     machine: Option<u16>,
     table: Option<u64>,
     entry_size: Option<u16>,
     count: Option<u16>,
-    entry: Word,
-    fault_entry: Word,
-    fault_stack: Word,
+    entry: Option<Word>,
+    fault_entry: Option<Word>,
+    fault_stack: Option<Word>,
     segments: Vec<Segment>,
     patches: Vec<(u16, u8)>,
     tail: &'a [u8],
 }
 
-#[derive(Arbitrary, Debug)]
+#[derive(Arbitrary, Clone, Copy, Debug)]
 struct Segment {
     kind: Option<u32>,
     flags: u32,
@@ -65,6 +67,22 @@ impl Word {
     }
 }
 
+/// Code, constants and data, a page between them.
+const USUAL: [Segment; 3] = [usual(5, 0), usual(4, 2), usual(6, 4)];
+/// An address past the last of them, for a stack.
+const USUAL_END: Word = Word::Image { pages: 5, offset: 0 };
+
+const fn usual(flags: u32, pages: u8) -> Segment {
+    Segment {
+        kind: None,
+        flags,
+        offset: Word::Pages(1),
+        address: Word::Image { pages, offset: 0 },
+        filled: Word::Pages(1),
+        size: Word::Pages(1),
+    }
+}
+
 /// Files are no longer than this: the loader looks at headers, and at what they lead to.
 const LONGEST: usize = 8 << 14;
 
@@ -81,17 +99,23 @@ impl Elf<'_> {
     fn file(&self) -> Vec<u8> {
         let mut file = Vec::new();
         let machine = self.machine.unwrap_or(if self.arm { 183 } else { 62 });
-        let count = self.segments.len().min(16);
+        let usual: &[Segment] = if self.usual { &USUAL } else { &[] };
+        let segments: Vec<Segment> = usual.iter().chain(&self.segments).take(16).copied().collect();
+        let count = segments.len();
         file.extend(*b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
         file.extend([2u16, machine].map(u16::to_le_bytes).concat());
         file.extend(1u32.to_le_bytes());
-        file.extend([self.entry.get(), self.table.unwrap_or(64), 0].map(u64::to_le_bytes).concat());
+        file.extend(
+            [self.entry.unwrap_or(USUAL[0].address).get(), self.table.unwrap_or(64), 0]
+                .map(u64::to_le_bytes)
+                .concat(),
+        );
         file.extend(0u32.to_le_bytes());
         let sizes =
             [64, self.entry_size.unwrap_or(56), self.count.unwrap_or(count as u16), 0, 0, 0];
         file.extend(sizes.map(u16::to_le_bytes).concat());
         let mut length = 64 + count * 56;
-        for segment in &self.segments[..count] {
+        for segment in &segments {
             file.extend([segment.kind.unwrap_or(1), segment.flags].map(u32::to_le_bytes).concat());
             let [offset, address, filled, size] =
                 [segment.offset, segment.address, segment.filled, segment.size].map(Word::get);
@@ -102,9 +126,10 @@ impl Elf<'_> {
         }
         file.resize(length, 0);
         // What the read-only data has to begin with.
-        let header = [MAGIC, self.fault_entry.get(), self.fault_stack.get()];
-        let header = header.map(u64::to_le_bytes).concat();
-        for segment in self.segments[..count].iter().filter(|segment| segment.flags & 3 == 0) {
+        let fault_entry = self.fault_entry.unwrap_or(USUAL[0].address).get();
+        let fault_stack = self.fault_stack.unwrap_or(USUAL_END).get();
+        let header = [MAGIC, fault_entry, fault_stack].map(u64::to_le_bytes).concat();
+        for segment in segments.iter().filter(|segment| segment.flags & 3 == 0) {
             let at = usize::try_from(segment.offset.get()).unwrap_or(usize::MAX);
             if let Some(place) = file.get_mut(at..).and_then(|rest| rest.get_mut(..header.len())) {
                 place.copy_from_slice(&header);

@@ -9,6 +9,7 @@
 //! above it is the production code, down to guest memory.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits, as in the host")]
 
+mod allocations;
 pub mod cache;
 pub mod dispatcher;
 pub mod exits;

@@ -1,6 +1,7 @@
 //! Messages of workers, and of their parents: any bytes, with any descriptors, are refused or
-//! become a message, and take no more memory than there are bytes of it.
+//! become a message, and take no more memory than the longest may.
 
+use crate::allocations::largest;
 use arbitrary::Arbitrary;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::fs::File;
@@ -27,6 +28,8 @@ struct Message<'a> {
     body: &'a [u8],
 }
 
+/// The longest message in bytes.
+const LONGEST: usize = 64 << 20;
 /// What a socket holds while nobody reads.
 const BYTES: usize = 32 << 10;
 
@@ -43,10 +46,11 @@ pub fn fuzz(data: &[u8]) {
         message.send(&mut ours).expect("the other end is there");
     }
     drop(ours);
-    let received = match case.to_worker {
+    let (received, largest) = largest(|| match case.to_worker {
         true => receive_from_parent(theirs),
         false => receive_from_worker(theirs, case.room.into()),
-    };
+    });
+    assert!(largest <= LONGEST, "{largest} bytes for a message");
     assert!(received <= case.messages.len() + sent / 8);
 }
 
