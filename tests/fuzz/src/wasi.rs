@@ -33,7 +33,20 @@ pub struct WasiCall {
     /// Index of the function.
     pub function: u8,
     /// Its arguments; more of them are zero.
-    pub args: Vec<Arg>,
+    pub args: Vec<Argument>,
+}
+
+/// What a function takes: a word, or two that make sense together.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Argument {
+    /// A word.
+    Word(Arg),
+    /// A descriptor: a stream, a folder, or what was opened.
+    Descriptor(u8),
+    /// Address and length of a path of two parts, by number.
+    Path([u8; 2]),
+    /// Address and number of vectors, of which there is one.
+    Vector(Arg, Arg),
 }
 
 /// Bytes in linear memory.
@@ -92,6 +105,9 @@ pub enum Arg {
 
 /// Linear memory in bytes: one page of WebAssembly's.
 const MEMORY: u64 = 64 << 10;
+/// Where arguments lead to, and how far apart.
+const SLOTS: u16 = 0xe000;
+const SLOT: usize = 0x100;
 /// Calls of a case that are made.
 const CALLS: usize = 16;
 /// A whole case takes no longer.
@@ -255,7 +271,7 @@ impl Guest for Program {
                         for put in &call.puts {
                             put.apply(memory);
                         }
-                        request(Call::Wasi, &call.args())
+                        request(Call::Wasi, &call.args(memory))
                     }
                     _ => {
                         let mut bytes = vec![0; MEMORY as usize];
@@ -275,15 +291,46 @@ impl Guest for Program {
 }
 
 impl WasiCall {
-    fn args(&self) -> [u64; REQUEST_ARGS] {
+    /// The words of the call. What some of them lead to is put into memory.
+    fn args(&self, memory: &mut Memory) -> [u64; REQUEST_ARGS] {
         let mut args = [0; REQUEST_ARGS];
         let function = usize::from(self.function) % FUNCTIONS.len();
         args[..FIRST_ARGUMENT].copy_from_slice(&[function as u64, REGION_FIRST, MEMORY]);
-        for (place, arg) in args[FIRST_ARGUMENT..].iter_mut().zip(&self.args) {
-            *place = arg.word();
+        let slots = (SLOTS..).step_by(SLOT);
+        let words = slots.zip(&self.args).take(REQUEST_ARGS).flat_map(|(at, argument)| {
+            let [word, length] = argument.words(at, memory);
+            word.into_iter().chain(length)
+        });
+        for (place, word) in args[FIRST_ARGUMENT..].iter_mut().zip(words) {
+            *place = word;
         }
         args
     }
+}
+
+impl Argument {
+    /// One word or two; what they lead to is put at `at`.
+    fn words(self, at: u16, memory: &mut Memory) -> [Option<u64>; 2] {
+        let mut put = |put: Put| {
+            put.apply(memory);
+            Some(u64::from(at))
+        };
+        match self {
+            Self::Word(arg) => [Some(arg.word()), None],
+            Self::Descriptor(number) => [Some((number % 8).into()), None],
+            Self::Path(parts) => {
+                let len = path(&parts).len() as u64;
+                [put(Put::Path { at, parts: parts.to_vec() }), Some(len)]
+            }
+            Self::Vector(start, len) => [put(Put::Pair { at, words: (start, len) }), Some(1)],
+        }
+    }
+}
+
+/// A path of parts by their numbers.
+fn path(parts: &[u8]) -> String {
+    let part = |part: &u8| PARTS[usize::from(*part) % PARTS.len()];
+    parts.iter().take(16).map(part).collect::<Vec<_>>().join("/")
 }
 
 impl Arg {
@@ -306,11 +353,7 @@ impl Put {
         };
         match self {
             Self::Bytes { at, bytes } => write(*at, bytes),
-            Self::Path { at, parts } => {
-                let part = |part: &u8| PARTS[usize::from(*part) % PARTS.len()];
-                let path: Vec<&str> = parts.iter().take(16).map(part).collect();
-                write(*at, path.join("/").as_bytes());
-            }
+            Self::Path { at, parts } => write(*at, path(parts).as_bytes()),
             Self::Pair { at, words: (a, b) } => {
                 #[expect(clippy::cast_possible_truncation, reason = "words of 32 bits")]
                 let words = [a, b].map(|word| (word.word() as u32).to_le_bytes());
