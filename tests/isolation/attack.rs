@@ -247,6 +247,24 @@ impl Attack {
         self.works(evil)
     }
 
+    /// Has an evil guest run orders of which anything may come, at the latest after `limit`, but a
+    /// failure of the hypervisor.
+    pub(crate) fn may_end(
+        &mut self,
+        evil: &mut Evil,
+        limit: Duration,
+        orders: &Orders,
+    ) -> Result<()> {
+        evil.vm.set_deadline(Some(Instant::now() + limit));
+        match evil.vm.load(&orders.module()?) {
+            Ok(_) => self.note(&"survived"),
+            Err(Error::Interrupted(_)) => self.note(&"timed out"),
+            Err(Error::Ended(end)) if !matches!(end, VmEnd::Hypervisor(_)) => self.note(&end),
+            Err(error) => return Err(error.into()),
+        }
+        self.works(evil)
+    }
+
     /// After a reset, the guest boots and obeys.
     pub(crate) fn works(&mut self, evil: &mut Evil) -> Result<()> {
         evil.vm.reset()?;

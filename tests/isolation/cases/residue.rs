@@ -212,6 +212,13 @@ fn registers(attack: &mut Attack, next: fn(&mut Attack, Evil) -> Result<Evil>) -
     check_entry(attack, &report)
 }
 
+/// That the next tenant of an attacker's VM begins like any other; and resets it once more.
+pub(super) fn next_finds_nothing(attack: &mut Attack, evil: &mut Evil) -> Result<()> {
+    let report = attack.survives_anew(evil, &Orders::new().report_entry())?;
+    check_entry(attack, &report)?;
+    Ok(evil.vm.reset()?)
+}
+
 /// A guest's registers at its first instruction, which are the same for all.
 pub(super) fn check_entry(attack: &Attack, report: &[u64]) -> Result<()> {
     let word = secret(TENANT);
@@ -409,10 +416,7 @@ fn instruction(attack: &mut Attack) -> Result<()> {
                 Err(Error::Ended(end)) => attack.note(&end),
                 Err(error) => bail!("{of:?}: {error}"),
             }
-            evil.vm.reset()?;
-            let report = attack.survives(&mut evil, &Orders::new().report_entry())?;
-            check_entry(attack, &report)?;
-            evil.vm.reset()?;
+            next_finds_nothing(attack, &mut evil)?;
         }
     }
     attack.count(&evil.vm);

@@ -158,6 +158,14 @@ pub(super) struct Leaf {
     pub(super) executable: bool,
 }
 
+impl Leaf {
+    fn new(gpa: u64, access: Access, user: bool) -> Self {
+        let [writable, executable] =
+            [Access::WRITE, Access::EXECUTE].map(|kind| access.contains(kind));
+        Self { gpa, writable, user, executable }
+    }
+}
+
 pub(super) struct Fixture {
     pub(super) vm: Notes,
     pub(super) memory: GuestMemory,
@@ -242,9 +250,7 @@ impl Fixture {
                 Entry::Table(address) => table = address,
                 Entry::Page { address, access, user, .. } => {
                     let gpa = address + gva % (1 << format.span_bits(level - 1));
-                    let [writable, executable] =
-                        [Access::WRITE, Access::EXECUTE].map(|kind| access.contains(kind));
-                    return Some(Leaf { gpa, writable, user, executable });
+                    return Some(Leaf::new(gpa, access, user));
                 }
             }
         }
@@ -267,10 +273,8 @@ impl Fixture {
                     Entry::Nothing => {}
                     Entry::Table(address) => tables.push((address, level - 1)),
                     Entry::Page { address, access, user, .. } => {
-                        let [writable, executable] =
-                            [Access::WRITE, Access::EXECUTE].map(|kind| access.contains(kind));
-                        let leaf = Leaf { gpa: address, writable, user, executable };
-                        leaves.push((leaf, 1 << format.span_bits(level - 1)));
+                        let len = 1 << format.span_bits(level - 1);
+                        leaves.push((Leaf::new(address, access, user), len));
                     }
                 }
             }

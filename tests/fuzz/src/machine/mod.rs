@@ -25,9 +25,9 @@ use wrt_abi::mailbox::{
     MAILBOX_SIZE, PAYLOAD_MAX, PAYLOAD_OFFSET, REQUEST_OFFSET, RESPONSE_OFFSET, RESPONSE_VALUES,
     Request, Response,
 };
-use wrt_vm::hypervisor::BootState;
 use wrt_vm::hypervisor::{
-    Access, AddressSpace, Exit, Gpa, Gva, Hypervisor, HypervisorError, Kicker, Mapping, Vcpu, Vm,
+    Access, AddressSpace, BootState, Exit, Gpa, Gva, Hypervisor, HypervisorError, Kicker, Mapping,
+    Vcpu, Vm,
 };
 
 /// What runs in a VM.

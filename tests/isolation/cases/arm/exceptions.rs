@@ -3,12 +3,11 @@
 use crate::arch::CHUNKS_GPA;
 use crate::attack::Attack;
 use crate::orders::Orders;
-use anyhow::{Result, bail, ensure};
-use std::time::{Duration, Instant};
+use anyhow::{Context as _, Result, ensure};
+use std::time::Duration;
 use wrt_abi::Call;
 use wrt_abi::layout::{IMAGE_BASE, MAILBOX_BASE, SYSTEM_BASE, arm as layout};
 use wrt_evil::{ARM_PRIVILEGED_WINDOW, Arm, ArmRegister, WINDOW};
-use wrt_vm::{Error, VmEnd};
 
 pub(super) fn vectors(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
@@ -34,14 +33,9 @@ pub(super) fn vectors(attack: &mut Attack) -> Result<()> {
                 .privileged(ArmRegister::VbarEl1.write(), place, 0)
                 .instruction(then, 0, 0);
             // Whatever is there is executed: what comes of it is the guest's own.
-            evil.vm.set_deadline(Some(Instant::now() + Duration::from_millis(500)));
-            match evil.vm.load(&orders.module()?) {
-                Ok(_) => attack.note(&"survived"),
-                Err(Error::Interrupted(_)) => attack.note(&"timed out"),
-                Err(Error::Ended(end)) if !matches!(end, VmEnd::Hypervisor(_)) => attack.note(&end),
-                Err(error) => bail!("vectors at {place:#x}: {error}"),
-            }
-            attack.works(&mut evil)?;
+            attack
+                .may_end(&mut evil, Duration::from_millis(500), &orders)
+                .with_context(|| format!("vectors at {place:#x}"))?;
         }
     }
     Ok(())
@@ -96,14 +90,9 @@ pub(super) fn debug(attack: &mut Attack) -> Result<()> {
                 .load(4, scratch)
                 .call(Call::RegionReserve, 0, &[4096])
                 .report_faults();
-            evil.vm.set_deadline(Some(Instant::now() + Duration::from_millis(500)));
-            match evil.vm.load(&orders.module()?) {
-                Ok(_) => attack.note(&"survived"),
-                Err(Error::Interrupted(_)) => attack.note(&"timed out"),
-                Err(Error::Ended(end)) if !matches!(end, VmEnd::Hypervisor(_)) => attack.note(&end),
-                Err(error) => bail!("{control:#x}, {mode:#x}: {error}"),
-            }
-            attack.works(&mut evil)?;
+            attack
+                .may_end(&mut evil, Duration::from_millis(500), &orders)
+                .with_context(|| format!("{control:#x}, {mode:#x}"))?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::DENIALS;
 use crate::attack::Attack;
 use crate::orders::Orders;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wrt_abi::Call;
 use wrt_abi::layout::{IMAGE_BASE, MAILBOX_BASE, SYSTEM_BASE};
@@ -162,14 +162,9 @@ pub(super) fn modes(attack: &mut Attack) -> Result<()> {
                 .instruction(Arm::LoadZ0, 0, MAILBOX_BASE + 256)
                 .call(Call::RegionReserve, 0, &[4096])
                 .report_faults();
-            evil.vm.set_deadline(Some(Instant::now() + Duration::from_millis(500)));
-            match evil.vm.load(&orders.module()?) {
-                Ok(_) => attack.note(&format!("{register:?} {value:#x}: survived")),
-                Err(Error::Interrupted(_)) => attack.note(&"timed out"),
-                Err(Error::Ended(end)) if !matches!(end, VmEnd::Hypervisor(_)) => attack.note(&end),
-                Err(error) => bail!("{register:?} {value:#x}: {error}"),
-            }
-            attack.works(&mut evil)?;
+            attack
+                .may_end(&mut evil, Duration::from_millis(500), &orders)
+                .with_context(|| format!("{register:?} {value:#x}"))?;
         }
     }
     Ok(())

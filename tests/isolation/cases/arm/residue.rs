@@ -2,7 +2,7 @@
 
 use super::serves_calls;
 use crate::attack::{Attack, Evil, by_access};
-use crate::cases::residue::{TENANT, check_entry};
+use crate::cases::residue::{TENANT, next_finds_nothing};
 use crate::orders::Orders;
 use anyhow::{Result, bail, ensure};
 use wrt_evil::{ARM_PRIVILEGED_WINDOW, Arm, ArmRegister, WINDOW, secret};
@@ -123,10 +123,7 @@ pub(super) fn residue_access(attack: &mut Attack) -> Result<()> {
                 false => orders.instruction(of, at, at),
             };
             leaves(attack, &mut evil, &orders)?;
-            evil.vm.reset()?;
-            let report = attack.survives(&mut evil, &Orders::new().report_entry())?;
-            check_entry(attack, &report)?;
-            evil.vm.reset()?;
+            next_finds_nothing(attack, &mut evil)?;
         }
     }
     attack.count(&evil.vm);

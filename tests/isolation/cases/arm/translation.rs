@@ -3,10 +3,10 @@
 use super::{ERET, run_at_el1};
 use crate::attack::{Attack, by_access};
 use crate::orders::Orders;
-use anyhow::{Result, bail, ensure};
-use std::time::{Duration, Instant};
+use anyhow::{Result, ensure};
+use std::time::Duration;
 use wrt_evil::{ARM_PRIVILEGED_WINDOW, Arm, WINDOW};
-use wrt_vm::{Error, VmEnd};
+use wrt_vm::VmEnd;
 
 pub(super) fn own_code(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
@@ -59,14 +59,7 @@ pub(super) fn loops(attack: &mut Attack) -> Result<()> {
             .report(4, 1)
             .put(3, itself, 0)
             .privileged_as_it_is(Arm::TlbiAll);
-        evil.vm.set_deadline(Some(Instant::now() + Duration::from_secs(1)));
-        match evil.vm.load(&orders.module()?) {
-            Ok(_) => attack.note(&"survived"),
-            Err(Error::Interrupted(_)) => attack.note(&"timed out"),
-            Err(Error::Ended(end)) if !matches!(end, VmEnd::Hypervisor(_)) => attack.note(&end),
-            Err(error) => bail!("{error}"),
-        }
-        attack.works(&mut evil)?;
+        attack.may_end(&mut evil, Duration::from_secs(1), &orders)?;
     }
     Ok(())
 }
