@@ -49,6 +49,8 @@ pub enum Action {
     Global,
     Exports,
     Register { name: String },
+    Snapshot,
+    Restore,
     Reset,
 }
 
@@ -87,11 +89,23 @@ pub fn run(case: &Case, watched: bool) {
     let mut owner = Owner::new(builder.build_on(&mock).expect("a VM can be made here"));
     owner.vm().set_deadline(Some(Instant::now() + DEADLINE));
     for action in case.owner.iter().take(ACTIONS) {
-        if let Err(error) = owner.act(action) {
-            check_text(&error);
+        match owner.act(action) {
+            Ok(()) => tell(&mock, action),
+            Err(error) => check_text(&error),
         }
         let usage = owner.vm().usage();
         assert!(usage.mapped <= usage.peak && usage.peak <= max_memory + ENGINE_MEMORY);
+    }
+}
+
+/// Tells the guest's stand-in which guest it is from now on: it looks after what it has.
+fn tell(mock: &Mock<Scripted>, done: &Action) {
+    let mut guest = mock.guest().lock().expect("no panic is survived");
+    match done {
+        Action::Snapshot => guest.keep(),
+        Action::Restore => guest.go_on(),
+        Action::Reset => guest.begin_anew(),
+        _ => {}
     }
 }
 

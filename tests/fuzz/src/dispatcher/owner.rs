@@ -4,8 +4,8 @@ use super::Action;
 use wrt_abi::value::VALUE_SIZE;
 use wrt_abi::wire::Reader;
 use wrt_vm::{
-    Arch, EngineKind, Error, Function, Instance, LoadedModule, Memory, MicroVm, Module, Target,
-    Value,
+    Arch, EngineKind, Error, Function, Instance, LoadedModule, Memory, MicroVm, Module, Snapshot,
+    Target, Value, WasiConfig,
 };
 
 pub(super) struct Owner {
@@ -14,12 +14,21 @@ pub(super) struct Owner {
     instance: Option<Instance>,
     function: Option<Function>,
     memory: Option<Memory>,
+    snapshot: Option<Snapshot>,
     ended: bool,
 }
 
 impl Owner {
     pub(super) fn new(vm: MicroVm) -> Self {
-        Self { vm, module: None, instance: None, function: None, memory: None, ended: false }
+        Self {
+            vm,
+            module: None,
+            instance: None,
+            function: None,
+            memory: None,
+            snapshot: None,
+            ended: false,
+        }
     }
 
     pub(super) fn vm(&mut self) -> &mut MicroVm {
@@ -33,6 +42,7 @@ impl Owner {
         let ran = self.vm.usage().exits.total() != exits;
         assert!(!self.ended || !ran, "a VM that has ended goes on");
         self.ended = match &result {
+            Ok(()) if matches!(action, Action::Restore) && self.snapshot.is_some() => false,
             _ if matches!(action, Action::Reset) => false,
             Err(Error::Ended(_) | Error::Interrupted(_)) => self.ended || ran,
             _ => self.ended,
@@ -68,6 +78,11 @@ impl Owner {
             Action::WriteMemory { at, len } => {
                 let Some(memory) = self.memory else { return Ok(()) };
                 vm.write_memory(memory, *at, &vec![0x5a; usize::from(*len)])?;
+            }
+            Action::Snapshot => self.snapshot = Some(vm.snapshot()?),
+            Action::Restore => {
+                let Some(snapshot) = &self.snapshot else { return Ok(()) };
+                vm.restore(snapshot, WasiConfig::new())?;
             }
             Action::Reset => vm.reset()?,
             other => {

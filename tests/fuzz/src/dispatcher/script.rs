@@ -2,8 +2,7 @@
 
 use crate::machine::{Guest, Memory};
 use arbitrary::Arbitrary;
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wrt_abi::layout::{
     GRANULE, HEAP_BASE, HEAP_INITIAL, MAILBOX_BASE, REGION_BASE, REGION_COUNT, REGION_FIRST,
     REGION_STRIDE, SYSTEM_BASE,
@@ -11,9 +10,8 @@ use wrt_abi::layout::{
 use wrt_abi::mailbox::{PAYLOAD_MAX, REQUEST_ARGS, Request, Response};
 use wrt_abi::report::{Frame, TrapReport};
 use wrt_abi::value::{ValueType, WireValue};
-use wrt_abi::wasi::FUNCTIONS;
 use wrt_abi::wire::Writer;
-use wrt_abi::{ABI_VERSION, Call, Command, Reply, Status};
+use wrt_abi::{ABI_VERSION, Call, Command, Reply, Status, vector, wasi};
 use wrt_vm::hypervisor::{Access, Exit, Fault, Gpa};
 
 /// What a guest does until its next exit.
@@ -39,8 +37,10 @@ pub enum Leave {
         /// A length of the payload other than its own.
         len: Option<u32>,
     },
-    /// With a WASI call on one of its regions.
-    Wasi {
+    /// With a call of a host function on one of its regions.
+    Function {
+        /// Whose.
+        of: Import,
         /// Index of the function.
         function: u8,
         /// Which region is the linear memory.
@@ -50,9 +50,18 @@ pub enum Leave {
         /// The function's arguments.
         args: Vec<Word>,
     },
+    /// With pages of a module that it was given, to be executable.
+    Publish {
+        /// Which module.
+        which: u8,
+        /// The first page.
+        start: u8,
+        /// How many.
+        pages: u8,
+    },
     /// With the answer to a command.
     Answer {
-        /// Which kind: a [`Reply`], or none.
+        /// Which kind: a [`Reply`], mostly a good one, or none.
         reply: u8,
         /// Its words.
         words: [Word; 3],
@@ -63,6 +72,15 @@ pub enum Leave {
     Mailbox,
     /// By another exit.
     Exit(OtherExit),
+}
+
+/// Whose functions programs call.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Import {
+    /// WASI's.
+    Wasi,
+    /// Those of `wrt_vec`.
+    Vector,
 }
 
 /// The number of a call.
@@ -164,6 +182,10 @@ pub enum OtherExit {
 const STEPS: usize = 64;
 /// Bytes that one step writes at most.
 const WRITES: usize = 16;
+/// Pages of a module, and some behind it.
+const MODULE_PAGES: u64 = 20;
+/// The smallest page that a guest's addresses are translated by.
+const PAGE: u64 = 4096;
 
 /// The guest.
 pub struct Scripted {
@@ -172,15 +194,55 @@ pub struct Scripted {
     booted: bool,
     /// The request that the host is serving.
     asked: Option<Request>,
-    /// Usable bytes of its regions, by address.
-    regions: BTreeMap<u64, u64>,
+    regions: Regions,
+    /// Those of the guest that this one goes on from.
+    kept: Option<Regions>,
+    /// Those of the guest that the owner has kept.
+    snapshot: Option<Regions>,
+}
+
+/// What a guest has beside its heap.
+#[derive(Clone)]
+struct Regions {
+    /// Usable bytes of its own, by address.
+    own: BTreeMap<u64, u64>,
+    /// Addresses of modules that it was given.
+    given: BTreeSet<u64>,
+}
+
+impl Default for Regions {
+    fn default() -> Self {
+        Self { own: BTreeMap::from([(REGION_FIRST, 0)]), given: BTreeSet::new() }
+    }
 }
 
 impl Scripted {
     /// A guest with its steps; `boots` is whether it boots by itself.
     pub fn new(steps: &[Step], boots: bool) -> Self {
         let steps = steps.iter().take(STEPS).cloned().collect();
-        Self { boots, steps, booted: false, asked: None, regions: BTreeMap::new() }
+        let regions = Regions::default();
+        Self { boots, steps, booted: false, asked: None, regions, kept: None, snapshot: None }
+    }
+
+    /// The owner has kept what the guest is now.
+    pub fn keep(&mut self) {
+        // A guest that has not booted is the one that it goes on from.
+        let unbooted = self.kept.as_ref().filter(|_| !self.booted);
+        self.snapshot = Some(unbooted.unwrap_or(&self.regions).clone());
+    }
+
+    /// The next guest goes on from what was kept, if anything was.
+    pub fn go_on(&mut self) {
+        if self.snapshot.is_some() {
+            self.kept.clone_from(&self.snapshot);
+            self.booted = false;
+        }
+    }
+
+    /// The next guest goes on from nothing.
+    pub fn begin_anew(&mut self) {
+        self.kept = None;
+        self.booted = false;
     }
 }
 
@@ -188,7 +250,7 @@ impl Guest for Scripted {
     fn boot(&mut self) {
         self.booted = false;
         self.asked = None;
-        self.regions = BTreeMap::from([(REGION_FIRST, 0)]);
+        self.regions = self.kept.clone().unwrap_or_default();
     }
 
     fn run(&mut self, memory: &mut Memory) -> Exit {
@@ -223,22 +285,32 @@ impl Scripted {
                 let args: Vec<u64> = args.iter().map(|word| self.word(*word, 0)).collect();
                 self.request(memory, call, &args, &payload, len)
             }
-            Leave::Wasi { function, memory: which, len, args } => {
-                let function = usize::from(function) % FUNCTIONS.len();
+            Leave::Function { of, function, memory: which, len, args } => {
+                let (call, count) = match of {
+                    Import::Wasi => (Call::Wasi, wasi::FUNCTIONS.len()),
+                    Import::Vector => (Call::Vector, vector::FUNCTIONS.len()),
+                };
+                let function = usize::from(function) % count;
                 let (base, usable) = self.mine(which);
                 let len = len.map_or(usable, |len| self.word(len, 0));
                 let mut words = vec![function as u64, base, len];
                 words.extend(args.iter().map(|word| self.word(*word, 0)));
-                self.request(memory, Call::Wasi as u32, &words, &[], None)
+                self.request(memory, call as u32, &words, &[], None)
+            }
+            Leave::Publish { which, start, pages } => {
+                let given = &self.regions.given;
+                let module = given.iter().nth(usize::from(which) % given.len().max(1));
+                let start = module.unwrap_or(&REGION_BASE) + u64::from(start) % MODULE_PAGES * PAGE;
+                let words = [start, u64::from(pages) % MODULE_PAGES * PAGE];
+                self.request(memory, Call::CodePublish as u32, &words, &[], None)
             }
             Leave::Answer { reply, words, payload } => {
                 let (payload, count) = payload.bytes();
                 let [a, b, c] = words.map(|word| self.word(word, count));
-                let reply = match usize::from(reply) {
-                    known if known < Reply::ALL.len() => Reply::ALL[known] as u64,
-                    // Most answers are good ones.
-                    128.. => Reply::Ok as u64,
-                    other => other as u64,
+                let reply = match reply {
+                    0..64 => Reply::ALL[usize::from(reply) % Reply::ALL.len()] as u64,
+                    64..240 => Reply::Ok as u64,
+                    240.. => reply.into(),
                 };
                 self.request(memory, Call::Done as u32, &[reply, a, b, c], &payload, None)
             }
@@ -267,8 +339,8 @@ impl Scripted {
 
     /// One of its regions, or the heap.
     fn mine(&self, which: u8) -> (u64, u64) {
-        let index = usize::from(which) % (self.regions.len() + 1);
-        let region = self.regions.iter().nth(index);
+        let index = usize::from(which) % (self.regions.own.len() + 1);
+        let region = self.regions.own.iter().nth(index);
         region.map_or((HEAP_BASE, HEAP_INITIAL), |(gva, usable)| (*gva, *usable))
     }
 
@@ -302,14 +374,17 @@ impl Scripted {
             Call::Ready | Call::Done => {
                 let command = Command::try_from(values[0]).expect("a command");
                 assert!(done, "{command:?} with {status:?}");
+                if command == Command::Load {
+                    self.regions.given.insert(values[1]);
+                }
             }
             Call::RegionReserve if done => {
-                self.regions.insert(values[0], 0);
+                self.regions.own.insert(values[0], 0);
                 self.grown(memory, values[0], a, None);
             }
             Call::RegionCommit if done => self.grown(memory, a, b, Some(values[0])),
             Call::RegionRelease if done => {
-                self.regions.remove(&a).expect("only what is there can be released");
+                self.regions.own.remove(&a).expect("only what is there can be released");
                 assert!(memory.translate(a).is_none(), "{a:#x} is still there");
             }
             Call::CodePublish if done && b > 0 => {
@@ -334,7 +409,7 @@ impl Scripted {
         let whole = says.unwrap_or_else(|| least.next_multiple_of(GRANULE));
         assert!(whole >= least, "{whole:#x} bytes where {least:#x} were asked for");
         if gva != HEAP_BASE {
-            let usable = self.regions.get_mut(&gva).expect("only what is there can grow");
+            let usable = self.regions.own.get_mut(&gva).expect("only what is there can grow");
             assert!(whole >= *usable, "it has shrunk");
             *usable = whole;
         }
