@@ -42,7 +42,7 @@ impl Owner {
         let ran = self.vm.usage().exits.total() != exits;
         assert!(!self.ended || !ran, "a VM that has ended goes on");
         self.ended = match &result {
-            Ok(()) if matches!(action, Action::Restore) && self.snapshot.is_some() => false,
+            Ok(()) if matches!(action, Action::Restore) => false,
             _ if matches!(action, Action::Reset) => false,
             Err(Error::Ended(_) | Error::Interrupted(_)) => self.ended || ran,
             _ => self.ended,
@@ -81,8 +81,10 @@ impl Owner {
             }
             Action::Snapshot => self.snapshot = Some(vm.snapshot()?),
             Action::Restore => {
-                let Some(snapshot) = &self.snapshot else { return Ok(()) };
-                vm.restore(snapshot, WasiConfig::new())?;
+                // To one of now, if there is none.
+                let snapshot = self.snapshot.clone().map_or_else(|| vm.snapshot(), Ok)?;
+                vm.restore(&snapshot, WasiConfig::new())?;
+                self.snapshot = Some(snapshot);
             }
             Action::Reset => vm.reset()?,
             other => {

@@ -231,12 +231,13 @@ impl Scripted {
         self.snapshot = Some(unbooted.unwrap_or(&self.regions).clone());
     }
 
-    /// The next guest goes on from what was kept, if anything was.
+    /// The next guest goes on from what was kept, or else from what this one is now.
     pub fn go_on(&mut self) {
-        if self.snapshot.is_some() {
-            self.kept.clone_from(&self.snapshot);
-            self.booted = false;
+        if self.snapshot.is_none() {
+            self.keep();
         }
+        self.kept.clone_from(&self.snapshot);
+        self.booted = false;
     }
 
     /// The next guest goes on from nothing.
