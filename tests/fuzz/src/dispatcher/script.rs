@@ -198,8 +198,6 @@ pub struct Scripted {
     /// The request that the host is serving.
     asked: Option<Request>,
     regions: Regions,
-    /// Those of the guest that this one goes on from.
-    kept: Option<Regions>,
     /// Those of the guest that the owner has kept.
     snapshot: Option<Regions>,
 }
@@ -224,29 +222,22 @@ impl Scripted {
     pub fn new(steps: &[Step], boots: bool) -> Self {
         let steps = steps.iter().take(STEPS).cloned().collect();
         let regions = Regions::default();
-        Self { boots, steps, booted: false, asked: None, regions, kept: None, snapshot: None }
+        Self { boots, steps, booted: false, asked: None, regions, snapshot: None }
     }
 
     /// The owner has kept what the guest is now.
     pub fn keep(&mut self) {
-        // A guest that has not booted is the one that it goes on from.
-        let unbooted = self.kept.as_ref().filter(|_| !self.booted);
-        self.snapshot = Some(unbooted.unwrap_or(&self.regions).clone());
+        self.snapshot = Some(self.regions.clone());
     }
 
     /// The next guest goes on from what was kept, or else from what this one is now.
     pub fn go_on(&mut self) {
-        if self.snapshot.is_none() {
-            self.keep();
-        }
-        self.kept.clone_from(&self.snapshot);
-        self.booted = false;
+        self.regions.clone_from(self.snapshot.get_or_insert(self.regions.clone()));
     }
 
     /// The next guest goes on from nothing.
     pub fn begin_anew(&mut self) {
-        self.kept = None;
-        self.booted = false;
+        self.regions = Regions::default();
     }
 }
 
@@ -254,7 +245,6 @@ impl Guest for Scripted {
     fn boot(&mut self) {
         self.booted = false;
         self.asked = None;
-        self.regions = self.kept.clone().unwrap_or_default();
     }
 
     fn run(&mut self, memory: &mut Memory) -> Exit {
@@ -315,7 +305,8 @@ impl Scripted {
                 let reply = match reply {
                     0..64 => Reply::ALL[usize::from(reply) % Reply::ALL.len()] as u64,
                     64..240 => Reply::Ok as u64,
-                    240.. => reply.into(),
+                    // None, from the next number on.
+                    240.. => (Reply::ALL.len() + usize::from(reply - 240)) as u64,
                 };
                 self.request(memory, Call::Done as u32, &[reply, a, b, c], &payload, None)
             }
