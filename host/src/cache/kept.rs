@@ -25,7 +25,7 @@ pub(super) struct Kept(Mutex<State>);
 #[derive(Default)]
 struct State {
     copies: HashMap<String, Place>,
-    /// Counts what becomes idle.
+    /// Counts what is lent and what comes back.
     now: u64,
     counts: CacheCounts,
 }
@@ -34,10 +34,16 @@ struct State {
 enum Place {
     /// None: the file was used once.
     None,
-    InUse(Header, Weak<SharedBytes>),
+    InUse {
+        header: Header,
+        bytes: Weak<SharedBytes>,
+        /// Tells it from what had the name before.
+        loan: u64,
+    },
     Idle {
         header: Header,
         memory: Purgeable,
+        /// When it came back.
         since: u64,
     },
 }
@@ -62,10 +68,11 @@ impl Kept {
     /// The copy of a file, if there is one.
     pub(super) fn take(self: &Arc<Self>, name: &str) -> Option<Module> {
         let mut state = self.lock();
+        let state = &mut *state;
         let copy = state.copies.get_mut(name)?;
         let (header, bytes) = match copy {
             Place::None => return None,
-            Place::InUse(header, bytes) => (*header, bytes.upgrade()?),
+            Place::InUse { header, bytes, .. } => (*header, bytes.upgrade()?),
             Place::Idle { .. } => {
                 let Place::Idle { header, mut memory, .. } = std::mem::replace(copy, Place::None)
                 else {
@@ -75,8 +82,9 @@ impl Kept {
                     state.counts.purged += 1;
                     return None;
                 }
-                let bytes = self.lend(name, header, memory).ok()?;
-                *copy = Place::InUse(header, Arc::downgrade(&bytes));
+                state.now += 1;
+                let (place, bytes) = self.lend(name, header, memory, state.now).ok()?;
+                *copy = place;
                 (header, bytes)
             }
         };
@@ -97,15 +105,16 @@ impl Kept {
             state.copies.insert(name.to_owned(), Place::None);
             return found;
         }
+        state.now += 1;
+        let loan = state.now;
         drop(state);
         // Without the lock: it takes a while.
         let (Some(header), Ok(memory)) = (found.header().copied(), copy_of(found.as_slice()))
         else {
             return found;
         };
-        let Ok(bytes) = self.lend(name, header, memory) else { return found };
-        let copy = Place::InUse(header, Arc::downgrade(&bytes));
-        self.lock().copies.insert(name.to_owned(), copy);
+        let Ok((place, bytes)) = self.lend(name, header, memory, loan) else { return found };
+        self.lock().copies.insert(name.to_owned(), place);
         Module::shared(bytes, header)
     }
 
@@ -115,29 +124,34 @@ impl Kept {
         name: &str,
         header: Header,
         memory: Purgeable,
-    ) -> Result<Arc<SharedBytes>, AllocError> {
+        loan: u64,
+    ) -> Result<(Place, Arc<SharedBytes>), AllocError> {
         let (kept, name) = (Arc::downgrade(self), name.to_owned());
         let len = usize::try_from(header.len).unwrap_or(usize::MAX);
         let give_back = move |memory| {
             if let Some(kept) = kept.upgrade() {
-                kept.keep(&name, header, memory);
+                kept.keep(&name, header, memory, loan);
             }
         };
-        SharedBytes::lent(memory, len, give_back).map(Arc::new)
+        let bytes = Arc::new(SharedBytes::lent(memory, len, give_back)?);
+        let place = Place::InUse { header, bytes: Arc::downgrade(&bytes), loan };
+        Ok((place, bytes))
     }
 
     /// Nobody uses a copy any more: the system may have it.
-    fn keep(&self, name: &str, header: Header, mut memory: Purgeable) {
+    fn keep(&self, name: &str, header: Header, mut memory: Purgeable, returned: u64) {
         if memory.make_volatile().is_err() {
             return;
         }
         let mut state = self.lock();
         state.now += 1;
         let since = state.now;
-        // Else it was thrown out meanwhile.
-        if let Some(copy) = state.copies.get_mut(name) {
+        // Else it was thrown out meanwhile, though what has its name now may be another copy.
+        if let Some(copy) = state.copies.get_mut(name)
+            && matches!(copy, Place::InUse { loan, .. } if *loan == returned)
+        {
             *copy = Place::Idle { header, memory, since };
-            state.shed();
+            state.shed(IDLE_MAX);
         }
     }
 
@@ -157,8 +171,8 @@ impl Kept {
 }
 
 impl State {
-    /// Gives up what was idle for longest, if it is too much.
-    fn shed(&mut self) {
+    /// Gives up what was idle for longest, until what is left has at most so many bytes.
+    fn shed(&mut self, most: usize) {
         let mut idle: Vec<_> = self
             .copies
             .values_mut()
@@ -170,7 +184,7 @@ impl State {
         idle.sort_by_key(|(since, ..)| *since);
         let mut size: usize = idle.iter().map(|(_, size, _)| size).sum();
         for (_, len, copy) in idle {
-            if size <= IDLE_MAX {
+            if size <= most {
                 break;
             }
             *copy = Place::None;
@@ -191,4 +205,62 @@ fn copy_of(bytes: &[u8]) -> Result<Purgeable, AllocError> {
     let mut memory = allocator.allocate_purgeable(whole)?;
     memory.bytes_mut()?[..bytes.len()].copy_from_slice(bytes);
     Ok(memory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Target;
+
+    fn code(byte: u8) -> Module {
+        let code = [byte; 100];
+        let target = Target::baseline(Target::ARCH);
+        let header = Header::new(target, blake3::Hash::from([byte; 32]), &code);
+        let bytes = SharedBytes::new(code.len(), |to| {
+            to.copy_from_slice(&code);
+            Ok::<_, std::io::Error>(())
+        });
+        Module::compiled(bytes.unwrap(), header)
+    }
+
+    #[test]
+    fn what_was_idle_for_longest_is_given_up_first() {
+        let kept = Arc::new(Kept::default());
+        let names = ["a", "b", "c", "d"];
+        let [a, b, c, _in_use] = names.map(|name| {
+            kept.found(name, code(1));
+            kept.found(name, code(1))
+        });
+        drop((a, b, c));
+        // "a" is used again: "b" is idle for longest.
+        assert!(kept.take("a").is_some());
+        let each = copy_of(code(1).as_slice()).unwrap().len();
+        kept.lock().shed(2 * each);
+        assert!(kept.take("b").is_none());
+        for name in ["a", "c", "d"] {
+            assert!(kept.take(name).is_some(), "{name}");
+        }
+        kept.lock().shed(0);
+        assert_eq!(names.map(|name| kept.take(name).is_some()), [false, false, false, true]);
+    }
+
+    /// It came back when the name was known again, in the place of what had the name then.
+    #[test]
+    fn a_copy_that_was_thrown_out_does_not_come_back() {
+        for again in 0..3 {
+            let kept = Arc::new(Kept::default());
+            kept.found("name", code(1));
+            let thrown_out = kept.found("name", code(1));
+            kept.forget("name");
+            let mut newer = Vec::new();
+            newer.extend((0..again).map(|_| kept.found("name", code(2))));
+            drop(thrown_out);
+            for _ in 0..2 {
+                let found = kept.take("name");
+                assert_eq!(found.is_some(), again == 2);
+                assert!(found.is_none_or(|found| found.as_slice() == [2; 100]));
+                newer.clear();
+            }
+        }
+    }
 }

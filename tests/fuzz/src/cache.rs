@@ -1,21 +1,61 @@
 //! The code cache, and files of compiled code: a file that somebody has damaged, or put there, is
-//! not used, and is gone afterwards; one that is used holds what was written.
+//! not used, and is gone afterwards; one that is used holds what was written, and so does its copy
+//! in memory, until it is thrown out.
 
 use arbitrary::Arbitrary;
 use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 use wrt_abi::cpu::{Arch, CpuFeatures};
+use wrt_platform::memory::purge_all;
 use wrt_vm::fuzzing::{cache_file, cache_file_name};
-use wrt_vm::{Cache, Module, Target};
+use wrt_vm::{Cache, CacheCounts, Module, Target};
 
 #[derive(Arbitrary, Debug)]
 struct Case<'a> {
-    code: &'a [u8],
     target: Option<u64>,
-    kind: Kind,
-    mode: Option<u16>,
-    damages: Vec<Damage<'a>>,
+    /// Two things that a name could mean, although it never should.
+    codes: [&'a [u8]; 2],
+    steps: Vec<Step<'a>>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Step<'a> {
+    /// Somebody puts something where the file is.
+    Put {
+        kind: Kind,
+        code: Which,
+        mode: Option<u16>,
+        damages: Vec<Damage<'a>>,
+    },
+    Store {
+        code: Which,
+        finds: Finds,
+    },
+    Find,
+    /// A VM with code that was found is gone.
+    Drop(u8),
+    Remove,
+    Clear,
+    /// The system takes what nobody uses.
+    Purge,
+}
+
+/// How often something is looked for: the second time makes a copy.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Finds {
+    None,
+    Once,
+    Twice,
+}
+
+/// Which of the two.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    One,
+    Other,
 }
 
 /// What has the file's name.
@@ -42,48 +82,252 @@ enum Damage<'a> {
 /// Length of the header, and where the code begins.
 const HEADER: usize = 96;
 const CODE: usize = 16 << 10;
+/// Steps that a case takes at most.
+const STEPS: usize = 32;
 
 /// Runs one input.
 pub fn fuzz(data: &[u8]) {
     let Some(case) = crate::input::<Case<'_>>(data) else { return };
-    let module = Module::from_bytes(b"\0asm\x01\0\0\0").expect("it begins like one");
-    let target = case.target();
-    let good = cache_file(&module, target, case.code);
-    let mut file = match case.kind {
-        Kind::OfAnother => {
-            let other = Module::from_bytes(b"\0asm\x02\0\0\0").expect("it begins like one");
-            cache_file(&other, target, case.code)
-        }
-        _ => good.clone(),
-    };
-    case.damages.iter().for_each(|damage| damage.apply(&mut file));
-    as_module(&file);
+    let mut scene = Scene::open(&case);
+    for step in case.steps.iter().take(STEPS) {
+        scene.take(step);
+        scene.check();
+    }
+    // Whatever was there: it can be written again.
+    scene.find();
+    scene.store(Which::One);
+    scene.find();
+    scene.check();
+}
 
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("cache");
-    let cache = Cache::open(&path).expect("a folder of our own");
-    let path = path.join(cache_file_name(&module, target));
-    case.put(&file, &path, folder.path()).expect("the folder can be filled");
-    match cache.find(&module, target) {
-        Some(found) => {
-            assert!(matches!(case.kind, Kind::File), "{:?} is no file", case.kind);
-            assert!(case.mode.is_none_or(|mode| mode & 0o022 == 0), "anybody may write it");
-            assert_eq!((found.as_slice(), found.target()), (case.code, Some(target)));
-            assert!(is_same(&file, &good), "a damaged file is used");
+/// A cache, and what must be in it.
+struct Scene<'a> {
+    case: &'a Case<'a>,
+    folder: TempDir,
+    module: Module,
+    target: Target,
+    cache: Cache,
+    path: PathBuf,
+    /// What was written last to a file outside, which a link leads to.
+    outside: Vec<u8>,
+    file: OnDisk,
+    memory: Memory,
+    counts: CacheCounts,
+    found: Vec<Found>,
+}
+
+/// What the file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnDisk {
+    Nothing,
+    Usable(Which),
+    Unusable,
+    /// The same, and no file can be put in its place.
+    Folder,
+}
+
+/// What is in the cache's memory.
+#[derive(Clone, Copy, Debug)]
+enum Memory {
+    Nothing,
+    /// The name: the next time there will be a copy.
+    Name,
+    Copy {
+        code: Which,
+        number: usize,
+        purged: bool,
+    },
+}
+
+/// What a VM has.
+struct Found {
+    module: Module,
+    code: Which,
+    /// Of the copy; what is a mapping of the file has none.
+    number: Option<usize>,
+}
+
+impl<'a> Scene<'a> {
+    fn open(case: &'a Case<'a>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("cache");
+        let cache = Cache::open(&path).expect("a folder of our own");
+        let module = Module::from_bytes(b"\0asm\x01\0\0\0").expect("it begins like one");
+        let target = case.target();
+        Self {
+            case,
+            path: path.join(cache_file_name(&module, target)),
+            folder,
+            module,
+            target,
+            cache,
+            outside: Vec::new(),
+            file: OnDisk::Nothing,
+            memory: Memory::Nothing,
+            counts: CacheCounts::default(),
+            found: Vec::new(),
         }
-        None => {
-            let there = path.symlink_metadata().is_ok();
-            assert!(!there, "what cannot be used stays in the cache");
-            // It can be written again.
-            if let Ok(compiled) = Module::from_bytes(&good) {
-                cache.store(&compiled).expect("there is room");
-                assert!(cache.find(&module, target).is_some(), "what was stored is found");
+    }
+
+    fn take(&mut self, step: &Step<'_>) {
+        match *step {
+            Step::Put { ref kind, code, mode, ref damages } => self.put(kind, code, mode, damages),
+            Step::Store { code, finds } => {
+                self.store(code);
+                (0..finds as usize).for_each(|_| self.find());
+            }
+            Step::Find => self.find(),
+            Step::Drop(which) => {
+                if !self.found.is_empty() {
+                    self.found.swap_remove(usize::from(which) % self.found.len());
+                }
+            }
+            Step::Remove => {
+                self.cache.remove(&self.compiled(Which::One));
+                (self.file, self.memory) = (OnDisk::Nothing, Memory::Nothing);
+            }
+            Step::Clear => {
+                self.cache.clear().expect("the folder is there");
+                (self.file, self.memory) = (OnDisk::Nothing, Memory::Nothing);
+            }
+            Step::Purge => {
+                purge_all();
+                let used = self.is_used();
+                if let Memory::Copy { purged, .. } = &mut self.memory {
+                    *purged |= !used;
+                }
             }
         }
     }
-    if matches!(case.kind, Kind::Link) {
-        let outside = fs::read(folder.path().join("outside")).expect("a file of somebody's");
-        assert_eq!(outside, file, "a link was followed");
+
+    /// Looks for the code.
+    fn find(&mut self) {
+        let found = self.cache.find(&self.module, self.target);
+        if let Memory::Copy { code, number, purged } = self.memory {
+            if !purged {
+                self.counts.memory += 1;
+                return self.keep(found, code, Some(number));
+            }
+            self.counts.purged += 1;
+            self.memory = Memory::Name;
+        }
+        let OnDisk::Usable(code) = self.file else {
+            assert!(found.is_none(), "{:?} is used", self.file);
+            self.file = OnDisk::Nothing;
+            return;
+        };
+        self.counts.files += 1;
+        let number = self.counts.files;
+        let number = match self.memory {
+            Memory::Nothing => {
+                self.memory = Memory::Name;
+                None
+            }
+            Memory::Name | Memory::Copy { .. } => {
+                self.memory = Memory::Copy { code, number, purged: false };
+                Some(number)
+            }
+        };
+        self.keep(found, code, number);
+    }
+
+    fn keep(&mut self, found: Option<Module>, code: Which, number: Option<usize>) {
+        let module = found.expect("what is there is found");
+        assert_eq!(module.target(), Some(self.target));
+        self.found.push(Found { module, code, number });
+    }
+
+    /// Whether a VM uses the copy.
+    fn is_used(&self) -> bool {
+        let Memory::Copy { number, .. } = self.memory else { return false };
+        self.found.iter().any(|found| found.number == Some(number))
+    }
+
+    fn store(&mut self, code: Which) {
+        let stored = self.cache.store(&self.compiled(code));
+        assert_eq!(stored.is_err(), self.file == OnDisk::Folder, "{stored:?}");
+        if stored.is_ok() {
+            self.file = OnDisk::Usable(code);
+        }
+    }
+
+    fn put(&mut self, kind: &Kind, code: Which, mode: Option<u16>, damages: &[Damage<'_>]) {
+        let mut file = match kind {
+            Kind::OfAnother => {
+                let other = Module::from_bytes(b"\0asm\x02\0\0\0").expect("it begins like one");
+                cache_file(&other, self.target, self.case.code(code))
+            }
+            _ => self.written(code),
+        };
+        damages.iter().for_each(|damage| damage.apply(&mut file));
+        as_module(&file);
+        // Never into a file that is there: it may be mapped.
+        remove(&self.path).expect("it can be removed");
+        self.put_there(&file, kind, mode).expect("the folder can be filled");
+        let is_whole = |code| is_same(&file, &self.written(code));
+        let whole = [Which::One, Which::Other].into_iter().find(|code| is_whole(*code));
+        let trusted = mode.is_none_or(|mode| mode & 0o022 == 0);
+        self.file = match (kind, whole) {
+            (Kind::Nothing, _) => OnDisk::Nothing,
+            (Kind::Folder, _) => OnDisk::Folder,
+            (Kind::File, Some(code)) if trusted => OnDisk::Usable(code),
+            _ => OnDisk::Unusable,
+        };
+        if matches!(kind, Kind::Link) {
+            self.outside = file;
+        }
+    }
+
+    fn put_there(&self, file: &[u8], kind: &Kind, mode: Option<u16>) -> io::Result<()> {
+        let path = &self.path;
+        match kind {
+            Kind::Nothing => return Ok(()),
+            Kind::Folder => {
+                fs::create_dir(path)?;
+                return fs::write(path.join("file"), file);
+            }
+            Kind::Link => {
+                fs::write(self.outside(), file)?;
+                return symlink(self.outside(), path);
+            }
+            Kind::LinkToItself => return symlink(path, path),
+            Kind::File | Kind::OfAnother => fs::write(path, file)?,
+        }
+        let mode = mode.map_or(0o400, |mode| u32::from(mode) & 0o777 | 0o400);
+        fs::set_permissions(path, Permissions::from_mode(mode))
+    }
+
+    /// What must hold after every step.
+    fn check(&self) {
+        assert_eq!(self.cache.counts(), self.counts);
+        let there = self.path.symlink_metadata().is_ok();
+        assert_eq!(there, self.file != OnDisk::Nothing, "{:?}", self.file);
+        for found in &self.found {
+            assert_eq!(found.module.as_slice(), self.case.code(found.code));
+        }
+        let outside = fs::read(self.outside()).unwrap_or_default();
+        assert_eq!(outside, self.outside, "a link was followed");
+    }
+
+    fn outside(&self) -> PathBuf {
+        self.folder.path().join("outside")
+    }
+
+    fn written(&self, code: Which) -> Vec<u8> {
+        cache_file(&self.module, self.target, self.case.code(code))
+    }
+
+    fn compiled(&self, code: Which) -> Module {
+        Module::from_bytes(&self.written(code)).expect("it is as it was written")
+    }
+}
+
+/// Removes whatever has a name.
+fn remove(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
     }
 }
 
@@ -118,22 +362,14 @@ impl Case<'_> {
         }
     }
 
-    fn put(&self, file: &[u8], path: &Path, folder: &Path) -> std::io::Result<()> {
-        match self.kind {
-            Kind::Nothing => return Ok(()),
-            Kind::Folder => {
-                fs::create_dir(path)?;
-                return fs::write(path.join("file"), file);
-            }
-            Kind::Link => {
-                fs::write(folder.join("outside"), file)?;
-                return symlink(folder.join("outside"), path);
-            }
-            Kind::LinkToItself => return symlink(path, path),
-            Kind::File | Kind::OfAnother => fs::write(path, file)?,
+    fn code(&self, which: Which) -> &[u8] {
+        match which {
+            // A compiler writes something.
+            Which::One if self.codes[0].is_empty() => b"one",
+            Which::Other if self.codes[1].is_empty() => b"other",
+            Which::One => self.codes[0],
+            Which::Other => self.codes[1],
         }
-        let mode = self.mode.map_or(0o400, |mode| u32::from(mode) & 0o777 | 0o400);
-        fs::set_permissions(path, Permissions::from_mode(mode))
     }
 }
 

@@ -111,7 +111,8 @@ impl Profile {
 }
 
 impl ProfileBuilder {
-    /// No sockets but those that are open already, and pairs.
+    /// No sockets but those that are open already, and pairs; on Linux local ones are a matter of
+    /// [`Self::deny_ipc`].
     pub fn deny_network(mut self) -> Self {
         self.profile.network = true;
         self

@@ -36,6 +36,19 @@ fn calls_of_attackers_are_not_permitted() {
     }
 }
 
+/// Seatbelt has them with the network.
+#[test]
+fn local_sockets_are_denied_with_other_talk_and_not_with_the_network() {
+    for (case, denied, done) in [
+        ("network", "open a UDP socket", "connect to a local socket"),
+        ("ipc", "connect to a local socket", "open a UDP socket"),
+    ] {
+        let report = run(case);
+        assert_eq!(report.outcome(denied), Denied, "{case}: {denied}");
+        assert_eq!(report.outcome(done), Done, "{case}: {done}");
+    }
+}
+
 #[test]
 fn libc_is_told_of_no_newer_clone() {
     assert_eq!(run("closed").errno("clone3"), libc::ENOSYS);

@@ -86,9 +86,10 @@ fn an_empty_profile_lets_the_usual_be_done() {
 fn each_denial_is_its_own() {
     for (case, denied, done) in [
         ("network", "connect by TCP", "fork"),
+        ("network", "listen on TCP", "make a pair of sockets and a pipe"),
+        ("network", "open a UDP socket", "run a program"),
         ("fork", "fork", "connect by TCP"),
         ("exec", "run a program", "fork"),
-        ("ipc", "connect to a local socket", "connect by TCP"),
         ("writes", "write outside", "read outside"),
         ("reads", "read outside", "write in the open place"),
         ("code", "map executable memory", "fork"),
