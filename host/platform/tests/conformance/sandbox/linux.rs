@@ -5,11 +5,13 @@ use super::attempts::{Scene, checked};
 use super::child::run;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use wrt_platform::sandbox::Part;
 
 /// `KVM_GET_API_VERSION` of `linux/kvm.h`.
 const KVM_GET_API_VERSION: libc::Ioctl = 0xae00;
+/// How many families of sockets `linux/socket.h` numbers.
+const AF_MAX: i32 = 46;
 
 #[test]
 fn calls_of_attackers_are_not_permitted() {
@@ -47,6 +49,20 @@ fn local_sockets_are_denied_with_other_talk_and_not_with_the_network() {
         assert_eq!(report.outcome(denied), Denied, "{case}: {denied}");
         assert_eq!(report.outcome(done), Done, "{case}: {done}");
     }
+}
+
+/// Not for want of what comes after it: the kernel has code of each family that `socket` reaches.
+#[test]
+fn no_socket_is_made_where_the_network_is_denied() {
+    for case in ["closed", "network"] {
+        let report = run(case);
+        assert_eq!(report.errno("make a socket that is not local"), libc::EPERM, "{case}");
+    }
+    assert_eq!(run("closed").errno("make a local socket"), libc::EPERM);
+    assert_eq!(run("network").outcome("make a local socket"), Done);
+    let report = run("ipc");
+    assert_eq!(report.errno("make a local socket"), libc::EPERM);
+    assert_eq!(report.outcome("make a socket that is not local"), Done);
 }
 
 #[test]
@@ -146,6 +162,32 @@ fn call(number: i64, arguments: [usize; 5]) -> Option<io::Result<()>> {
     Some(checked(unsafe { libc::syscall(number, a, b, c, d, e) }))
 }
 
+/// Makes a socket and closes it.
+fn socket(family: i32, kind: i32) -> io::Result<()> {
+    // SAFETY: a plain call.
+    let socket = unsafe { libc::socket(family, kind, 0) };
+    checked(socket)?;
+    // SAFETY: it was opened just now, and nobody else has it.
+    drop(unsafe { OwnedFd::from_raw_fd(socket) });
+    Ok(())
+}
+
+/// Looks for a family of sockets that can be made, and stops at the first: the kernel may load
+/// code for each. If there is none, the error says whether it was always the permission.
+fn any_socket_that_is_not_local() -> io::Result<()> {
+    let mut failed = io::Error::from_raw_os_error(libc::EPERM);
+    for family in (0..AF_MAX).filter(|family| *family != libc::AF_UNIX) {
+        for kind in [libc::SOCK_DGRAM, libc::SOCK_STREAM, libc::SOCK_RAW, libc::SOCK_SEQPACKET] {
+            match socket(family, kind) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+                Err(error) => failed = error,
+            }
+        }
+    }
+    Err(failed)
+}
+
 type Attempt = fn(&mut Scene) -> Option<io::Result<()>>;
 
 pub(super) fn attempts() -> Vec<(&'static str, Attempt)> {
@@ -187,6 +229,8 @@ pub(super) fn attempts() -> Vec<(&'static str, Attempt)> {
             // SAFETY: sets a number.
             Some(checked(unsafe { libc::fcntl(0, libc::F_SETOWN, s.parent) }))
         }),
+        ("make a local socket", |_| Some(socket(libc::AF_UNIX, libc::SOCK_DGRAM))),
+        ("make a socket that is not local", |_| Some(any_socket_that_is_not_local())),
         ("use the hypervisor", |s| s.kvm.as_ref().map(ask)),
         ("open a second hypervisor", |s| {
             s.kvm.as_ref()?;
