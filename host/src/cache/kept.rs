@@ -27,6 +27,8 @@ struct State {
     copies: HashMap<String, Place>,
     /// Counts what is lent and what comes back.
     now: u64,
+    /// When something was thrown out last.
+    thrown_out: u64,
     counts: CacheCounts,
 }
 
@@ -114,7 +116,12 @@ impl Kept {
             return found;
         };
         let Ok((place, bytes)) = self.lend(name, header, memory, loan) else { return found };
-        self.lock().copies.insert(name.to_owned(), place);
+        let mut state = self.lock();
+        // Else it may have been this.
+        if state.thrown_out < loan {
+            state.copies.insert(name.to_owned(), place);
+        }
+        drop(state);
         Module::shared(bytes, header)
     }
 
@@ -157,12 +164,12 @@ impl Kept {
 
     /// Forgets a file.
     pub(super) fn forget(&self, name: &str) {
-        self.lock().copies.remove(name);
+        self.lock().throw_out(|copies| drop(copies.remove(name)));
     }
 
     /// Forgets all files.
     pub(super) fn clear(&self) {
-        self.lock().copies.clear();
+        self.lock().throw_out(HashMap::clear);
     }
 
     pub(super) fn counts(&self) -> CacheCounts {
@@ -171,6 +178,12 @@ impl Kept {
 }
 
 impl State {
+    fn throw_out(&mut self, what: impl FnOnce(&mut HashMap<String, Place>)) {
+        self.now += 1;
+        self.thrown_out = self.now;
+        what(&mut self.copies);
+    }
+
     /// Gives up what was idle for longest, until what is left has at most so many bytes.
     fn shed(&mut self, most: usize) {
         let mut idle: Vec<_> = self
