@@ -192,9 +192,10 @@ impl<'a> Scene<'a> {
             }
             Step::Purge => {
                 purge_all();
-                let used = self.is_used();
-                if let Memory::Copy { purged, .. } = &mut self.memory {
-                    *purged |= !used;
+                if !self.is_used()
+                    && let Memory::Copy { purged, .. } = &mut self.memory
+                {
+                    *purged = true;
                 }
             }
         }
@@ -218,17 +219,12 @@ impl<'a> Scene<'a> {
         };
         self.counts.files += 1;
         let number = self.counts.files;
-        let number = match self.memory {
-            Memory::Nothing => {
-                self.memory = Memory::Name;
-                None
-            }
-            Memory::Name | Memory::Copy { .. } => {
-                self.memory = Memory::Copy { code, number, purged: false };
-                Some(number)
-            }
+        let is_known = matches!(self.memory, Memory::Name);
+        self.memory = match is_known {
+            true => Memory::Copy { code, number, purged: false },
+            false => Memory::Name,
         };
-        self.keep(found, code, number);
+        self.keep(found, code, is_known.then_some(number));
     }
 
     fn keep(&mut self, found: Option<Module>, code: Which, number: Option<usize>) {
