@@ -26,6 +26,7 @@ fn main() -> Result<()> {
     for input in builder.inputs() {
         println!("cargo::rerun-if-changed={}", input.display());
     }
+    builder.check_toolchain(&guests, &[])?;
     fs::write(out.join("guests.rs"), embed(&builder, &guests)?)?;
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo::rustc-env=WRT_CHILD={}", builder.build_child(arch)?.display());

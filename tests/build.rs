@@ -21,6 +21,8 @@ fn main() -> Result<()> {
     if arch != Arch::Aarch64 {
         guests.push(Arch::Aarch64);
     }
+    // The tests build WASI programs, too.
+    builder.check_toolchain(&guests, &["wasm32-wasip2"])?;
     let mut source = String::from(
         "pub(crate) fn file(arch: Arch) -> Option<Box<PageAligned<[u8]>>> {\n    match arch {\n",
     );

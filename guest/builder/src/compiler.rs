@@ -23,7 +23,7 @@ const PACKAGE: &str = "wrt-compiler";
 const PROFILE: &str = "compiler";
 
 /// The triple that it runs on in a VM.
-const WASI: &str = "wasm32-wasip1";
+pub(crate) const WASI: &str = "wasm32-wasip1";
 
 /// How much rustc optimises the one that runs on this machine, once: little, and in parallel.
 const CHEAPLY: [&str; 3] = ["opt-level=1", "codegen-units=16", "lto='off'"];

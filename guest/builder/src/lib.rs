@@ -168,10 +168,31 @@ impl Builder {
             "Cargo.toml",
             "Cargo.lock",
             "builder/src",
+            "check-toolchain",
             "../shared-abi/src",
         ]
         .map(|path| guest.join(path))
         .to_vec()
+    }
+
+    /// Checks that the toolchain can build guests for some architectures, and programs for the
+    /// targets `others`. Targets that it lacks are added, if it is rustup's.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be added; what to type is on standard error.
+    pub fn check_toolchain(&self, arches: &[Arch], others: &[&str]) -> Result<()> {
+        let mut targets = vec![compiler::WASI];
+        for arch in arches {
+            targets.extend(Kernel::ALL.map(|kernel| arch.triple(kernel)));
+        }
+        targets.extend(others);
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let script = self.guest.join("check-toolchain");
+        let status = Command::new(&script).arg(rustc).args(targets).status();
+        let status = status.with_context(|| format!("cannot run {}", script.display()))?;
+        ensure!(status.success(), "the toolchain cannot build the guests, as said above");
+        Ok(())
     }
 
     /// Builds a kernel's image for `arch` and returns the path of its ELF file.
