@@ -1,0 +1,73 @@
+//! How a run ended, said in words and as an exit code.
+
+use super::{Ending, Run};
+use crate::cli::{code, complain};
+use std::time::Duration;
+use wrt_vm::{Error, Interruption, Seconds};
+
+impl Run {
+    /// The code for how it ended; says what went wrong, if something did.
+    pub(in crate::cli) fn report(&self, result: anyhow::Result<Ending>) -> u8 {
+        match result {
+            Ok(Ending::Returned) => 0,
+            // The system keeps the low eight bits.
+            Ok(Ending::Exited(code)) => code.to_le_bytes()[0],
+            Err(error) => self.explain(&error),
+        }
+    }
+
+    /// Says that the program took longer than it may; returns the code for it.
+    pub(in crate::cli) fn explain_timeout(&self) -> u8 {
+        let what = timed_out(self.timeout.unwrap_or_default());
+        match self.jobs {
+            Some(_) => complain(format_args!("{}: {what}", self.module().display())),
+            None => complain(what),
+        }
+        code::TIMED_OUT
+    }
+
+    /// Says what went wrong; returns the code for it.
+    fn explain(&self, error: &anyhow::Error) -> u8 {
+        let code = match error.downcast_ref::<Error>() {
+            Some(Error::Interrupted(Interruption::TimedOut)) => {
+                return self.explain_timeout();
+            }
+            Some(Error::Trap(_)) => code::TRAPPED,
+            _ => code::FAILED,
+        };
+        let about_module = matches!(
+            error.downcast_ref(),
+            Some(
+                Error::NotWasm(_)
+                    | Error::InvalidModule { .. }
+                    | Error::CannotCompile(_)
+                    | Error::UnusableArtifact(_)
+                    | Error::Unlinkable { .. }
+                    | Error::MemoryLimit { .. }
+                    | Error::NoSuchExport(_)
+                    | Error::Component(_)
+            )
+        );
+        let hint = match error.downcast_ref() {
+            Some(Error::MemoryLimit { .. }) => " (--max-memory)",
+            // A component has no such way out.
+            Some(Error::CannotCompile(why)) if why.contains("interpreter") => " (--engine interp)",
+            _ => "",
+        };
+        // Which of several it is about needs to be said in any case.
+        match about_module || self.jobs.is_some() {
+            true => complain(format_args!("{}: {error:#}{hint}", self.module().display())),
+            false => complain(format_args!("{error:#}{hint}")),
+        }
+        code
+    }
+}
+
+/// Says what is given away.
+pub(in crate::cli) fn warn_of_no_jail() {
+    complain("note: --no-jail: whoever breaks out of a VM has all rights of this user");
+}
+
+pub(super) fn timed_out(after: Duration) -> String {
+    format!("timed out after {}", Seconds(after))
+}

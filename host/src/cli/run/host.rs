@@ -1,0 +1,75 @@
+//! What all programs of a command share: the hypervisor, compilers, the cache.
+
+use super::Run;
+use crate::cli::compilers::Compilers;
+use crate::cli::native::Wanted;
+use wrt_platform::dispatch::Group;
+use wrt_platform::pressure::PressureLevel;
+use wrt_vm::hypervisor::Hypervisor;
+use wrt_vm::worker::in_workers;
+use wrt_vm::{Builder, Cache, EngineKind, MicroVm, Pool};
+
+/// What all programs of a command share.
+pub(in crate::cli) struct Host {
+    pub(in crate::cli) hypervisor: Box<dyn Hypervisor>,
+    /// They run elsewhere, if this process is about to be jailed.
+    pub(in crate::cli) compilers: Compilers,
+    /// Whether this process enters a jail once it has its VM.
+    pub(in crate::cli) jail: bool,
+    /// VMs that were made ahead.
+    pub(in crate::cli) pool: Option<Pool>,
+    pub(in crate::cli) cache: Option<Cache>,
+    /// Files of the cache that are being written: they are waited for before the process ends.
+    pub(in crate::cli) writes: Group,
+}
+
+impl Host {
+    /// Gives up what was kept for later, as memory is short.
+    pub(in crate::cli) fn relieve(&self, level: PressureLevel) {
+        if let Some(pool) = &self.pool {
+            pool.relieve(level);
+        }
+        if level != PressureLevel::Normal {
+            self.compilers.relieve();
+            // Code that no program uses.
+            wrt_platform::memory::purge_all();
+        }
+    }
+}
+
+impl Run {
+    /// Opens what every program of this command needs.
+    pub(in crate::cli) fn open(&self) -> anyhow::Result<Host> {
+        let hypervisor = crate::cli::open(self.backend)?;
+        let jailed = !self.no_jail;
+        // Several programs share no process if that can be jailed but once.
+        let apart =
+            self.worker || (self.jobs.is_some() && (jailed || hypervisor.one_vm_a_process()));
+        let in_workers = |hypervisor| -> anyhow::Result<_> {
+            Ok(in_workers(hypervisor, crate::cli::workers(self.verbose)?.jailed(jailed)))
+        };
+        let compilers = match apart || jailed {
+            true => in_workers(hypervisor.another())?,
+            false => hypervisor.another(),
+        };
+        let compilers = Compilers::new(compilers);
+        let compilers = if self.jobs.is_some() { compilers.keep() } else { compilers };
+        let hypervisor = if apart { in_workers(hypervisor)? } else { hypervisor };
+        let (cache, writes) = (self.cache.open()?, Group::new());
+        Ok(Host { hypervisor, compilers, jail: jailed && !apart, pool: None, cache, writes })
+    }
+
+    /// VMs for programs of this command, of which `ahead` are there before they are wanted.
+    pub(in crate::cli) fn pool(&self, hypervisor: &dyn Hypervisor, ahead: usize) -> Pool {
+        let engine = match self.engine {
+            Wanted::Interp => EngineKind::Interp,
+            // Nearly always.
+            Wanted::Native | Wanted::Auto => EngineKind::Native,
+        };
+        Pool::new(self.settings(engine), hypervisor, ahead)
+    }
+
+    pub(super) fn settings(&self, engine: EngineKind) -> Builder {
+        MicroVm::builder().engine(engine).max_memory(self.max_memory)
+    }
+}

@@ -1,0 +1,106 @@
+//! `wrt-vm run`: run a program.
+
+mod explain;
+mod host;
+mod options;
+mod running;
+mod world;
+
+pub(super) use explain::warn_of_no_jail;
+pub(super) use host::Host;
+pub(super) use options::Run;
+pub(super) use running::Ending;
+
+use super::stats::Timeline;
+use super::{admission, code, complain, jobs, log};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use wrt_platform::descriptors::Inherited;
+use wrt_platform::pressure::PressureLevel;
+use wrt_vm::Module;
+
+/// How much later than `--timeout` the process ends by force, should a host call hang.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+
+impl Run {
+    /// `inherited` is what the module may be read from, and nobody else shall have.
+    pub(super) fn execute(self, inherited: Option<Inherited>) -> ExitCode {
+        let failed = |error| {
+            complain(format_args!("{error:#}"));
+            ExitCode::from(code::FAILED)
+        };
+        match log::install(self.log, self.verbose, self.trace.as_deref()) {
+            Ok(None) => self.execute_watched(inherited),
+            Ok(Some(trace)) => {
+                let code = self.execute_watched(inherited);
+                trace.finish().map_or_else(failed, |()| code)
+            }
+            Err(error) => failed(error),
+        }
+    }
+
+    fn execute_watched(&self, inherited: Option<Inherited>) -> ExitCode {
+        if let Err(error) = wrt_platform::signal::exit_on_interrupt(code::INTERRUPTED) {
+            complain(format_args!("cannot handle Ctrl-C: {error}"));
+        }
+        if self.no_jail {
+            warn_of_no_jail();
+        }
+        if let Some(jobs) = self.jobs {
+            return jobs::run(self, jobs);
+        }
+        if let Some(timeout) = self.timeout {
+            end_by_force(timeout);
+        }
+        let mut timeline = Timeline::start();
+        let deadline = self.deadline();
+        let result =
+            self.admit(&mut timeline).and_then(|()| self.read(&mut timeline)).and_then(|module| {
+                drop(inherited);
+                self.run(module, deadline, &mut timeline)
+            });
+        if self.stats {
+            timeline.print();
+        }
+        ExitCode::from(self.report(result))
+    }
+
+    /// When a program that begins now has to be done.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.timeout.map(|timeout| Instant::now() + timeout)
+    }
+
+    /// Looks whether there is memory for one more VM: at a glance, since a whole run may take no
+    /// longer than to find out all there is to know.
+    fn admit(&self, timeline: &mut Timeline) -> anyhow::Result<()> {
+        if self.ignore_pressure {
+            return Ok(());
+        }
+        let level = wrt_platform::pressure::level_at_a_glance();
+        timeline.admitted(level);
+        match level {
+            PressureLevel::Critical => Err(admission::refused()),
+            _ => Ok(()),
+        }
+    }
+
+    fn run(
+        &self,
+        module: Module,
+        deadline: Option<Instant>,
+        timeline: &mut Timeline,
+    ) -> anyhow::Result<Ending> {
+        let host = self.open()?;
+        let ended = self.run_on(&host, module, deadline, timeline);
+        host.writes.wait();
+        ended
+    }
+}
+
+/// Ends the process some time after the timeout: a host call that the system does not give
+/// back (a read from a dead network file system) cannot be interrupted otherwise.
+fn end_by_force(timeout: Duration) {
+    let (time, line) = (timeout.saturating_add(GRACE), super::line(explain::timed_out(timeout)));
+    // Should there be no timer for it, the VM's own deadline still holds.
+    let _ = wrt_platform::signal::exit_after(time, &line, code::TIMED_OUT);
+}

@@ -1,0 +1,49 @@
+//! What the program gets to see.
+
+use super::Run;
+use super::options::Directory;
+use crate::cli::module;
+use anyhow::anyhow;
+use std::path::Path;
+use wrt_vm::{Output, Stdin, WasiConfig};
+
+impl Run {
+    /// What the program gets to see.
+    pub(super) fn world(&self) -> anyhow::Result<WasiConfig> {
+        let file_name = || match self.module().file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => "-".to_owned(),
+        };
+        let mut world = WasiConfig::new()
+            .stdout(Output::Inherit)
+            .stderr(Output::Inherit)
+            // A module from standard input has used it up, and several programs cannot share it.
+            .stdin(if self.jobs.is_some() || self.module() == Path::new(module::STREAM) {
+                Stdin::Empty
+            } else {
+                Stdin::Inherit
+            })
+            .arg(self.argv0.clone().unwrap_or_else(file_name));
+        if self.invoke.is_none() {
+            world = world.args(self.args());
+        }
+        for variable in &self.env {
+            world = match variable.split_once('=') {
+                Some(("", _)) => return Err(anyhow!("--env {variable}: a variable needs a name")),
+                Some((name, value)) => world.env(name, value),
+                None => match std::env::var(variable) {
+                    Ok(value) => world.env(variable, value),
+                    Err(std::env::VarError::NotPresent) => world,
+                    Err(error) => return Err(anyhow!("--env {variable}: {error}")),
+                },
+            };
+        }
+        for Directory { host, guest, read_only } in &self.dir {
+            world = match read_only {
+                true => world.read_only_dir(host, guest),
+                false => world.dir(host, guest),
+            };
+        }
+        Ok(world)
+    }
+}
