@@ -29,6 +29,6 @@ pub fn serve(engine: &mut impl Engine, first: Order) -> ! {
             Some(Command::ListExports) => engine.list_exports(words[0], words[1], &mut payload),
             None => Answer::new(Reply::Failed, [0; 3]),
         };
-        order = hostcall::done(answer, payload);
+        order = hostcall::done(answer, payload, engine.was_refused_memory());
     }
 }

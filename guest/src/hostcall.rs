@@ -94,10 +94,12 @@ pub fn ready(engine: EngineKind) -> Order {
     order(exchange(Call::Ready, words([ABI_VERSION.into(), engine as u64]), 0))
 }
 
-/// [`Call::Done`]. Takes the payload permit back.
-pub fn done(answer: Answer, _payload: Payload) -> Order {
+/// [`Call::Done`]. Takes the payload permit back. `refused` tells whether the program was ever
+/// refused memory.
+pub fn done(answer: Answer, _payload: Payload, refused: bool) -> Order {
     let [a, b, c] = answer.words;
-    order(exchange(Call::Done, words([answer.reply as u64, a, b, c]), answer.payload_len))
+    let words = words([answer.reply as u64, a, b, c, refused.into()]);
+    order(exchange(Call::Done, words, answer.payload_len))
 }
 
 /// [`Call::Panic`], with `len` bytes of message in the payload.

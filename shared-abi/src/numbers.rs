@@ -68,8 +68,8 @@ numbered! {
         Ready = 1,
         /// The previous command is finished.
         ///
-        /// *Arguments:* a [`Reply`], then its words; payload as the reply says.
-        /// *Returns:* the next command, like `Ready`. *Faults:* an unknown reply ends the VM.
+        /// *Arguments:* a [`Reply`], its three words, and whether the program was ever refused
+        /// memory (0 or 1); payload as the reply says. *Returns:* the next command, like `Ready`. *Faults:* an unknown reply ends the VM.
         Done = 2,
         /// The runtime cannot go on: a bug, or a compiled-in check that failed.
         ///

@@ -15,17 +15,35 @@ pub struct Limits {
     table_entries: usize,
     last_growth: u64,
     refusal: Option<(u64, u64)>,
+    refused_ever: bool,
 }
 
 impl Limits {
     /// Limits that refuse all memory until [`Self::set_limit`].
     pub fn new() -> Self {
-        Self { memory_limit: 0, memory_used: 0, table_entries: 0, last_growth: 0, refusal: None }
+        Self {
+            memory_limit: 0,
+            memory_used: 0,
+            table_entries: 0,
+            last_growth: 0,
+            refusal: None,
+            refused_ever: false,
+        }
     }
 
     /// Bytes that all linear memories together may take.
     pub fn set_limit(&mut self, bytes: u64) {
         self.memory_limit = bytes;
+    }
+
+    /// Whether a memory was ever refused.
+    pub fn refused_ever(&self) -> bool {
+        self.refused_ever
+    }
+
+    fn refuse(&mut self, wanted: u64) {
+        self.refusal = Some((wanted, self.memory_limit));
+        self.refused_ever = true;
     }
 
     /// Forgets an earlier refusal.
@@ -51,7 +69,7 @@ impl Limits {
         let growth = desired.saturating_sub(current) as u64;
         let wanted = self.memory_used.saturating_add(growth);
         if wanted > self.memory_limit {
-            self.refusal = Some((wanted, self.memory_limit));
+            self.refuse(wanted);
             return false;
         }
         self.memory_used = wanted;
@@ -61,7 +79,7 @@ impl Limits {
 
     /// What was allowed last could not be had.
     pub fn memory_grow_failed(&mut self) {
-        self.refusal = Some((self.memory_used, self.memory_limit));
+        self.refuse(self.memory_used);
         self.memory_used -= core::mem::take(&mut self.last_growth);
     }
 

@@ -106,4 +106,6 @@ pub trait Engine {
     fn register(&mut self, instance: u64, name: usize, payload: &mut Payload) -> Answer;
     /// Lists an instance's exports from the one numbered `first`.
     fn list_exports(&mut self, instance: u64, first: u64, payload: &mut Payload) -> Answer;
+    /// Says whether the program was ever refused memory.
+    fn was_refused_memory(&self) -> bool;
 }

@@ -229,6 +229,10 @@ impl EngineFace for Interp {
         Answer::ok(0)
     }
 
+    fn was_refused_memory(&self) -> bool {
+        self.store.data().refused_ever()
+    }
+
     fn list_exports(&mut self, instance: u64, first: u64, payload: &mut Payload) -> Answer {
         let Some(instance) = self.instance(instance) else {
             return answers::failed(payload, "no such instance");

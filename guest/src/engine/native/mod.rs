@@ -357,6 +357,10 @@ impl EngineFace for Native {
         Answer::ok(0)
     }
 
+    fn was_refused_memory(&self) -> bool {
+        self.store.data().limits.refused_ever()
+    }
+
     fn list_exports(&mut self, instance: u64, first: u64, payload: &mut Payload) -> Answer {
         let exports: Vec<(&'static str, String)> = match self.live(instance) {
             Some(Live::Component(running)) => running.exports(),
