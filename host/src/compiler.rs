@@ -190,6 +190,9 @@ impl Compiler {
                 cannot(format!("the compiler crashed: {}", trap.kind.message()))
             }
             Error::Trap(_) => cannot(format!("the compiler crashed: {}", said())),
+            Error::OutputLimit { limit } => {
+                cannot(format!("it makes more than {} of code", Bytes(limit)))
+            }
             Error::Ended(VmEnd::OutOfMemory { .. }) => {
                 cannot("it takes more memory than the compiler has".to_owned())
             }

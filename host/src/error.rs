@@ -94,6 +94,15 @@ pub enum Error {
     /// Wasm code trapped.
     #[error("{0}")]
     Trap(Trap),
+    /// The program wrote more to standard output or standard error than it may
+    /// ([`WasiConfig::max_output`](crate::WasiConfig::max_output),
+    /// [`OutputBuffer::new`](crate::OutputBuffer::new)). What fits was written. The VM needs a
+    /// reset.
+    #[error("the program wrote more than {}: raise the output limit", Bytes(*limit))]
+    OutputLimit {
+        /// Bytes that it may write.
+        limit: u64,
+    },
     /// The program called `proc_exit`.
     #[error("the program exited with code {0}")]
     Exit(i32),

@@ -195,7 +195,7 @@ pub fn receive_from_worker(socket: UnixStream, room: usize) -> usize {
             // A line of the guest's, which says nothing of a request.
             continue;
         };
-        captured.into_iter().for_each(|bytes| output.append(bytes));
+        captured.iter().for_each(|bytes| output.append(bytes));
         match result {
             Ok(done) => drop(done.answer()),
             Err(failure) => drop(failure.into_error(None).to_string()),

@@ -503,6 +503,12 @@ impl CancelHandle {
     pub fn cancel(&self) -> bool {
         self.state.cancel(self.call, Interruption::Cancelled)
     }
+
+    /// Ends the running call, if there is one, and every later call of the VM as it begins: for a
+    /// VM that is of no more use.
+    pub fn cancel_all(&self) {
+        self.state.cancel_all(Interruption::Cancelled);
+    }
 }
 
 /// Address of `at..at + want` in a memory of `len` bytes at `base`.

@@ -8,14 +8,15 @@
 use super::admission::Gate;
 use super::compilers::CompilerCounts;
 use super::run::{GRACE, Host, Run};
-use super::stats::Timeline;
-use super::{code, complain};
-use std::io::Write as _;
+use super::stats::{Timeline, members};
+use super::{code, complain, log, print, termination};
+use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wrt_platform::citizen::Kind;
 use wrt_platform::dispatch::{Entry, Group, QosClass, Queue, Semaphore};
+use wrt_platform::log::Format;
 use wrt_platform::pressure::{PressureLevel, PressureMonitor, current_level};
 use wrt_vm::{Cache, CacheCounts, Pool, PoolCounts};
 
@@ -76,7 +77,13 @@ struct Shared {
 #[derive(Default)]
 struct Outcome {
     code: Option<u8>,
-    stats: Option<String>,
+    stats: Option<Stats>,
+}
+
+/// What `--stats` tells of a program.
+struct Stats {
+    table: String,
+    figures: Map<String, Value>,
 }
 
 /// What a job holds while it is not settled: its places in the group and at the gate, its permit.
@@ -141,6 +148,7 @@ struct Outcomes {
 }
 
 fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
+    termination::listen();
     let queue =
         Queue::create("wrt-vm.jobs").with_qos(options.qos.into()).with_concurrent(true).build()?;
     let mut host = options.open()?;
@@ -161,6 +169,12 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
         let outcome = Arc::<Mutex<Outcome>>::default();
         each.push(Arc::clone(&outcome));
         shared.permits.wait();
+        if let Some(code) = wrt_platform::signal::termination() {
+            // It is not begun any more.
+            shared.permits.signal();
+            lock(&outcome).code = Some(code);
+            continue;
+        }
         let level = match shared.gate.as_ref().map(Gate::enter).transpose() {
             Ok(level) => level,
             Err(error) => {
@@ -223,9 +237,11 @@ fn job(program: &Run, ticket: &Arc<Ticket>, level: Option<PressureLevel>) {
         .read(&mut timeline)
         .and_then(|module| program.run_on(&shared.host, module, deadline, &mut timeline));
     shared.running.fetch_sub(1, Ordering::Relaxed);
-    ticket.settle(|| Outcome {
-        code: Some(program.report(result)),
-        stats: program.stats.then(|| timeline.table()),
+    ticket.settle(|| {
+        let code = program.report(result);
+        program.report_memory(code, &timeline);
+        let stats = || Stats { table: timeline.table(), figures: timeline.figures() };
+        Outcome { code: Some(code), stats: program.stats.then(stats) }
     });
 }
 
@@ -244,9 +260,9 @@ fn end_by_force(program: &Run, ticket: &Arc<Ticket>) {
 
 /// Prints what was counted; returns the code of the first program that failed.
 fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
-    let (mut failed, mut table) = (None, String::new());
+    let (mut failed, mut each) = (None, Vec::new());
     for (module, outcome) in options.program.iter().zip(&outcomes.each) {
-        let outcome = lock(outcome);
+        let mut outcome = lock(outcome);
         let code = outcome.code.unwrap_or_else(|| {
             complain(format_args!("{module}: it could not be run to its end"));
             code::FAILED
@@ -254,37 +270,75 @@ fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
         if code != 0 {
             failed.get_or_insert(code);
         }
-        table += &format!("{module}: exit code {code}\n");
-        table += outcome.stats.as_deref().unwrap_or_default();
+        each.push((module.as_str(), code, outcome.stats.take()));
     }
     if options.stats {
-        table += &format!("{:<14}{:>12}\n", "programs", options.program.len());
-        table += &format!("{:<14}{:>12}\n", "ran at once", outcomes.most);
-        let PoolCounts { ready, made, shed } = outcomes.ahead;
-        table += &format!(
-            "{:<14}{ready:>12}  (made ahead; {made} made when wanted, {shed} given up)\n",
-            "VMs ready"
-        );
-        let CompilerCounts { modules, made } = outcomes.compilers;
-        if modules > 0 {
-            table += &format!(
-                "{:<14}{modules:>12}  (compilers: {made}; from its third module on, each goes on \
-                 from a snapshot of itself)\n",
-                "compiled"
-            );
-        }
-        let CacheCounts { files, memory, purged } = outcomes.code;
-        if files + memory > 0 {
-            table += &format!(
-                "{:<14}{:>12}  (in the cache's files {files}, in memory {memory}; {purged} taken \
-                 by the system before)\n",
-                "code found",
-                files + memory
-            );
-        }
-        let _ = std::io::stderr().write_all(table.as_bytes());
+        print(&match log::format() {
+            Format::Text => table(&each, outcomes),
+            Format::Json => objects(&each, outcomes),
+        });
     }
     ExitCode::from(failed.unwrap_or(0))
+}
+
+/// A program's module, its exit code, and what it used.
+type Each<'m> = (&'m str, u8, Option<Stats>);
+
+/// What was counted, for people.
+fn table(each: &[Each<'_>], outcomes: &Outcomes) -> String {
+    let mut table = String::new();
+    for (module, code, stats) in each {
+        table += &format!("{module}: exit code {code}\n");
+        table += stats.as_ref().map_or("", |stats| &stats.table);
+    }
+    table += &format!("{:<14}{:>12}\n", "programs", each.len());
+    table += &format!("{:<14}{:>12}\n", "ran at once", outcomes.most);
+    let PoolCounts { ready, made, shed } = outcomes.ahead;
+    table += &format!(
+        "{:<14}{ready:>12}  (made ahead; {made} made when wanted, {shed} given up)\n",
+        "VMs ready"
+    );
+    let CompilerCounts { modules, made } = outcomes.compilers;
+    if modules > 0 {
+        table += &format!(
+            "{:<14}{modules:>12}  (compilers: {made}; from its third module on, each goes on \
+             from a snapshot of itself)\n",
+            "compiled"
+        );
+    }
+    let CacheCounts { files, memory, purged } = outcomes.code;
+    if files + memory > 0 {
+        table += &format!(
+            "{:<14}{:>12}  (in the cache's files {files}, in memory {memory}; {purged} taken \
+             by the system before)\n",
+            "code found",
+            files + memory
+        );
+    }
+    table
+}
+
+/// What was counted, for programs: an object for each program, and one for all.
+fn objects(each: &[Each<'_>], outcomes: &Outcomes) -> String {
+    let mut lines = String::new();
+    for (module, code, stats) in each {
+        let mut figures = stats.as_ref().map(|stats| stats.figures.clone()).unwrap_or_default();
+        figures.insert("program".to_owned(), json!(module));
+        figures.insert("exit_code".to_owned(), json!(code));
+        lines += &log::figures("stats", &members(&figures));
+    }
+    let (ahead, compilers, code) = (outcomes.ahead, outcomes.compilers, outcomes.code);
+    let all = json!({
+        "programs": each.len(),
+        "ran_at_once": outcomes.most,
+        "vms": { "ready": ahead.ready, "made": ahead.made, "shed": ahead.shed },
+        "compiled": { "modules": compilers.modules, "compilers": compilers.made },
+        "code_found": { "files": code.files, "memory": code.memory, "purged": code.purged },
+    });
+    if let Value::Object(all) = all {
+        lines += &log::figures("stats of all programs", &members(&all));
+    }
+    lines
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,13 +3,14 @@
 use anyhow::{Context as _, anyhow};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use wrt_platform::log::{Format, GUEST, StderrLayer, availability, system_layer};
+use wrt_platform::log::{Format, GUEST, StderrLayer, availability, note, system_layer};
 use wrt_platform::trace::{FileLayer, TraceFile, file_layer};
 
 /// By which the system's log knows this program.
@@ -26,6 +27,31 @@ pub(super) enum Destination {
     System,
 }
 
+/// How lines on standard error look.
+static FORMAT: OnceLock<Format> = OnceLock::new();
+
+/// The format of lines on standard error.
+pub(super) fn format() -> Format {
+    FORMAT.get().copied().unwrap_or(Format::Text)
+}
+
+/// The target of what this program says by itself.
+const OURS: &str = "wrt_vm";
+
+/// A line of what this program says by itself: a note or an error.
+pub(super) fn line(what: &str) -> String {
+    match (format(), what.strip_prefix("note: ")) {
+        (Format::Text, _) => note(Format::Text, Level::ERROR, OURS, &format!("wrt-vm: {what}"), ""),
+        (Format::Json, Some(what)) => note(Format::Json, Level::WARN, OURS, what, ""),
+        (Format::Json, None) => note(Format::Json, Level::ERROR, OURS, what, ""),
+    }
+}
+
+/// An object of figures, as a line of the log in JSON. `figures` is the inside of the object.
+pub(super) fn figures(what: &str, figures: &str) -> String {
+    note(Format::Json, Level::INFO, OURS, what, figures)
+}
+
 /// Sends the log where it is wanted, from the level on that `verbose` asks for; and what is done,
 /// and when, to the file `trace`.
 ///
@@ -37,6 +63,12 @@ pub(super) fn install(
     verbose: u8,
     trace: Option<&Path>,
 ) -> anyhow::Result<Option<Trace>> {
+    let format = match to {
+        Destination::Json => Format::Json,
+        Destination::Text | Destination::System => Format::Text,
+    };
+    // It is set once in a process, by its command.
+    let _ = FORMAT.set(format);
     let (layer, trace) = trace.map(Trace::create).transpose()?.unzip();
     let registry = tracing_subscriber::registry().with(layer);
     let levels = levels(to, verbose);

@@ -14,12 +14,14 @@ mod quantity;
 mod run;
 mod selftest;
 mod stats;
+mod termination;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::process::ExitCode;
 use wrt_platform::descriptors::Inherited;
+use wrt_platform::stdio::StandardError;
 use wrt_vm::Backend;
 use wrt_vm::hypervisor::{Hypervisor, HypervisorError, Opened};
 use wrt_vm::worker::Workers;
@@ -58,14 +60,17 @@ mod code {
     pub(super) const USAGE: u8 = 2;
     /// `--timeout` was reached. As `timeout(1)`.
     pub(super) const TIMED_OUT: u8 = 124;
-    /// Ctrl-C. As shells report it.
-    pub(super) const INTERRUPTED: u8 = 130;
     /// The program trapped. As for SIGABRT.
     pub(super) const TRAPPED: u8 = 134;
+    /// `--max-output` was reached. As for SIGXFSZ, a file that gets too large.
+    pub(super) const OUTPUT_LIMIT: u8 = 153;
 }
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    if let Err(error) = wrt_platform::signal::prepare() {
+        complain(format_args!("note: cannot prepare for signals: {error}"));
+    }
     let command = Arguments::parse().command;
     let inherited = match command {
         // A worker's sockets are inherited; the others run nobody's code in this process.
@@ -88,6 +93,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor.execute(),
         Command::Selftest(selftest) => selftest.execute(),
         Command::Worker { verbose } => {
+            // A parent that is told to end still asks what its programs used.
+            if let Err(error) = wrt_platform::signal::leave_terminal_to_parent() {
+                complain(format_args!("note: Ctrl-C ends this worker, too: {error}"));
+            }
             if let Err(error) = log::install(log::Destination::Text, verbose, None) {
                 complain(format_args!("{error:#}"));
             }
@@ -115,12 +124,18 @@ fn workers(verbose: u8) -> anyhow::Result<Workers> {
     Ok(Workers::new(program).verbose(verbose))
 }
 
-/// Writes to standard error; a closed one is nobody's fault.
+/// Writes a line to standard error, best effort.
 fn complain(what: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{}", line(what));
+    print(&line(what));
 }
 
-/// What this program says, as it says it.
+/// Writes text to standard error, best effort: a program's end does not wait for a reader longer
+/// than [`be_impatient`](wrt_platform::stdio::be_impatient) says.
+fn print(text: &str) {
+    let _ = StandardError.write_all(text.as_bytes());
+}
+
+/// A line of what this program says, in the format of its log.
 fn line(what: impl std::fmt::Display) -> String {
-    format!("wrt-vm: {what}")
+    log::line(&what.to_string())
 }

@@ -1,7 +1,9 @@
 //! `--stats`: what a run did, for people.
 
-use std::io::Write as _;
+use super::log;
+use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
+use wrt_platform::log::Format;
 use wrt_platform::pressure::PressureLevel;
 use wrt_platform::trace::Recorder;
 use wrt_vm::{Bytes, EngineKind, MicroVm, Usage};
@@ -66,9 +68,49 @@ impl Timeline {
         self.pressure = Some(pressure);
     }
 
-    /// Prints the table to standard error.
+    /// Whether the program was refused memory.
+    pub(super) fn was_refused_memory(&self) -> bool {
+        self.usage.is_some_and(|usage| usage.memory_refused)
+    }
+
+    /// Prints the figures to standard error, in the format of the log.
     pub(super) fn print(&self) {
-        let _ = std::io::stderr().write_all(self.table().as_bytes());
+        match log::format() {
+            Format::Text => super::print(&self.table()),
+            Format::Json => super::print(&log::figures("stats", &members(&self.figures()))),
+        }
+    }
+
+    /// The figures as members of an object: times in milliseconds, memory in bytes.
+    pub(super) fn figures(&self) -> Map<String, Value> {
+        let ms = |time: Duration| json!(time.as_secs_f64() * 1e3);
+        let steps: Map<_, _> =
+            self.steps.iter().map(|(name, time)| ((*name).to_owned(), ms(*time))).collect();
+        let mut figures = Map::from_iter([("milliseconds".to_owned(), Value::Object(steps))]);
+        let mut add = |name: &str, value: Value| {
+            figures.insert(name.to_owned(), value);
+        };
+        if let Some(usage) = &self.usage {
+            add("boot_milliseconds", ms(usage.boot));
+            add("exits", json!(usage.exits));
+            add("guest_peak", json!(usage.peak));
+            add("guest_code", json!(usage.executable));
+            add("memory_refused", json!(usage.memory_refused));
+        }
+        if let Some(resident) = wrt_platform::memory::peak_resident() {
+            add("host_peak", json!(resident));
+        }
+        if let Some(level) = self.pressure {
+            add("pressure", json!(level.to_string()));
+        }
+        if let Some(Setup { backend, boundary, engine, why }) = &self.setup {
+            add("backend", json!(backend));
+            add("boundary", json!(boundary));
+            add("engine", json!(engine.to_string()));
+            add("engine_reason", json!(why));
+            add("jail", json!(self.jail.as_deref().unwrap_or("none")));
+        }
+        figures
     }
 
     /// The table.
@@ -99,6 +141,10 @@ impl Timeline {
             table += &format!("  {:<12}{:>12}\n", "guest peak", Bytes(usage.peak).to_string());
             let code = Bytes(usage.executable).to_string();
             table += &format!("  {:<12}{code:>12}  (executable, never writable)\n", "guest code");
+            if usage.memory_refused {
+                table +=
+                    &format!("  {:<12}{:>12}  (more was wanted: --max-memory)\n", "refused", "yes");
+            }
         }
         if let Some(resident) = wrt_platform::memory::peak_resident() {
             table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
@@ -114,6 +160,12 @@ impl Timeline {
         }
         table
     }
+}
+
+/// The inside of an object of JSON.
+pub(super) fn members(object: &Map<String, Value>) -> String {
+    let text = Value::Object(object.clone()).to_string();
+    text[1..text.len() - 1].to_owned()
 }
 
 fn milliseconds(time: Duration) -> String {

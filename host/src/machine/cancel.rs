@@ -3,17 +3,21 @@
 //! A request to cancel names the call it means, which may be the next one. It takes effect
 //! on that very call only, decided under one lock, so that it can neither be lost nor hit the
 //! next call. The vCPU is kicked for code that runs in the guest; a host call that waits is
-//! woken through `waiting`.
+//! woken through `waiting`, and one that blocks in the system through `blocking`.
 
-use crate::error::Interruption;
+use super::watchdog;
+use crate::error::{Error, Interruption};
 use crate::hypervisor::Kicker;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use wrt_platform::interrupt::{Interrupter, Section};
 
 /// State shared by a machine and everybody who may cancel its calls.
 pub(crate) struct CancelState {
     calls: Mutex<Calls>,
     waiting: Notify,
+    /// Ends what blocks the thread that has the running call.
+    blocking: Arc<Interrupter>,
     kicker: Arc<dyn Kicker>,
 }
 
@@ -24,28 +28,43 @@ struct Calls {
     interruption: Option<Interruption>,
     /// A request for the call after `latest`, which has not begun.
     early: Option<Interruption>,
+    /// A request for all calls.
+    all: Option<Interruption>,
     /// The call of another machine that the running one waits for.
     handed_on: Option<(Arc<CancelState>, u64)>,
 }
 
 impl CancelState {
     pub(crate) fn new(kicker: Arc<dyn Kicker>) -> Arc<Self> {
-        let calls =
-            Calls { latest: 0, running: false, interruption: None, early: None, handed_on: None };
-        Arc::new(Self { calls: Mutex::new(calls), waiting: Notify::new(), kicker })
+        let calls = Calls {
+            latest: 0,
+            running: false,
+            interruption: None,
+            early: None,
+            all: None,
+            handed_on: None,
+        };
+        let (waiting, blocking) = (Notify::new(), Interrupter::new());
+        Arc::new(Self { calls: Mutex::new(calls), waiting, blocking, kicker })
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a call, until the guard goes.
-    pub(crate) fn begin(self: &Arc<Self>) -> CallGuard {
+    /// Starts a call, of the calling thread, until the guard goes.
+    ///
+    /// # Errors
+    ///
+    /// When nothing could end what blocks that thread.
+    pub(crate) fn begin(self: &Arc<Self>) -> Result<CallGuard, Error> {
+        let section = self.blocking.enter().map_err(Error::Thread)?;
         let mut calls = self.lock();
         calls.latest += 1;
         calls.running = true;
-        calls.interruption = calls.early.take();
-        CallGuard { state: Arc::clone(self) }
+        calls.interruption = calls.early.take().or(calls.all);
+        drop(calls);
+        Ok(CallGuard { state: Arc::clone(self), _section: section })
     }
 
     /// Number that the next call to begin will have, or the running one has.
@@ -55,7 +74,7 @@ impl CancelState {
     }
 
     /// Ends call number `call`, if it runs or is the next to begin; says whether it was.
-    pub(crate) fn cancel(&self, call: u64, why: Interruption) -> bool {
+    pub(crate) fn cancel(self: &Arc<Self>, call: u64, why: Interruption) -> bool {
         let mut calls = self.lock();
         if call == calls.latest + 1 {
             calls.early.get_or_insert(why);
@@ -67,11 +86,35 @@ impl CancelState {
             // Under the lock: the call cannot end, and the next begin, in between.
             self.kicker.kick();
             self.waiting.notify_waiters();
+            self.blocking.interrupt();
             if let Some((other, call)) = &calls.handed_on {
                 other.cancel(*call, why);
             }
         }
+        drop(calls);
+        if hit {
+            watchdog::press(self, call);
+        }
         hit
+    }
+
+    /// Ends the running call, and all that begin later.
+    pub(crate) fn cancel_all(self: &Arc<Self>, why: Interruption) {
+        let call = {
+            let mut calls = self.lock();
+            calls.all.get_or_insert(why);
+            calls.running.then_some(calls.latest)
+        };
+        if let Some(call) = call {
+            self.cancel(call, why);
+        }
+    }
+
+    /// Ends what blocks call number `call`, which was cancelled, once more: what was done before
+    /// may have come just before it blocked. Says whether the call still runs.
+    pub(super) fn press(&self, call: u64) -> bool {
+        let calls = self.lock();
+        calls.running && calls.latest == call && self.blocking.interrupt()
     }
 
     /// Has whatever ends the running call end the next call of another machine as well.
@@ -105,6 +148,7 @@ impl CancelState {
 /// A call that runs.
 pub(crate) struct CallGuard {
     state: Arc<CancelState>,
+    _section: Section,
 }
 
 impl Drop for CallGuard {
@@ -134,8 +178,8 @@ mod tests {
         let kicks = Arc::new(Count::default());
         let state = CancelState::new(Arc::clone(&kicks) as Arc<dyn Kicker>);
         let first = state.current();
-        drop(state.begin());
-        let _second = state.begin();
+        drop(state.begin().unwrap());
+        let _second = state.begin().unwrap();
         assert!(!state.cancel(first, Interruption::Cancelled));
         assert_eq!(state.interruption(), None);
         assert_eq!(kicks.0.load(Ordering::Relaxed), 0);
@@ -145,11 +189,24 @@ mod tests {
     fn an_early_request_waits_for_its_call() {
         let state = CancelState::new(Arc::new(Count::default()));
         assert!(state.cancel(state.current(), Interruption::Cancelled));
-        let first = state.begin();
+        let first = state.begin().unwrap();
         assert_eq!(state.interruption(), Some(Interruption::Cancelled));
         drop(first);
-        let _second = state.begin();
+        let _second = state.begin().unwrap();
         assert_eq!(state.interruption(), None);
+    }
+
+    #[test]
+    fn a_request_for_all_hits_the_running_call_and_each_later_one() {
+        let state = CancelState::new(Arc::new(Count::default()));
+        let running = state.begin().unwrap();
+        state.cancel_all(Interruption::Cancelled);
+        assert_eq!(state.interruption(), Some(Interruption::Cancelled));
+        drop(running);
+        for _ in 0..2 {
+            let _call = state.begin().unwrap();
+            assert_eq!(state.interruption(), Some(Interruption::Cancelled));
+        }
     }
 
     #[test]
@@ -157,16 +214,16 @@ mod tests {
         let new = || CancelState::new(Arc::new(Count::default()));
         let (origin, other) = (new(), new());
         let call = origin.current();
-        let guard = origin.begin();
+        let guard = origin.begin().unwrap();
         assert_eq!(origin.hand_on(&other), None);
         assert!(origin.cancel(call, Interruption::Cancelled));
-        let early = other.begin();
+        let early = other.begin().unwrap();
         assert_eq!(other.interruption(), Some(Interruption::Cancelled));
         drop((early, guard));
         // The next call of the origin has nothing to do with the other machine.
-        let _guard = origin.begin();
+        let _guard = origin.begin().unwrap();
         origin.cancel(origin.current(), Interruption::Cancelled);
-        let _next = other.begin();
+        let _next = other.begin().unwrap();
         assert_eq!(other.interruption(), None);
     }
 
@@ -175,7 +232,7 @@ mod tests {
         let kicks = Arc::new(Count::default());
         let state = CancelState::new(Arc::clone(&kicks) as Arc<dyn Kicker>);
         let call = state.current();
-        let _guard = state.begin();
+        let _guard = state.begin().unwrap();
         assert!(state.cancel(call, Interruption::TimedOut));
         assert!(state.cancel(call, Interruption::Cancelled));
         assert_eq!(state.interruption(), Some(Interruption::TimedOut), "the first one counts");

@@ -49,6 +49,9 @@ pub struct Usage {
     pub create: Duration,
     /// From the guest's first instruction to its first call.
     pub boot: Duration,
+    /// Whether the program was refused memory, by its limit or for lack of it, since the VM was
+    /// made or reset. The guest says so itself: a program that has taken it over can lie.
+    pub memory_refused: bool,
 }
 
 /// Exits of a VM, counted by kind.
@@ -185,6 +188,7 @@ impl Machine {
         }
         self.from = from;
         (self.state, self.touched) = (State::Fresh, false);
+        self.usage.memory_refused = false;
         Ok(())
     }
 
@@ -275,7 +279,7 @@ impl Machine {
             return Err(VmEnd::Earlier.into());
         }
         let call = begin_call(&self.cancel, self.deadline)?;
-        let result = self.execute(command, words, payload);
+        let result = self.execute(command, words, payload).map_err(|error| self.reason(error));
         if result.is_err() {
             self.state = State::Ended;
         }
@@ -297,6 +301,18 @@ impl Machine {
         drop(call);
         self.vcpu.clear_kick();
         result
+    }
+
+    /// Why a call failed: a system call that an interruption has cut short is no failure of its
+    /// own.
+    fn reason(&self, error: Error) -> Error {
+        match (self.cancel.interruption(), &error) {
+            (
+                Some(why),
+                Error::Memory(_) | Error::Hypervisor(_) | Error::Ended(VmEnd::Hypervisor(_)),
+            ) => Error::Interrupted(why),
+            _ => error,
+        }
     }
 
     fn execute(
@@ -397,7 +413,11 @@ impl Machine {
                         self.mailbox.respond(response, &payload);
                         Ok(None)
                     }
-                    Outcome::End(end) => Err(end.into()),
+                    Outcome::End(end) => {
+                        let refused = matches!(end, VmEnd::OutOfMemory { .. });
+                        self.usage.memory_refused |= refused;
+                        Err(end.into())
+                    }
                 }
             }
         }
@@ -406,6 +426,7 @@ impl Machine {
     fn answer(&mut self, request: &Request) -> Result<Answer, Error> {
         let [reply, a, b, c, ..] = request.args;
         let reply = Reply::try_from(reply).map_err(protocol)?;
+        self.usage.memory_refused |= request.args[4] != 0;
         let payload = self.mailbox.payload(request.payload_len);
         Ok(Answer { reply, words: [a, b, c], payload })
     }

@@ -1,14 +1,36 @@
 //! Ends calls at their deadlines: one thread for the whole process, started when it is needed.
+//!
+//! It also presses calls that were ended until they have: see
+//! [`interrupt`](wrt_platform::interrupt) for why once may not be enough.
 
 use super::cancel::{CallGuard, CancelState};
 use crate::error::{Error, Interruption};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Alarms by time; the number keeps equal times apart.
-type Alarms = BTreeMap<(Instant, u64), (Arc<CancelState>, u64)>;
+/// After what time a call that was ended is pressed first, and how far apart that is done at most.
+const PRESS_FIRST: Duration = Duration::from_millis(1);
+const PRESS_LAST: Duration = Duration::from_millis(50);
+
+/// What is done at some time.
+struct Task {
+    cancel: Arc<CancelState>,
+    call: u64,
+    kind: Kind,
+}
+
+enum Kind {
+    /// The call's time is over.
+    End,
+    /// It was ended, this long ago at most, and may not have noticed.
+    Press(Duration),
+}
+
+/// Tasks by time; the number keeps equal times apart.
+type Tasks = BTreeMap<(Instant, u64), Task>;
 
 struct Watchdog {
     state: Mutex<State>,
@@ -16,8 +38,8 @@ struct Watchdog {
 }
 
 struct State {
-    alarms: Alarms,
-    /// The number of the latest alarm.
+    tasks: Tasks,
+    /// The number of the latest task.
     latest: u64,
     thread: Option<JoinHandle<()>>,
     /// Whether the thread is to end.
@@ -25,7 +47,7 @@ struct State {
 }
 
 static WATCHDOG: Watchdog = Watchdog {
-    state: Mutex::new(State { alarms: Alarms::new(), latest: 0, thread: None, resting: false }),
+    state: Mutex::new(State { tasks: Tasks::new(), latest: 0, thread: None, resting: false }),
     changed: Condvar::new(),
 };
 
@@ -34,12 +56,12 @@ pub(crate) fn begin_call(
     cancel: &Arc<CancelState>,
     deadline: Option<Instant>,
 ) -> Result<(Option<Alarm>, CallGuard), Error> {
-    let call = cancel.begin();
+    let call = cancel.begin()?;
     let alarm = match deadline {
         Some(deadline) if deadline <= Instant::now() => {
             return Err(Error::Interrupted(Interruption::TimedOut));
         }
-        Some(deadline) => Some(arm(deadline, cancel)),
+        Some(deadline) => Some(arm(deadline, cancel)?),
         None => None,
     };
     match cancel.interruption() {
@@ -54,27 +76,30 @@ pub(crate) struct Alarm {
 }
 
 /// Ends the running call of `cancel` at `deadline`, unless the alarm is dropped before.
-fn arm(deadline: Instant, cancel: &Arc<CancelState>) -> Alarm {
-    let mut state = WATCHDOG.lock();
-    state.latest += 1;
-    let key = (deadline, state.latest);
-    state.alarms.insert(key, (Arc::clone(cancel), cancel.current()));
-    if state.thread.is_none() {
-        let thread = std::thread::Builder::new().name("wrt-vm watchdog".to_owned());
-        // Without a thread there is no time limit; a process that cannot start one cannot
-        // run a VM either, and says so there.
-        match thread.spawn(|| WATCHDOG.watch()) {
-            Ok(thread) => state.thread = Some(thread),
-            Err(error) => tracing::error!("cannot start the watchdog: {error}"),
+fn arm(deadline: Instant, cancel: &Arc<CancelState>) -> Result<Alarm, Error> {
+    let task = Task { cancel: Arc::clone(cancel), call: cancel.current(), kind: Kind::End };
+    let key = WATCHDOG.lock().add(deadline, task).map_err(Error::Thread)?;
+    Ok(Alarm { key })
+}
+
+/// Presses a call that was ended, until it has ended.
+pub(super) fn press(cancel: &Arc<CancelState>, call: u64) {
+    let task = Task { cancel: Arc::clone(cancel), call, kind: Kind::Press(PRESS_FIRST) };
+    if WATCHDOG.lock().add(Instant::now() + PRESS_FIRST, task).is_ok() {
+        return;
+    }
+    // Without a thread for it, this one does what it can.
+    for _ in 0..100 {
+        std::thread::sleep(PRESS_FIRST);
+        if !cancel.press(call) {
+            return;
         }
     }
-    WATCHDOG.changed.notify_one();
-    Alarm { key }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        WATCHDOG.lock().alarms.remove(&self.key);
+        WATCHDOG.lock().tasks.remove(&self.key);
     }
 }
 
@@ -82,7 +107,7 @@ impl Drop for Alarm {
 /// shall not keep.
 pub(crate) fn rest() {
     let mut state = WATCHDOG.lock();
-    if !state.alarms.is_empty() {
+    if !state.tasks.is_empty() {
         return;
     }
     if let Some(thread) = state.thread.take() {
@@ -91,6 +116,27 @@ pub(crate) fn rest() {
         drop(state);
         // It does not panic; if it did, it would be gone as well.
         let _ = thread.join();
+    }
+}
+
+impl State {
+    /// Adds a task; starts the thread unless it is there.
+    fn add(&mut self, time: Instant, task: Task) -> io::Result<(Instant, u64)> {
+        if self.thread.is_none() {
+            let thread = std::thread::Builder::new().name("wrt-vm watchdog".to_owned());
+            self.thread = Some(thread.spawn(|| WATCHDOG.watch())?);
+        }
+        self.latest += 1;
+        let key = (time, self.latest);
+        self.tasks.insert(key, task);
+        WATCHDOG.changed.notify_one();
+        Ok(key)
+    }
+
+    /// Takes what is to be done by now.
+    fn due(&mut self, now: Instant) -> Option<Task> {
+        let entry = self.tasks.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
     }
 }
 
@@ -103,12 +149,20 @@ impl Watchdog {
         let mut state = self.lock();
         while !std::mem::take(&mut state.resting) {
             let now = Instant::now();
-            while let Some(entry) = state.alarms.first_entry().filter(|entry| entry.key().0 <= now)
-            {
-                let (cancel, call) = entry.remove();
-                cancel.cancel(call, Interruption::TimedOut);
+            if let Some(task) = state.due(now) {
+                // A call's lock may be held by a thread that waits for this one. An alarm that is
+                // dropped meanwhile means a call that is over: its number hits no other.
+                drop(state);
+                let again = task.run();
+                state = self.lock();
+                if let Some((time, task)) = again {
+                    state.latest += 1;
+                    let key = (time, state.latest);
+                    state.tasks.insert(key, task);
+                }
+                continue;
             }
-            let next = state.alarms.keys().next().map(|key| key.0 - now);
+            let next = state.tasks.keys().next().map(|key| key.0 - now);
             state = match next {
                 Some(wait) => {
                     let waited = self.changed.wait_timeout(state, wait);
@@ -116,6 +170,22 @@ impl Watchdog {
                 }
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
+        }
+    }
+}
+
+impl Task {
+    /// Does it; returns what is to be done later.
+    fn run(self) -> Option<(Instant, Self)> {
+        match self.kind {
+            Kind::End => {
+                self.cancel.cancel(self.call, Interruption::TimedOut);
+                None
+            }
+            Kind::Press(waited) => self.cancel.press(self.call).then(|| {
+                let wait = waited.saturating_mul(2).min(PRESS_LAST);
+                (Instant::now() + wait, Self { kind: Kind::Press(wait), ..self })
+            }),
         }
     }
 }

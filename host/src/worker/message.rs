@@ -94,6 +94,8 @@ pub(crate) struct World {
     pub(crate) stdin: Source,
     pub(crate) stdout: Sink,
     pub(crate) stderr: Sink,
+    /// The most bytes of standard output and standard error.
+    pub(crate) max_output: Option<u64>,
 }
 
 /// Where standard input comes from.
@@ -169,6 +171,7 @@ pub(crate) enum Failure {
     Ended(VmEnd),
     Wasi(String),
     Jail(String),
+    OutputLimit(u64),
     /// Any other, in words.
     Other(String),
 }
@@ -180,6 +183,7 @@ impl From<Error> for Failure {
             Error::Ended(end) => Self::Ended(end),
             Error::Wasi(reason) => Self::Wasi(reason),
             Error::Jail(reason) => Self::Jail(reason),
+            Error::OutputLimit { limit } => Self::OutputLimit(limit),
             Error::Hypervisor(HypervisorError::Unavailable { reason, remedy, .. }) => {
                 Self::Other(format!("{reason}\n  {remedy}"))
             }
@@ -196,6 +200,7 @@ impl Failure {
             Self::Ended(end) => Error::Ended(end),
             Self::Wasi(reason) => Error::Wasi(reason),
             Self::Jail(reason) => Error::Jail(reason),
+            Self::OutputLimit(limit) => Error::OutputLimit { limit },
             Self::Other(reason) => Error::Failed(reason),
         }
     }

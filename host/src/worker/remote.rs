@@ -288,7 +288,7 @@ impl Remote {
         self.usage = Usage { create: self.usage.create, ..usage };
         for (buffer, bytes) in self.captures.iter().zip(captured) {
             if let Some(buffer) = buffer {
-                buffer.append(bytes);
+                buffer.append(&bytes);
             }
         }
         result.map_err(|failure| failure.into_error(self.cancel.interruption()))

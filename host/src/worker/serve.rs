@@ -101,9 +101,8 @@ impl Capture {
 
     fn take(&mut self) -> Vec<u8> {
         let Some(buffer) = &self.buffer else { return Vec::new() };
-        let contents = buffer.contents();
-        let new = contents.get(self.sent..).unwrap_or_default().to_vec();
-        self.sent = contents.len();
+        let new = buffer.contents_from(self.sent);
+        self.sent += new.len();
         new
     }
 }

@@ -247,3 +247,54 @@ fn the_example_runs() {
         assert!(log.contains(said), "{setup}: {log}");
     }
 }
+
+/// Asserts that each line is an object of the log's shape; returns them.
+#[track_caller]
+fn objects(log: &str) -> Vec<serde_json::Value> {
+    let object = |line: &str| {
+        let object: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        for (member, is_there) in [
+            ("time", object["time"].is_number()),
+            ("level", object["level"].is_string()),
+            ("target", object["target"].is_string()),
+            ("message", object["fields"]["message"].is_string()),
+        ] {
+            assert!(is_there, "{member} of {line}");
+        }
+        object
+    };
+    log.lines().map(object).collect()
+}
+
+#[test]
+fn our_own_notes_and_errors_are_objects_too() {
+    if !has_hypervisor() {
+        return;
+    }
+    let traps = r#"(module (func (export "_start") unreachable))"#;
+    let spins = r#"(module (func (export "_start") (loop $again (br $again))))"#;
+    for place in [&[][..], &["--no-jail"], &["--worker"], &["--jobs", "1"]] {
+        for (more, text, code) in [
+            (&[][..], traps, 134),
+            (&["--timeout", "250ms"][..], spins, 124),
+            (&["--stats"], traps, 134),
+        ] {
+            let options = [&["--log", "json"], place, more].concat();
+            let ran = run_wat(&options, text, &[]);
+            assert_eq!(ran.code(), Some(code), "{options:?}");
+            for (setup, log) in ran.errors() {
+                let objects = objects(&log);
+                let errors = objects.iter().filter(|object| object["level"] == "ERROR").count();
+                assert_eq!(errors, 1, "{setup} {options:?}: {log}");
+                let stats = objects.iter().any(|object| object["fields"]["exits"].is_object());
+                assert_eq!(stats, more == ["--stats"], "{setup} {options:?}: {log}");
+            }
+        }
+    }
+    let missing = run(&["--log", "json"], std::path::Path::new("there-is-none.wasm"), &[]);
+    assert_eq!(missing.code(), Some(1));
+    for (_, log) in missing.errors() {
+        assert_eq!(objects(&log).len(), 1);
+    }
+}

@@ -81,8 +81,8 @@ fn a_closed_stdout_is_the_programs_error() {
         to.write_all(b"into the void\n").expect("it reads");
         drop(to);
         let output = child.wait_with_output().expect("it ends");
-        // wasmtime-wasi reports any failure of a stream as EIO, 29.
-        assert_eq!(output.status.code(), Some(29), "{setup:?}: {}", stderr(&output));
+        // EPIPE.
+        assert_eq!(output.status.code(), Some(64), "{setup:?}: {}", stderr(&output));
     }
 }
 
@@ -98,4 +98,95 @@ fn a_module_from_standard_input() {
     child.stdin.take().expect("a pipe").write_all(&module).expect("it reads");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(stdout(&output), "-\nx\n");
+}
+
+/// Moves 200 MiB at once, however much there is, and traps if that is an error: from standard input
+/// and the file `file` (5 bytes), to standard output and the file.
+const MOVES_MUCH: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_pread"
+    (func $pread (param i32 i32 i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_pwrite"
+    (func $pwrite (param i32 i32 i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_tell" (func $tell (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (memory (export "memory") 3300)
+  (data (i32.const 0) "\00\00\01\00\00\00\80\0c")
+  (data (i32.const 64) "file")
+  (func $check (param $errno i32) (param $moved i32)
+    (if (local.get $errno) (then unreachable))
+    (if (i32.ne (i32.load (i32.const 8)) (local.get $moved)) (then unreachable)))
+  (func (export "_start")
+    (call $check (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)) (i32.const 6))
+    (call $check (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))
+      (i32.const 0x0c800000))
+    (call $check
+      (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 4) (i32.const 0)
+        (i64.const 0x66) (i64.const 0) (i32.const 0) (i32.const 8))
+      (i32.const 4))
+    (call $check (call $pread (i32.const 4) (i32.const 0) (i32.const 1) (i64.const 2) (i32.const 8))
+      (i32.const 3))
+    (if (i32.ne (i32.load8_u (i32.const 65536)) (i32.const 51)) (then unreachable))
+    ;; That moved nothing else.
+    (call $check (call $tell (i32.const 4) (i32.const 8)) (i32.const 0))
+    (call $check (call $read (i32.const 4) (i32.const 0) (i32.const 1) (i32.const 8)) (i32.const 5))
+    (call $check (call $pread (i32.const 4) (i32.const 0) (i32.const 1) (i64.const 5) (i32.const 8))
+      (i32.const 0))
+    (call $check
+      (call $pwrite (i32.const 4) (i32.const 0) (i32.const 1) (i64.const 0) (i32.const 8))
+      (i32.const 0x0c800000))
+    (call $check (call $tell (i32.const 4) (i32.const 8)) (i32.const 5))))"#;
+
+#[test]
+fn a_call_may_ask_for_more_than_there_is_or_that_fits_elsewhere() {
+    if !has_hypervisor() {
+        return;
+    }
+    let (wat, directory) = (Wat::new(MOVES_MUCH), tempfile::tempdir().expect("a directory"));
+    let file = directory.path().join("file");
+    for setup in setups() {
+        std::fs::write(&file, "12345").expect("a file");
+        let mut command = wrt_vm();
+        command.arg("run").args(setup.options()).arg("--dir");
+        command.arg(format!("{}::/", directory.path().display())).arg(wat.path());
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("the binary runs");
+        child.stdin.take().expect("a pipe").write_all(b"input\n").expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{setup:?}: {}", stderr(&output));
+        assert_eq!(std::fs::metadata(&file).expect("a file").len(), 200 << 20, "{setup:?}");
+    }
+}
+
+#[test]
+fn streams_keep_their_places_when_a_program_renumbers_them() {
+    if !has_hypervisor() {
+        return;
+    }
+    // Standard error takes the place of standard output, and its own number is free.
+    let text = r#"(module
+      (import "wasi_snapshot_preview1" "fd_renumber" (func $renumber (param i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\10\00\00\00\02\00\00\00")
+      (data (i32.const 16) "to")
+      (func $put (param i32) (result i32)
+        (call $write (local.get 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (func (export "_start")
+        (if (call $renumber (i32.const 2) (i32.const 1)) (then unreachable))
+        (if (call $put (i32.const 1)) (then unreachable))
+        (if (i32.ne (call $put (i32.const 2)) (i32.const 8)) (then unreachable))
+        (if (call $close (i32.const 1)) (then unreachable))
+        (call $exit (call $put (i32.const 1)))))"#;
+    let ran = run_wat(&[], text, &[]);
+    // EBADF.
+    assert_eq!(ran.code(), Some(8));
+    assert_eq!(ran.stdout(), "");
+    for (setup, said) in ran.errors() {
+        assert_eq!(said, "to", "{setup}");
+    }
 }

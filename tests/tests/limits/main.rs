@@ -13,6 +13,7 @@ mod memory;
 mod modules;
 mod recursion;
 mod stack;
+mod streams;
 mod time;
 
 use std::time::Instant;

@@ -26,7 +26,7 @@ compile_error!("logs are those of Linux and macOS");
 
 pub use facade::{Activity, Entered, Log};
 pub use guest::{GuestLimits, GuestLog, Redaction};
-pub use stderr::{Format, StderrLayer};
+pub use stderr::{Format, StderrLayer, note};
 pub use sys::{SystemLayer, system_layer};
 
 use crate::availability::Availability;

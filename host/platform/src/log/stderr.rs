@@ -2,12 +2,13 @@
 
 use super::GUEST;
 use crate::fields::Fields;
+use crate::stdio::StandardError;
 use crate::text::{push_json, push_printable};
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -26,7 +27,7 @@ pub enum Format {
 
 /// Writes events as lines, without anything in them that a terminal obeys.
 #[derive(Debug)]
-pub struct StderrLayer<W = io::Stderr> {
+pub struct StderrLayer<W = StandardError> {
     format: Format,
     out: Mutex<W>,
 }
@@ -34,7 +35,7 @@ pub struct StderrLayer<W = io::Stderr> {
 impl StderrLayer {
     /// Writes to standard error.
     pub fn new(format: Format) -> Self {
-        Self::to(io::stderr(), format)
+        Self::to(StandardError, format)
     }
 }
 
@@ -58,9 +59,35 @@ where
     }
 }
 
+/// A line of this program's own, which is no event: `message`, or an object like those of events.
+/// `fields` is the inside of an object of JSON, of what else there is to tell.
+pub fn note(format: Format, level: Level, target: &str, message: &str, fields: &str) -> String {
+    match format {
+        Format::Text => format!("{message}\n"),
+        Format::Json => {
+            let mut all = String::from("\"message\":");
+            push_json(&mut all, message);
+            if !fields.is_empty() {
+                all.push(',');
+                all.push_str(fields);
+            }
+            object(level, target, &all)
+        }
+    }
+}
+
+fn object(level: Level, target: &str, fields: &str) -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut line = format!("{{\"time\":{:.6},\"level\":\"{level}\",", time.as_secs_f64());
+    line.push_str("\"target\":");
+    push_json(&mut line, target);
+    let _ = writeln!(line, ",\"fields\":{{{fields}}}}}");
+    line
+}
+
 fn line(format: Format, event: &Event<'_>) -> String {
     let (mut fields, metadata) = (Fields::of_event(event), event.metadata());
-    let (level, target) = (metadata.level(), metadata.target());
+    let (level, target) = (*metadata.level(), metadata.target());
     match format {
         Format::Text if target == GUEST && fields.text("program").is_some() => {
             let mut line = String::new();
@@ -72,13 +99,6 @@ fn line(format: Format, event: &Event<'_>) -> String {
             line
         }
         Format::Text => format!("{level:>5} {target}: {}\n", fields.line()),
-        Format::Json => {
-            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let mut line = format!("{{\"time\":{:.6},\"level\":\"{level}\",", time.as_secs_f64());
-            line.push_str("\"target\":");
-            push_json(&mut line, target);
-            let _ = writeln!(line, ",\"fields\":{{{}}}}}", fields.json());
-            line
-        }
+        Format::Json => object(level, target, &fields.json()),
     }
 }

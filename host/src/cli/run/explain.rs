@@ -1,18 +1,34 @@
 //! How a run ended, said in words and as an exit code.
 
 use super::{Ending, Run};
+use crate::cli::stats::Timeline;
 use crate::cli::{code, complain};
 use std::time::Duration;
-use wrt_vm::{Error, Interruption, Seconds};
+use wrt_vm::{Bytes, Error, Interruption, Seconds};
 
 impl Run {
     /// The code for how it ended; says what went wrong, if something did.
     pub(in crate::cli) fn report(&self, result: anyhow::Result<Ending>) -> u8 {
+        if let Some(code) = wrt_platform::signal::termination() {
+            // Whatever else went wrong then: who sent the signal knows why.
+            return code;
+        }
         match result {
             Ok(Ending::Returned) => 0,
             // The system keeps the low eight bits.
             Ok(Ending::Exited(code)) => code.to_le_bytes()[0],
             Err(error) => self.explain(&error),
+        }
+    }
+
+    /// Says that a program which failed was refused memory: it may not say so itself.
+    pub(in crate::cli) fn report_memory(&self, code: u8, timeline: &Timeline) {
+        if code != 0 && timeline.was_refused_memory() {
+            let limit = Bytes(self.max_memory);
+            complain(format_args!(
+                "note: {}: it was refused memory; it may have {limit} (--max-memory)",
+                self.module().display()
+            ));
         }
     }
 
@@ -33,6 +49,7 @@ impl Run {
                 return self.explain_timeout();
             }
             Some(Error::Trap(_)) => code::TRAPPED,
+            Some(Error::OutputLimit { .. }) => code::OUTPUT_LIMIT,
             _ => code::FAILED,
         };
         let about_module = matches!(
@@ -50,6 +67,7 @@ impl Run {
         );
         let hint = match error.downcast_ref() {
             Some(Error::MemoryLimit { .. }) => " (--max-memory)",
+            Some(Error::OutputLimit { .. }) => " (--max-output)",
             // A component has no such way out.
             Some(Error::CannotCompile(why)) if why.contains("interpreter") => " (--engine interp)",
             _ => "",

@@ -17,10 +17,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wrt_platform::descriptors::Inherited;
 use wrt_platform::pressure::PressureLevel;
+use wrt_platform::stdio::be_impatient;
 use wrt_vm::Module;
 
 /// How much later than `--timeout` the process ends by force, should a host call hang.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
+
+/// How long the end of a run with `--timeout` waits for a standard error that is not read.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Run {
     /// `inherited` is what the module may be read from, and nobody else shall have.
@@ -29,18 +33,33 @@ impl Run {
             complain(format_args!("{error:#}"));
             ExitCode::from(code::FAILED)
         };
+        if let Some(timeout) = self.timeout {
+            // Also before there is a VM: a trace can be a pipe that nothing opens.
+            be_impatient(PATIENCE);
+            if self.jobs.is_none() {
+                end_by_force(timeout);
+            }
+        }
         match log::install(self.log, self.verbose, self.trace.as_deref()) {
             Ok(None) => self.execute_watched(inherited),
             Ok(Some(trace)) => {
                 let code = self.execute_watched(inherited);
-                trace.finish().map_or_else(failed, |()| code)
+                match trace.finish() {
+                    // How the program failed tells more.
+                    Err(error) if code != ExitCode::SUCCESS => {
+                        complain(format_args!("{error:#}"));
+                        code
+                    }
+                    Err(error) => failed(error),
+                    Ok(()) => code,
+                }
             }
             Err(error) => failed(error),
         }
     }
 
     fn execute_watched(&self, inherited: Option<Inherited>) -> ExitCode {
-        if let Err(error) = wrt_platform::signal::exit_on_interrupt(code::INTERRUPTED) {
+        if let Err(error) = wrt_platform::signal::exit_on_termination() {
             complain(format_args!("cannot handle Ctrl-C: {error}"));
         }
         if self.no_jail {
@@ -49,9 +68,6 @@ impl Run {
         if let Some(jobs) = self.jobs {
             return jobs::run(self, jobs);
         }
-        if let Some(timeout) = self.timeout {
-            end_by_force(timeout);
-        }
         let mut timeline = Timeline::start();
         let deadline = self.deadline();
         let result =
@@ -59,10 +75,12 @@ impl Run {
                 drop(inherited);
                 self.run(module, deadline, &mut timeline)
             });
+        let code = self.report(result);
+        self.report_memory(code, &timeline);
         if self.stats {
             timeline.print();
         }
-        ExitCode::from(self.report(result))
+        ExitCode::from(code)
     }
 
     /// When a program that begins now has to be done.

@@ -15,9 +15,10 @@ use wrt_vm::Backend;
 /// wrt-vm's; everything after it belongs to the program. With --jobs, every word is a module:
 /// the programs run at the same time, each in a VM of its own, without arguments or input.
 ///
-/// Exit codes: the program's own; 134 when it traps; 124 on --timeout; 130 on Ctrl-C; 1 for
-/// other failures; 2 for wrong usage. With --jobs, 0 if all programs succeeded, else the code of
-/// the first one in the order of the command line that did not.
+/// Exit codes: the program's own; 134 when it traps; 124 on --timeout; 153 on --max-output; 130 on
+/// Ctrl-C, 143 on SIGTERM, 129 on SIGHUP; 1 for other failures; 2 for wrong usage. With --jobs, 0 if
+/// all programs succeeded, else the code of the first one in the order of the command line that did
+/// not.
 #[derive(Args, Clone)]
 #[command(after_help = "Examples:\n  wrt-vm run hello.wasm\n  wrt-vm run --dir data::/data,ro \
     --env LANG --timeout 5s tool.wasm /data/input\n  wrt-vm run --invoke add math.wat 2 40\n  \
@@ -48,6 +49,11 @@ pub(in crate::cli) struct Run {
     /// Linear memory that the program may have in all: `64MiB`, `1GiB`.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = quantity::bytes)]
     pub(super) max_memory: u64,
+
+    /// Bytes that the program may write to standard output and standard error together: `64KiB`,
+    /// `1MiB`. One that writes more ends there, with exit code 153; what fits is written.
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
+    pub(super) max_output: Option<u64>,
 
     /// What to run it in: `kvm` (Linux), `hvf` (macOS), `process` (a child process without system
     /// calls, for want of a hypervisor), or `auto`, the best of them that works.

@@ -3,7 +3,7 @@
 use super::{Host, Run};
 use crate::cli::native::{Choice, Chooser};
 use crate::cli::stats::Timeline;
-use crate::cli::{invoke, module};
+use crate::cli::{invoke, module, termination};
 use anyhow::{Context as _, anyhow};
 use std::time::Instant;
 use wrt_platform::citizen::Activity;
@@ -93,7 +93,10 @@ impl Run {
             }
             timeline.jailed(jailed.to_string());
         }
+        termination::listen();
+        let ended = termination::ends(&vm);
         let ending = self.run_in(&mut vm, &choice.module, timeline);
+        drop(ended);
         timeline.finished(&vm, choice.why);
         ending
     }

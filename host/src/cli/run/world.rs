@@ -24,6 +24,9 @@ impl Run {
                 Stdin::Inherit
             })
             .arg(self.argv0.clone().unwrap_or_else(file_name));
+        if let Some(bytes) = self.max_output {
+            world = world.max_output(bytes);
+        }
         if self.invoke.is_none() {
             world = world.args(self.args());
         }

@@ -68,7 +68,7 @@ proptest! {
 #[test]
 fn a_call_that_shall_end_does_so_before_its_first_block() {
     let cancel = cancel();
-    let _call = cancel.begin();
+    let _call = cancel.begin().unwrap();
     assert!(cancel.cancel(cancel.current(), Interruption::Cancelled));
     let mut bytes = vec![0; 4096];
     let mut guest = Guest { memory: &mut bytes, cancel: &cancel };

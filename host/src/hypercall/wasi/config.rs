@@ -1,17 +1,16 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 
 use crate::error::Error;
+use crate::hypercall::wasi::stdio::{OutputBuffer, shown_input, shown_output};
 use crate::jail::Jail;
 use crate::module::Module;
-use bytes::Bytes;
 use rustix::process::fchdir;
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p2::OutputStream as _;
-use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wrt_platform::memory::SharedBytes;
 
@@ -30,6 +29,7 @@ pub struct WasiConfig {
     pub(super) stdin: Stdin,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
+    pub(super) max_output: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,58 +65,17 @@ pub enum Stdin {
     Shared(Arc<SharedBytes>),
 }
 
-/// Shared bytes as a slice.
-struct Slice(Arc<SharedBytes>);
-
-impl AsRef<[u8]> for Slice {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_slice()
-    }
-}
-
 /// Where a program's standard output or error goes.
 #[derive(Clone, Debug, Default)]
 pub enum Output {
     /// Nowhere.
     #[default]
     Discard,
-    /// This process's own. Each write is passed on at once.
+    /// This process's own. Each write goes straight to the descriptor: what this process has
+    /// buffered for it comes later, unless it is flushed before.
     Inherit,
     /// Into a buffer.
     Capture(OutputBuffer),
-}
-
-/// Captured output; clones share the bytes.
-#[derive(Clone, Debug)]
-pub struct OutputBuffer {
-    pipe: MemoryOutputPipe,
-    capacity: usize,
-}
-
-impl OutputBuffer {
-    /// A buffer for at most `capacity` bytes; writing more traps the program.
-    pub fn new(capacity: usize) -> Self {
-        Self { pipe: MemoryOutputPipe::new(capacity), capacity }
-    }
-
-    /// How much it takes.
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Adds what a worker has captured; more than fits is not what it was asked for.
-    pub(crate) fn append(&self, bytes: Vec<u8>) {
-        let room = self.capacity.saturating_sub(self.pipe.contents().len());
-        let mut bytes = Bytes::from(bytes);
-        bytes.truncate(room);
-        // It fits, and the pipe is never closed.
-        let _ = self.pipe.clone().write(bytes);
-    }
-
-    /// What was written so far.
-    pub fn contents(&self) -> Bytes {
-        self.pipe.contents()
-    }
 }
 
 impl WasiConfig {
@@ -175,6 +134,15 @@ impl WasiConfig {
         self
     }
 
+    /// Bounds what the program may write to standard output and standard error together.
+    ///
+    /// A program that writes more ends there, with
+    /// [`Error::OutputLimit`](crate::Error::OutputLimit); what fits is written before.
+    pub fn max_output(mut self, bytes: u64) -> Self {
+        self.max_output = Some(bytes);
+        self
+    }
+
     /// This process's own standard streams.
     pub fn inherit_stdio(self) -> Self {
         self.stdin(Stdin::Inherit).stdout(Output::Inherit).stderr(Output::Inherit)
@@ -203,28 +171,11 @@ impl WasiConfig {
         // File operations run on the vCPU's thread: the guest waits for them anyway, and a
         // thread pool would cost more than most of them.
         builder.allow_blocking_current_thread(true).args(&self.args).envs(&self.env);
-        match &self.stdin {
-            Stdin::Empty => &mut builder,
-            Stdin::Inherit => builder.inherit_stdin(),
-            Stdin::Bytes(bytes) => builder.stdin(MemoryInputPipe::new(bytes.clone())),
-            Stdin::Module(module) => {
-                builder.stdin(MemoryInputPipe::new(Bytes::from_owner(module.clone())))
-            }
-            Stdin::Shared(bytes) => {
-                let bytes = Bytes::from_owner(Slice(Arc::clone(bytes)));
-                builder.stdin(MemoryInputPipe::new(bytes))
-            }
-        };
-        match &self.stdout {
-            Output::Discard => &mut builder,
-            Output::Inherit => builder.inherit_stdout(),
-            Output::Capture(buffer) => builder.stdout(buffer.pipe.clone()),
-        };
-        match &self.stderr {
-            Output::Discard => &mut builder,
-            Output::Inherit => builder.inherit_stderr(),
-            Output::Capture(buffer) => builder.stderr(buffer.pipe.clone()),
-        };
+        let terminals = [std::io::stdout().is_terminal(), std::io::stderr().is_terminal()];
+        builder
+            .stdin(shown_input(&self.stdin))
+            .stdout(shown_output(&self.stdout, terminals[0]))
+            .stderr(shown_output(&self.stderr, terminals[1]));
         for Preopen { host, guest, read_only } in &self.preopens {
             let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
             let opened = match host {

@@ -3,15 +3,18 @@
 //! Its raw functions take the guest's linear memory as a slice, so that the file-system
 //! sandbox, rights and errno come from code that the field already trusts. They are not
 //! wasmtime's public interface: the version is pinned, and `raw` is the only file that
-//! names them.
+//! names them. Bytes of the standard streams pass it by: see [`stdio`].
 
 mod config;
 mod opening;
+mod pread;
 mod raw;
 mod sleep;
+mod stdio;
 mod world;
 
-pub use config::{Output, OutputBuffer, Stdin, WasiConfig};
+pub use config::{Output, Stdin, WasiConfig};
+pub use stdio::OutputBuffer;
 
 use super::{Context, Outcome, text};
 use crate::error::Error;
@@ -41,6 +44,7 @@ pub(crate) struct Wasi {
     program: Option<String>,
     /// Files and directories that it has opened.
     opened: opening::Opened,
+    streams: stdio::Streams,
 }
 
 impl Wasi {
@@ -51,7 +55,8 @@ impl Wasi {
     /// When a directory cannot be opened.
     pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
         let program = config.program().map(str::to_owned);
-        Ok(Self { world: config.build()?, program, opened: opening::Opened::default() })
+        let (opened, streams) = (opening::Opened::default(), stdio::Streams::new(config));
+        Ok(Self { world: config.build()?, program, opened, streams })
     }
 
     /// The program's name, if it has one.
@@ -69,8 +74,11 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
     let Ok(memory) = context.memory.slice(Gva(base), len) else {
         return Ok(Outcome::status(Status::Invalid, 0));
     };
-    let Wasi { world, opened, .. } = &mut context.services.wasi;
-    world.set_hostcall_fuel(ALLOCATION_MAX);
+    let Wasi { world, opened, streams, .. } = &mut context.services.wasi;
+    if let Some(result) = streams.serve(function, memory, &arguments, context.cancel)? {
+        return Ok(outcome(result));
+    }
+    world.set_hostcall_fuel(allocation_max(function));
     let call = async {
         if function == FunctionId::PathOpen
             && let Some(refusal) = opened.refuses(world, memory, &arguments).await
@@ -83,22 +91,43 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
         {
             return sleep.run(&mut memory).await;
         }
+        if function == FunctionId::FdPread {
+            return pread::pread(world, &mut memory, &arguments).await;
+        }
         raw::call(world, &mut memory, function, &arguments).await
     };
     let result = wait(call, function, context.cancel)?;
     if let Ok(SUCCESS) = result {
         opened.count(function, &arguments);
+        streams.count(function, &arguments);
     }
+    Ok(outcome(result))
+}
+
+/// Bytes that a call of this function may make the host allocate, by `wasmtime-wasi`'s count.
+fn allocation_max(function: FunctionId) -> usize {
+    match function {
+        // They move bytes between the program's memory and a file, however many: nothing is
+        // allocated.
+        FunctionId::FdRead | FunctionId::FdPread | FunctionId::FdWrite | FunctionId::FdPwrite => {
+            usize::MAX
+        }
+        _ => ALLOCATION_MAX,
+    }
+}
+
+/// What a function's result is to the guest: an errno, the program's exit, or a trap.
+fn outcome(result: wiggle::error::Result<i32>) -> Outcome {
     match result {
-        Ok(value) => Ok(Outcome::status(Status::Ok, u64::from(value.cast_unsigned()))),
-        Err(error) => Ok(match error.downcast_ref::<I32Exit>() {
+        Ok(value) => Outcome::status(Status::Ok, u64::from(value.cast_unsigned())),
+        Err(error) => match error.downcast_ref::<I32Exit>() {
             Some(&I32Exit(code)) => Outcome::status(Status::Exit, u64::from(code.cast_unsigned())),
             None => {
                 let response = Response { status: Status::Trap as u32, ..Response::default() };
                 let reason = text::printable(format!("{error:#}").as_bytes());
                 Outcome::Respond(response, reason.into_bytes())
             }
-        }),
+        },
     }
 }
 

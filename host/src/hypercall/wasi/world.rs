@@ -45,13 +45,13 @@ impl WasiConfig {
             }
         };
         let (stdout, stderr) = (sink(&self.stdout), sink(&self.stderr));
-        let (args, env) = (self.args.clone(), self.env.clone());
-        Ok((World { args, env, preopens, stdin, stdout, stderr }, descriptors))
+        let (args, env, max_output) = (self.args.clone(), self.env.clone(), self.max_output);
+        Ok((World { args, env, preopens, stdin, stdout, stderr, max_output }, descriptors))
     }
 
     /// The world that was described; `None` if words and descriptors do not fit together.
     pub(crate) fn from_world(world: World, descriptors: Vec<OwnedFd>) -> Option<Self> {
-        let World { args, env, preopens, stdin, stdout, stderr } = world;
+        let World { args, env, preopens, stdin, stdout, stderr, max_output } = world;
         let mut descriptors = descriptors.into_iter();
         let preopens = preopens
             .into_iter()
@@ -71,8 +71,8 @@ impl WasiConfig {
                 Stdin::Shared(Arc::new(bytes.ok()?))
             }
         };
-        let config =
-            Self { args, env, preopens, stdin, stdout: output(stdout), stderr: output(stderr) };
+        let (stdout, stderr) = (output(stdout), output(stderr));
+        let config = Self { args, env, preopens, stdin, stdout, stderr, max_output };
         descriptors.next().is_none().then_some(config)
     }
 

@@ -6,11 +6,10 @@
 //! finds `immediate_exit` cleared, and the run loop simply enters again.
 
 use super::super::{HypervisorError, Kicker};
-use std::io;
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
+use wrt_platform::interrupt;
 
 /// State that a vCPU shares with its kickers.
 pub(super) struct KickState {
@@ -78,7 +77,7 @@ impl Kicker for KickState {
         if thread != 0 {
             // SAFETY: a plain system call. A thread that is gone by now is not found; any
             // other thread of this process ignores the signal.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal()) };
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, interrupt::signal()) };
         }
     }
 }
@@ -88,34 +87,8 @@ fn current_thread() -> i32 {
     ID.with(|id| *id)
 }
 
-/// A real-time signal that nothing else in the process uses.
-fn signal() -> i32 {
-    libc::SIGRTMIN() + 7
-}
-
-extern "C" fn ignore(_signal: i32) {}
-
-/// Installs the handler of [`signal`], once in a process. It does nothing: being delivered
-/// is what makes `KVM_RUN` return. Other system calls are restarted.
+/// Installs the signal's handler. It does nothing: being delivered is what makes `KVM_RUN` return.
 pub(super) fn install_handler() -> Result<(), HypervisorError> {
-    static INSTALLED: OnceLock<i32> = OnceLock::new();
-    let errno = *INSTALLED.get_or_init(|| {
-        // SAFETY: an all-zero `sigaction` is valid, and the handler is async-signal-safe.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = ignore as *const () as usize;
-            action.sa_flags = libc::SA_RESTART;
-            match libc::sigaction(signal(), &raw const action, std::ptr::null_mut()) {
-                0 => 0,
-                _ => io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL),
-            }
-        }
-    });
-    match errno {
-        0 => Ok(()),
-        errno => Err(HypervisorError::Call {
-            action: "install a signal handler",
-            source: io::Error::from_raw_os_error(errno),
-        }),
-    }
+    interrupt::listen()
+        .map_err(|source| HypervisorError::Call { action: "install a signal handler", source })
 }

@@ -70,6 +70,8 @@ pub(super) const TIME_AND_EVENTS: &[c_long] = &[
     libc::SYS_timer_create,
     libc::SYS_timer_settime,
     libc::SYS_timer_delete,
+    // `alarm` of a process that a signal ends: should that take too long, another one does.
+    libc::SYS_setitimer,
     libc::SYS_ppoll,
     libc::SYS_pselect6,
     libc::SYS_epoll_create1,
@@ -179,6 +181,7 @@ pub(super) const OLDER: &[c_long] = &[
     libc::SYS_epoll_wait,
     libc::SYS_eventfd,
     libc::SYS_time,
+    libc::SYS_alarm,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const OLDER: &[c_long] = &[];

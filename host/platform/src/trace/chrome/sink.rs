@@ -5,11 +5,13 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError, Weak};
 use std::time::Instant;
 
+use crate::stdio::write_bounded;
 use crate::text::push_json;
 
 /// Most bytes of a trace: a guest decides how often it calls.
@@ -166,13 +168,24 @@ impl Sink {
 
 impl State {
     fn flush(&mut self) {
-        let result = self.file.write_all(self.buffer.as_bytes());
+        let result = write_all(&self.file, self.buffer.as_bytes());
         self.written += self.buffer.len();
         self.buffer.clear();
         if let Err(error) = result {
             self.error.get_or_insert(error);
         }
     }
+}
+
+/// Writes whole records, without waiting for longer than this thread may: the file can be a pipe.
+fn write_all(file: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write_bounded(file.as_fd(), bytes)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
 }
 
 /// Finishes what is open. A thread that is writing at this moment keeps the lock: its trace

@@ -1,0 +1,57 @@
+//! Output that is captured.
+
+use bytes::Bytes;
+use std::io::IoSlice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Captured output; clones share the bytes.
+#[derive(Clone, Debug)]
+pub struct OutputBuffer {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    capacity: usize,
+}
+
+impl OutputBuffer {
+    /// Makes a buffer for at most `capacity` bytes.
+    ///
+    /// A program that writes more ends there, with
+    /// [`Error::OutputLimit`](crate::Error::OutputLimit). The buffer keeps what fits.
+    pub fn new(capacity: usize) -> Self {
+        Self { bytes: Arc::default(), capacity }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many bytes it takes.
+    pub(in crate::hypercall::wasi) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Adds what fits; returns how many bytes that were.
+    pub(super) fn write(&self, from: &[IoSlice<'_>]) -> usize {
+        let mut bytes = self.lock();
+        let before = bytes.len();
+        for slice in from {
+            let room = self.capacity.saturating_sub(bytes.len());
+            bytes.extend_from_slice(&slice[..slice.len().min(room)]);
+        }
+        bytes.len() - before
+    }
+
+    /// Adds what a worker has captured; more than fits is not what it was asked for.
+    pub(crate) fn append(&self, bytes: &[u8]) {
+        self.write(&[IoSlice::new(bytes)]);
+    }
+
+    /// What was written so far.
+    pub fn contents(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.lock())
+    }
+
+    /// What was written from byte `start` on.
+    pub(crate) fn contents_from(&self, start: usize) -> Vec<u8> {
+        self.lock().get(start..).unwrap_or_default().to_vec()
+    }
+}
