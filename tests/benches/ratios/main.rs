@@ -19,6 +19,7 @@
 //! | `jail` | `wrt-vm run hello.wasm` | the same with `--no-jail` | – |
 //! | `trace` | an exit, with traces that nobody takes | one without | at most 1.01 |
 //! | `vec` | `wrt_vec` in the VM | the same function in this process | at most 1.25, of large operands |
+//! | `streams` | bytes a second of streams and files | `wasmtime-wasi` in a process | at least 0.7 of its speed, from 64 KiB on |
 //! | `memory` | bytes of waiting programs | – | – |
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -52,6 +53,8 @@ mod snapshot;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod start;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod streams;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod trace;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod vec;
@@ -59,9 +62,9 @@ mod vec;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn main() -> std::process::ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    // This executable plays the other parts of `process`, too.
+    // This executable plays the other parts of `process` and `streams`, too.
     if let Some((role, rest)) = args.split_first()
-        && let Some(code) = process::play(role, rest)
+        && let Some(code) = process::play(role, rest).or_else(|| streams::play(role, rest))
     {
         return code;
     }
@@ -73,7 +76,7 @@ fn main() -> std::process::ExitCode {
     let names: Vec<&str> =
         args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
     type Benchmark = (&'static str, fn() -> bool);
-    let benchmarks: [Benchmark; 14] = [
+    let benchmarks: [Benchmark; 15] = [
         ("hypercall", hypercall::run),
         ("create", create::run),
         ("interp", interp::run),
@@ -87,6 +90,7 @@ fn main() -> std::process::ExitCode {
         ("jail", start::jail),
         ("trace", trace::run),
         ("vec", vec::run),
+        ("streams", streams::run),
         ("memory", memory::run),
     ];
     let mut met = true;
