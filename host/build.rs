@@ -1,6 +1,9 @@
 //! Builds what the library embeds: the guest kernels' images, the compiler, and the program
 //! of the child process that stands in for a VM where there is no hypervisor.
 
+#[path = "build/commit.rs"]
+mod commit;
+
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 use std::fs;
@@ -28,6 +31,8 @@ fn main() -> Result<()> {
     }
     builder.check_toolchain(&guests, &[])?;
     fs::write(out.join("guests.rs"), embed(&builder, &guests)?)?;
+    println!("cargo::rustc-env=WRT_ENGINES={}", builder.engines()?);
+    commit::say();
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo::rustc-env=WRT_CHILD={}", builder.build_child(arch)?.display());
     }

@@ -195,6 +195,22 @@ impl Builder {
         Ok(())
     }
 
+    /// The engines in the guests with their versions, as the lock file has them.
+    ///
+    /// # Errors
+    ///
+    /// When it names none.
+    pub fn engines(&self) -> Result<String> {
+        let lock = std::fs::read_to_string(self.guest.join("Cargo.lock"))?;
+        let engine = |name: &str| {
+            let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+            Some(format!("{name} {}", rest.split_once('"')?.0))
+        };
+        let both = engine("wasmi").zip(engine("wasmtime"));
+        let (wasmi, wasmtime) = both.context("Cargo.lock names no engines")?;
+        Ok(format!("{wasmi}, {wasmtime}"))
+    }
+
     /// Builds a kernel's image for `arch` and returns the path of its ELF file.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod run;
 mod selftest;
 mod stats;
 mod termination;
+mod version;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -31,7 +32,8 @@ use wrt_vm::worker::Workers;
 /// There is no operating system in the VM, only a tiny kernel with a WebAssembly engine. What
 /// a program may reach is what you give it: directories, environment variables, streams.
 #[derive(Parser)]
-#[command(name = "wrt-vm", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "wrt-vm", version = version::SHORT, long_version = version::LONG.as_str())]
+#[command(propagate_version = true, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

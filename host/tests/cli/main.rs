@@ -18,3 +18,4 @@ mod streams;
 mod support;
 mod trace;
 mod unread;
+mod version;
