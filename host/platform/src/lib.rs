@@ -7,6 +7,7 @@ compile_error!("wrt-platform knows Linux and macOS: give each folder a file for 
 
 pub mod apple;
 pub mod availability;
+pub mod children;
 pub mod citizen;
 pub mod clock;
 pub mod code;
@@ -29,3 +30,4 @@ pub mod stdio;
 mod text;
 pub mod trace;
 pub mod vector;
+pub mod wake;

@@ -62,6 +62,8 @@ impl Raw {
     }
 
     fn lock_inheriting(&self) {
+        // Ends as the holder gives it back: an interruption is one signal, and the kernel asks to
+        // try again only while a holder's thread is ending.
         loop {
             match lock_pi(&self.word, Flags::PRIVATE, None) {
                 // The kernel's write of the word comes with its own barrier.

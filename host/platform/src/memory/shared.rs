@@ -1,8 +1,7 @@
 //! Bytes that nobody writes any more, on pages of their own: a guest may map them.
 
+use super::draft::unnamed;
 use super::{ALIGNMENT, AllocError, Protection, Purgeable, Reservation, page_size};
-#[cfg(target_os = "linux")]
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use std::fmt;
 use std::fs::File;
@@ -30,8 +29,8 @@ pub struct SharedBytes {
 #[derive(Debug)]
 enum Pages {
     /// Memory of this process, or in its place a file's pages, which all processes that map it
-    /// share; all but some bytes of it.
-    Own { memory: Reservation, skipped: usize },
+    /// share; all but some bytes of it. The file too, if it is sealed: others may have it.
+    Own { memory: Reservation, skipped: usize, sealed: Option<OwnedFd> },
     /// Part of the program.
     Static(&'static PageAligned<[u8]>),
     /// Memory that goes back to its owner.
@@ -104,7 +103,7 @@ impl SharedBytes {
         // SAFETY: `len` committed bytes of a reservation that nothing else knows of yet.
         fill(unsafe { std::slice::from_raw_parts_mut(memory.base().add(skipped).as_ptr(), len) })?;
         memory.protect(skipped, used, Protection::Read)?;
-        Ok(Self { pages: Pages::Own { memory, skipped }, len })
+        Ok(Self { pages: Pages::Own { memory, skipped, sealed: None }, len })
     }
 
     /// Bytes that are part of the program.
@@ -163,7 +162,40 @@ impl SharedBytes {
             let flags = MapFlags::SHARED | MapFlags::FIXED;
             mmap(pages.base().as_ptr().cast(), len, ProtFlags::READ, flags, file, offset)
         }?;
-        Ok(Self { pages: Pages::Own { memory: pages, skipped: 0 }, len })
+        Ok(Self { pages: Pages::Own { memory: pages, skipped: 0, sealed: None }, len })
+    }
+
+    /// Maps the first `len` bytes of a sealed file, and keeps the file to [pass it
+    /// on](Self::to_file).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::map_file`], and when the process has no descriptor left.
+    ///
+    /// # Safety
+    ///
+    /// The file is sealed: no process can change it, or make it shorter.
+    #[cfg(target_os = "linux")]
+    pub(super) unsafe fn map_sealed(file: &File, len: usize) -> io::Result<Self> {
+        // SAFETY: the caller's.
+        let mut bytes = unsafe { Self::map_file(file, 0, len) }?;
+        if let Pages::Own { sealed, .. } = &mut bytes.pages {
+            *sealed = Some(file.try_clone()?.into());
+        }
+        Ok(bytes)
+    }
+
+    /// A file that holds the bytes, for another process to map: a copy, unless they are in one
+    /// that no process can change.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn to_file(&self) -> io::Result<OwnedFd> {
+        match &self.pages {
+            Pages::Own { sealed: Some(file), .. } => file.try_clone(),
+            _ => unnamed_file(self.as_slice()),
+        }
     }
 
     /// The bytes.
@@ -179,7 +211,7 @@ impl SharedBytes {
     pub fn pages(&self) -> (NonNull<u8>, usize) {
         match &self.pages {
             // SAFETY: no more is skipped than there is.
-            Pages::Own { memory, skipped } => unsafe {
+            Pages::Own { memory, skipped, .. } => unsafe {
                 (memory.base().add(*skipped), memory.len() - skipped)
             },
             // The type's size is a multiple of its alignment.
@@ -195,10 +227,7 @@ impl SharedBytes {
 ///
 /// What the system says.
 pub fn unnamed_file(bytes: &[u8]) -> io::Result<OwnedFd> {
-    #[cfg(target_os = "linux")]
-    let mut file = File::from(memfd_create("wrt-vm bytes", MemfdFlags::CLOEXEC)?);
-    #[cfg(not(target_os = "linux"))]
-    let mut file = tempfile::tempfile()?;
+    let mut file = File::from(unnamed()?);
     file.write_all(bytes)?;
     Ok(file.into())
 }

@@ -61,6 +61,7 @@ impl SparseMemory {
     /// As [`Self::write`].
     pub fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
         self.check(offset, usize::try_from(len).unwrap_or(usize::MAX))?;
+        // Ends: a signal interrupts it once, and none comes without end.
         loop {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             match fallocate(&self.file, flags, offset, len) {

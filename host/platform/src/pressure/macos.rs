@@ -37,6 +37,11 @@ impl Signal {
     }
 }
 
+/// As [`super::memory_limit`]: processes are not confined in groups here.
+pub(super) fn memory_limit() -> Option<u64> {
+    None
+}
+
 /// Ends a wait.
 pub(super) struct Waker(Arc<Signal>);
 

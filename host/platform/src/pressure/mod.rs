@@ -72,6 +72,12 @@ trait Source: Send {
     fn wait(&mut self, limit: Duration) -> PressureLevel;
 }
 
+/// Bytes of memory that the group of processes may have which this one is confined to: on Linux the
+/// control group, as of a container. `None` without a limit.
+pub fn memory_limit() -> Option<u64> {
+    sys::memory_limit()
+}
+
 /// How memory pressure stands on this machine.
 pub fn availability() -> Availability {
     sys::availability()

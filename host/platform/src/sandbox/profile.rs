@@ -232,7 +232,7 @@ impl ProfileBuilder {
     ///
     /// # Errors
     ///
-    /// When an allowed place is not there, or writing is allowed in places and denied nowhere.
+    /// When an allowed place is not there, unless files were to be removed from it, or writing is allowed in places and denied nowhere.
     pub fn build(mut self) -> Result<Profile, ProfileError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -240,6 +240,9 @@ impl ProfileBuilder {
         for (path, purpose) in self.paths {
             match super::sys::open_place(&path) {
                 Ok(file) => self.profile.places.push(Place { file: file.into(), purpose }),
+                // Nothing is left there to be removed.
+                Err(source)
+                    if purpose == Purpose::Remove && source.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(ProfileError::Place { path, source }),
             }
         }
@@ -260,6 +263,13 @@ mod tests {
     fn a_place_that_is_not_there_is_named() {
         let error = Profile::builder().allow_file_read(&["/not/there"]).build().unwrap_err();
         assert!(error.to_string().contains("/not/there"), "{error}");
+    }
+
+    #[test]
+    fn a_place_to_remove_files_from_may_be_gone() {
+        let builder = Profile::builder().deny_file_write_all();
+        let profile = builder.allow_file_removal(&["/not/there"]).build().unwrap();
+        assert!(profile.places.is_empty());
     }
 
     #[test]

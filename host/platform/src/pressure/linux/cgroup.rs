@@ -41,7 +41,12 @@ impl Cgroup {
 
     /// Whether any of the groups has a limit.
     pub(super) fn is_limited(&self) -> bool {
-        self.groups.iter().any(|group| limit(group, self.version).is_some())
+        self.memory_limit().is_some()
+    }
+
+    /// Bytes that the group and all that it lies in may have, if there is a limit.
+    pub(super) fn memory_limit(&self) -> Option<u64> {
+        self.groups.iter().filter_map(|group| limit(group, self.version)).min()
     }
 
     /// The level by how much of a limit is left.

@@ -20,6 +20,7 @@ fn version_two_is_read_up_to_the_mount() {
     }
     let mut cgroup = two(folder.path(), "5:cpu:/\n0::/a/b\n");
     assert!(cgroup.is_limited());
+    assert_eq!(cgroup.memory_limit(), Some(1000), "the outer limit counts");
     assert_eq!(cgroup.pressure_file(), Some(inner.join("memory.pressure")));
     assert_eq!(cgroup.level(), PressureLevel::Normal);
     write(outer.join("memory.current"), "970").unwrap();
@@ -27,6 +28,7 @@ fn version_two_is_read_up_to_the_mount() {
     write(outer.join("memory.stat"), "anon 1\ninactive_file 200\nactive_file 100\n").unwrap();
     assert_eq!(cgroup.level(), PressureLevel::Normal, "what is cached is left");
     write(inner.join("memory.high"), "101").unwrap();
+    assert_eq!(cgroup.memory_limit(), Some(101));
     assert_eq!(cgroup.level(), PressureLevel::Critical);
 
     let events = |max: u64, oom: u64| {

@@ -54,6 +54,11 @@ pub(super) fn sample() -> PressureLevel {
     Places::find().level()
 }
 
+/// As [`super::memory_limit`].
+pub(super) fn memory_limit() -> Option<u64> {
+    Cgroup::of_this_process().memory_limit()
+}
+
 /// The level by one small file.
 pub(super) fn glance() -> PressureLevel {
     gauge::machine(Path::new(MEMINFO)).unwrap_or_default()
