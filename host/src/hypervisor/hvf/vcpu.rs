@@ -171,6 +171,7 @@ impl Vcpu for HvfVcpu {
 
     fn run(&mut self) -> Result<Exit, HypervisorError> {
         let raw = self.raw()?;
+        // Ends with the guest's exit, or a kick; one that came too late ends one entry.
         loop {
             if self.kick.is_kicked() {
                 return Ok(Exit::Kicked);

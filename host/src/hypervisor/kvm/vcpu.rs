@@ -5,9 +5,11 @@ use super::{arch, failed};
 use crate::hypervisor::{Exit, HypervisorError, Kicker, Vcpu};
 use crate::machine::arch::BootState;
 use kvm_ioctls::{VcpuFd, VmFd};
+use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
 pub(super) struct KvmVcpu {
     fd: VcpuFd,
@@ -41,8 +43,61 @@ impl KvmVcpu {
 
 /// Entries that an instruction may take to be finished.
 const ENTRIES: u32 = 8;
+/// How often an entry is tried again for which the system has no task at the moment.
+const REFUSALS: u32 = 20;
+/// How long after it was refused.
+const REFUSED_PAUSE: Duration = Duration::from_millis(5);
+
+/// What becomes of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entered {
+    /// The guest has left the VM.
+    Left,
+    /// A kick has ended it.
+    Kicked,
+    /// A signal of another's has ended it, or a kick of a call that is over.
+    Again,
+    /// The system refuses a task at the moment.
+    AgainLater,
+    /// A guest-physical page's host memory cannot be had.
+    NoPage,
+    /// It cannot be.
+    Failed(i32),
+}
+
+/// What to do after an entry that returned `errno`, or 0; `refusals` were refused before.
+fn entered(errno: i32, kicked: bool, refusals: u32) -> Entered {
+    match errno {
+        0 => Entered::Left,
+        libc::EINTR | libc::EAGAIN if kicked => Entered::Kicked,
+        libc::EINTR => Entered::Again,
+        // At its first entry a VM gets a task of the kernel's, which counts as this process's.
+        libc::EAGAIN if refusals < REFUSALS => Entered::AgainLater,
+        libc::EFAULT => Entered::NoPage,
+        errno => Entered::Failed(errno),
+    }
+}
+
+/// The error of an entry that cannot be.
+fn cannot_enter(action: &'static str, errno: i32) -> HypervisorError {
+    if errno != libc::EAGAIN {
+        return failed(action)(kvm_ioctls::Error::new(errno));
+    }
+    let source = io::Error::new(
+        io::ErrorKind::WouldBlock,
+        "KVM needs a task of its own for a VM, and the system makes none (EAGAIN): raise the limit \
+         on tasks (`pids.max` of the control group, `ulimit -u`) or end some",
+    );
+    HypervisorError::Call { action, source }
+}
 
 impl KvmVcpu {
+    /// Enters the guest; returns 0, or an errno.
+    fn enter(&mut self) -> i32 {
+        // Only the errno matters here; the exit is decoded from its raw words.
+        self.fd.run().map_or_else(|error| error.errno(), |_| 0)
+    }
+
     /// Has KVM finish the instruction that the last exit belongs to. An access to a port or to
     /// memory is completed at the next entry: the next guest's registers would get its result,
     /// and its address of the next instruction.
@@ -53,11 +108,11 @@ impl KvmVcpu {
             }
             self.kick.pend();
             // `KVM_RUN` with `immediate_exit`: no instruction of the guest's is begun.
-            match self.fd.run().map(|_| ()).map_err(|error| error.errno()) {
-                Err(libc::EINTR | libc::EAGAIN) => Ok(true),
+            match self.enter() {
+                libc::EINTR => Ok(true),
                 // Another part of it.
-                Ok(()) => Ok(false),
-                Err(errno) => Err(failed("finish an instruction")(kvm_ioctls::Error::new(errno))),
+                0 => Ok(false),
+                errno => Err(cannot_enter("finish an instruction", errno)),
             }
         });
         let finished = entries.find(|entry| !matches!(entry, Ok(false)));
@@ -83,17 +138,22 @@ impl Vcpu for KvmVcpu {
             arch::forget_translations(&self.fd)?;
         }
         self.kick.set_running(true);
+        let mut refusals = 0;
+        // Ends: a signal does not come without end, and refusals are counted.
         let exit = loop {
-            // Only the errno matters here; the exit is decoded from its raw words.
-            let entered = self.fd.run().map(|_| ()).map_err(|error| error.errno());
-            match entered {
-                Ok(()) => break arch::exit(&mut self.fd),
-                Err(libc::EINTR | libc::EAGAIN) if self.kick.is_kicked() => break Ok(Exit::Kicked),
-                // A signal for somebody else, or a kick of a call that is over.
-                Err(libc::EINTR | libc::EAGAIN) => {}
-                // A guest-physical page whose host memory cannot be had.
-                Err(libc::EFAULT) => break Ok(Exit::Failed { code: libc::EFAULT as u64 }),
-                Err(errno) => break Err(failed("run the vCPU")(kvm_ioctls::Error::new(errno))),
+            let errno = self.enter();
+            // Looked at only when it matters: most entries end by an exit.
+            let kicked = errno != 0 && self.kick.is_kicked();
+            match entered(errno, kicked, refusals) {
+                Entered::Left => break arch::exit(&mut self.fd),
+                Entered::Kicked => break Ok(Exit::Kicked),
+                Entered::Again => {}
+                Entered::AgainLater => {
+                    refusals += 1;
+                    std::thread::sleep(REFUSED_PAUSE);
+                }
+                Entered::NoPage => break Ok(Exit::Failed { code: libc::EFAULT as u64 }),
+                Entered::Failed(errno) => break Err(cannot_enter("run the vCPU", errno)),
             }
         };
         self.kick.set_running(false);
@@ -112,5 +172,28 @@ impl Vcpu for KvmVcpu {
 impl Drop for KvmVcpu {
     fn drop(&mut self) {
         self.kick.detach();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_is_refused_is_not_tried_without_end() {
+        let tries = (0..).take_while(|n| entered(libc::EAGAIN, false, *n) == Entered::AgainLater);
+        assert_eq!(u32::try_from(tries.count()).unwrap(), REFUSALS);
+        assert_eq!(entered(libc::EAGAIN, false, REFUSALS), Entered::Failed(libc::EAGAIN));
+        let error = cannot_enter("run the vCPU", libc::EAGAIN).to_string();
+        assert!(error.contains("pids.max") && error.contains("ulimit -u"), "{error}");
+    }
+
+    #[test]
+    fn a_kick_ends_it_whatever_the_system_says() {
+        for errno in [libc::EINTR, libc::EAGAIN] {
+            assert_eq!(entered(errno, true, 0), Entered::Kicked);
+        }
+        assert_eq!(entered(libc::EINTR, false, 0), Entered::Again);
+        assert_eq!(entered(0, true, 0), Entered::Left);
     }
 }

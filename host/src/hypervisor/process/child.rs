@@ -162,6 +162,7 @@ impl Child {
             self.saved = Some(self.registers()?);
         }
         self.set_registers(&Registers::for_call(first, second))?;
+        // Ends: the gate makes one or two calls, and each disturbance is one kick.
         loop {
             self.request(Request::Continue, 0, ACTION)?;
             let status = self.wait_status().map_err(failed(ACTION))?;
@@ -284,6 +285,8 @@ impl Child {
 
     fn wait_status(&mut self) -> io::Result<c_int> {
         let mut status = 0;
+        // Ends when the child stops or ends, to which each kick leads; an interruption is a signal
+        // of another's, and those end.
         loop {
             // SAFETY: a plain system call that fills `status` in.
             let waited = unsafe { libc::waitpid(self.pid, &raw mut status, libc::__WALL) };
@@ -354,6 +357,7 @@ impl Drop for Child {
 /// Waits until a child of this thread has ended.
 pub(super) fn reap(pid: libc::pid_t) {
     let mut status = 0;
+    // Ends: the child was killed, and is in no system call that could keep it.
     loop {
         // SAFETY: as in `wait_status`.
         let waited = unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) };

@@ -40,6 +40,7 @@ impl Vcpu for ProcessVcpu {
 
     fn run(&mut self) -> Result<Exit, HypervisorError> {
         let mut child = lock(&self.shared.child);
+        // A guest that takes one fault after the other is one that does not end: a kick ends both.
         loop {
             if self.kick.is_kicked() {
                 return Ok(Exit::Kicked);
