@@ -1,18 +1,19 @@
 //! Compiles modules to machine code, each in a micro-VM of its own.
 //!
 //! The compiler is a WASI program (`guest/compiler`), embedded as the code that it makes of
-//! itself. Its world is two pipes: the module comes in, the code goes out. The host parses
-//! neither.
+//! itself. Its world is two streams: the module comes in, the code goes out, into a file without a
+//! name that is sealed before anything looks at it. The host parses neither.
 
 use crate::artifact::{Header, Source, Target};
 use crate::embedded::{self, Guest};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
 use crate::hypercall::text;
-use crate::hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
+use crate::hypercall::wasi::{Output, OutputBuffer, OutputFile, Stdin, WasiConfig};
 use crate::hypervisor::Hypervisor;
 use crate::machine::CancelState;
 use crate::module::Module;
 use crate::vm::{Builder, Function, MicroVm, Snapshot};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use wrt_abi::EngineKind;
@@ -25,7 +26,7 @@ const MAX_MEMORY: u64 = 2 << 30;
 /// How long one compilation may take unless told otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 /// The most code that is taken from it.
-const OUTPUT_MAX: usize = 2 << 30;
+const OUTPUT_MAX: u64 = 2 << 30;
 /// The most that it may say about an error.
 const MESSAGE_MAX: usize = 64 << 10;
 
@@ -57,14 +58,30 @@ impl Compiler {
     ///
     /// As [`Builder::build`].
     pub fn new(hypervisor: &dyn Hypervisor) -> Result<Self, Error> {
+        Self::within(hypervisor, TIME_LIMIT)
+    }
+
+    /// As [`Self::new`], with a [time limit](Self::time_limit), which making the VM keeps, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn within(hypervisor: &dyn Hypervisor, time_limit: Duration) -> Result<Self, Error> {
         let mut vm = Builder::default()
             .engine(EngineKind::Native)
             .max_memory(MAX_MEMORY)
-            .build_on(hypervisor)?;
+            .deadline(Instant::now().checked_add(time_limit))
+            .build_on(hypervisor)
+            .map_err(|error| match error {
+                Error::Interrupted(Interruption::TimedOut) => Error::CannotCompile(format!(
+                    "to start the compiler takes longer than {}",
+                    Seconds(time_limit)
+                )),
+                other => other,
+            })?;
         let large_pages = vm.expect_much();
         let machine = Target::of(hypervisor);
         let program = program(machine.arch, large_pages)?;
-        let time_limit = TIME_LIMIT;
         Ok(Self { vm, program, machine, time_limit, begun: false, ready: None })
     }
 
@@ -101,15 +118,14 @@ impl Compiler {
             return Ok(module.clone());
         }
         let started = Instant::now();
-        let output = OutputBuffer::new(OUTPUT_MAX);
+        let output = OutputFile::new(OUTPUT_MAX).map_err(Error::Memory)?;
         let message = OutputBuffer::new(MESSAGE_MAX);
         let world = WasiConfig::new()
             .args([NAME.to_owned(), target.arch.to_string(), target.features.to_string()])
             .stdin(Stdin::Module(module.clone()))
-            .stdout(Output::Capture(output.clone()))
+            .stdout(Output::File(output.clone()))
             .stderr(Output::Capture(message.clone()));
-        self.vm.set_deadline(Some(started + self.time_limit));
-        let ended = self.run(world, call);
+        let ended = self.run(world, started.checked_add(self.time_limit), call);
         if let Some(why) = call.and_then(CancelState::interruption) {
             return Err(Error::Interrupted(why));
         }
@@ -117,32 +133,36 @@ impl Compiler {
             Ok(()) | Err(Error::Exit(0)) => {}
             Err(error) => return Err(self.explain(error, &message.contents(), module)),
         }
-        let code = output.contents();
-        if code.is_empty() {
-            return Err(cannot_compile(module, "it wrote no code"));
-        }
-        let header = Header::new(target, source(module, target), &code);
-        let bytes = SharedBytes::new(code.len(), |to| {
-            to.copy_from_slice(&code);
-            Ok::<_, std::io::Error>(())
-        })
-        .map_err(Error::Memory)?;
+        let code = match output.finish() {
+            Ok(Some(code)) => code,
+            Ok(None) => return Err(cannot_compile(module, "it wrote no code")),
+            Err(error) => return Err(not_taken_over(error, module)),
+        };
+        let header = Header::new(target, source(module, target), code.as_slice());
         tracing::info!(
             module = module.len(),
-            code = code.len(),
+            code = header.len,
             time = ?started.elapsed(),
             "compiled a module"
         );
-        Ok(Module::compiled(bytes, header))
+        Ok(Module::compiled(code, header))
     }
 
     /// Has a guest that is about to begin, in a world; returns where it begins.
-    fn begin(&mut self, world: WasiConfig) -> Result<Function, Error> {
+    fn begin(&mut self, world: WasiConfig, deadline: Option<Instant>) -> Result<Function, Error> {
         if let Some(Ready { snapshot, start }) = &self.ready {
-            self.vm.restore(snapshot, world)?;
-            return Ok(start.clone());
+            match self.vm.restore(snapshot, world.clone()) {
+                Ok(()) => {
+                    self.vm.set_deadline(deadline);
+                    return Ok(start.clone());
+                }
+                // It may have been in a worker that is gone.
+                Err(error) => tracing::debug!("cannot restore the compiler's guest: {error}"),
+            }
+            self.ready = None;
         }
         self.vm.reset_with(world)?;
+        self.vm.set_deadline(deadline);
         let loaded = self.vm.load(&self.program)?;
         let instance = self.vm.instantiate(loaded)?;
         let start = self.vm.function(instance, "_start")?;
@@ -156,11 +176,16 @@ impl Compiler {
         Ok(start)
     }
 
-    fn run(&mut self, world: WasiConfig, call: Option<&CancelState>) -> Result<(), Error> {
-        let start = self.begin(world)?;
+    fn run(
+        &mut self,
+        world: WasiConfig,
+        deadline: Option<Instant>,
+        call: Option<&CancelState>,
+    ) -> Result<(), Error> {
         if let Some(why) = call.and_then(|call| call.hand_on(self.vm.cancel_state())) {
             return Err(Error::Interrupted(why));
         }
+        let start = self.begin(world, deadline)?;
         self.vm.call(&start, &[]).map(|_| ())
     }
 
@@ -208,6 +233,19 @@ fn cannot_compile(module: &Module, reason: &str) -> Error {
     Error::CannotCompile(format!("{reason}{way_out}"))
 }
 
+/// The error for code that cannot be had from the file that the compiler wrote.
+fn not_taken_over(error: io::Error, module: &Module) -> Error {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            cannot_compile(module, &format!("its code has more than {}", Bytes(OUTPUT_MAX)))
+        }
+        io::ErrorKind::ResourceBusy => {
+            cannot_compile(module, "the compiler's process keeps hold of the code that it wrote")
+        }
+        _ => Error::Memory(error),
+    }
+}
+
 /// The compiler itself, for one processor: the embedded pages, or a copy on large ones.
 fn program(arch: Arch, large_pages: bool) -> Result<Module, Error> {
     let embedded = embedded::guest(arch)?;
@@ -224,7 +262,7 @@ fn program(arch: Arch, large_pages: bool) -> Result<Module, Error> {
 ///
 /// A system has no large pages for files. Compiling something small takes faults on a third of
 /// the compiler's pages, which cost several times what copying all of them does.
-fn copy(embedded: &Guest) -> std::io::Result<Arc<SharedBytes>> {
+fn copy(embedded: &Guest) -> io::Result<Arc<SharedBytes>> {
     static COPY: Mutex<Option<(Arch, Weak<SharedBytes>)>> = Mutex::new(None);
     let mut copy = COPY.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((arch, bytes)) = &*copy
@@ -239,7 +277,7 @@ fn copy(embedded: &Guest) -> std::io::Result<Arc<SharedBytes>> {
     let bytes = Arc::new(SharedBytes::around(start, program.len(), |to| {
         populate_read(program);
         to.copy_from_slice(program);
-        Ok::<_, std::io::Error>(())
+        Ok::<_, io::Error>(())
     })?);
     *copy = Some((embedded.arch, Arc::downgrade(&bytes)));
     Ok(bytes)

@@ -13,7 +13,7 @@ use crate::hypervisor::{Access, Exit, Fault, Gva};
 use crate::machine::image::{Image, Segment};
 use crate::machine::mailbox;
 use crate::module::Module;
-use crate::worker::channel::Channel;
+use crate::worker::channel::{Channel, Endless};
 use crate::worker::message::{self, Message, Request, Response};
 use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
@@ -187,20 +187,22 @@ pub fn cache_file(module: &Module, target: Target, code: &[u8]) -> Vec<u8> {
 /// Receives what a worker says, as its parent does, until it makes no sense or is over; returns
 /// how many responses that were. At most `room` bytes of output are taken.
 pub fn receive_from_worker(socket: UnixStream, room: usize) -> usize {
-    let channel = Channel::new(socket);
+    let Ok(channel) = Channel::new(socket) else { return 0 };
     let output = OutputBuffer::new(room);
     let mut count = 0;
-    while let Ok((message, _descriptors)) = channel.receive::<Message>() {
-        let Message::Response(Response { result, captured, .. }) = message else {
-            // A line of the guest's, which says nothing of a request.
-            continue;
-        };
-        captured.iter().for_each(|bytes| output.append(bytes));
-        match result {
-            Ok(done) => drop(done.answer()),
-            Err(failure) => drop(failure.into_error(None).to_string()),
+    while let Ok((message, _descriptors)) = channel.receive::<Message>(&Endless) {
+        match message {
+            // It says nothing of a request.
+            Message::Line { .. } => {}
+            Message::Output { bytes, .. } => output.append(&bytes),
+            Message::Response(Response { result, .. }) => {
+                match result {
+                    Ok(done) => drop(done.answer()),
+                    Err(failure) => drop(failure.into_error(None).to_string()),
+                }
+                count += 1;
+            }
         }
-        count += 1;
     }
     assert!(output.contents().len() <= room, "more output than there is room for");
     count
@@ -208,9 +210,9 @@ pub fn receive_from_worker(socket: UnixStream, room: usize) -> usize {
 
 /// Receives what a parent says, as its worker does; as [`receive_from_worker`].
 pub fn receive_from_parent(socket: UnixStream) -> usize {
-    let channel = Channel::new(socket);
+    let Ok(channel) = Channel::new(socket) else { return 0 };
     let mut count = 0;
-    while let Ok((request, descriptors)) = channel.receive::<Request>() {
+    while let Ok((request, descriptors)) = channel.receive::<Request>(&Endless) {
         match request {
             Request::Build { engine, stack_size, memory_limit, world, .. } => {
                 let _ = message::config(engine, stack_size, memory_limit);

@@ -35,6 +35,7 @@ use crate::error::Error;
 use crate::hypercall::wasi::WasiConfig;
 use crate::machine;
 use crate::vm::MicroVm;
+use crate::worker;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -92,6 +93,7 @@ impl Jail {
         let profile = self.profile.build().map_err(|error| Error::Jail(error.to_string()))?;
         // A thread of ours that has nothing to do would be outside.
         machine::rest();
+        worker::rest();
         let closing = Sandbox::close_names(profile).map_err(refused)?;
         Ok(Entrance { closing })
     }

@@ -57,6 +57,8 @@ impl Pool {
     /// taken. It makes `ahead` of them now, and as many again as are taken, in the background.
     pub fn new(settings: Builder, hypervisor: &dyn Hypervisor, ahead: usize) -> Self {
         let hypervisor = settings.place(hypervisor.another());
+        // It would be over for those that are taken late.
+        let settings = settings.deadline(None);
         Self::from_source(Source::Settings(settings, hypervisor), ahead)
     }
 

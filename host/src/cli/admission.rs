@@ -58,6 +58,7 @@ impl Gate {
     /// When the level is critical and nothing runs that could make it fall.
     pub(super) fn enter(&self) -> anyhow::Result<PressureLevel> {
         let mut running = self.running();
+        // Ends with the jobs that run: when none does, a job begins or is refused.
         loop {
             let level = (self.level)();
             match judge(level, *running) {

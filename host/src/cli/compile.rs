@@ -82,7 +82,7 @@ impl Compile {
         if self.no_jail {
             warn_of_no_jail();
         } else {
-            hypervisor = in_workers(hypervisor, super::workers(self.verbose)?);
+            hypervisor = in_workers(hypervisor, super::workers(self.verbose));
         }
         let compilers = Compilers::new(hypervisor);
         let target = match self.target.as_deref().and_then(Arch::from_name) {

@@ -170,7 +170,7 @@ fn self_test(backend: Backend, engine: EngineKind) -> anyhow::Result<()> {
     // The compiler has a VM, too. Nothing of anybody else's runs in either, so that no jail is
     // needed; a simulation could not work in one.
     if hypervisor.one_vm_a_process() {
-        hypervisor = in_workers(hypervisor, super::workers(0)?.jailed(false));
+        hypervisor = in_workers(hypervisor, super::workers(0).jailed(false));
     }
     let mut vm = MicroVm::builder().engine(engine).build_on(hypervisor.as_ref())?;
     let loaded = vm.load(&module)?;

@@ -17,7 +17,6 @@ mod stats;
 mod termination;
 mod version;
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -121,9 +120,8 @@ fn open(backend: Backend) -> Result<Box<dyn Hypervisor>, HypervisorError> {
 }
 
 /// Workers that are this program.
-fn workers(verbose: u8) -> anyhow::Result<Workers> {
-    let program = std::env::current_exe().context("cannot find wrt-vm itself")?;
-    Ok(Workers::new(program).verbose(verbose))
+fn workers(verbose: u8) -> Workers {
+    Workers::of_this_program().verbose(verbose)
 }
 
 /// Writes a line to standard error, best effort.

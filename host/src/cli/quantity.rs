@@ -1,6 +1,8 @@
 //! Durations and sizes as people type them.
 
+use std::sync::OnceLock;
 use std::time::Duration;
+use wrt_vm::DEFAULT_MAX_MEMORY;
 
 /// A duration: `5`, `5s`, `250ms`, `2m`, `1h`; fractions such as `0.5` are fine.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -34,6 +36,19 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| format!("`{text}` is more than any machine has"))
 }
 
+/// Linear memory that a program may have unless told otherwise: half of what the control group of
+/// this process may have, if that is less than usual. The rest is for the engine and for this
+/// process; without it the kernel would end them before a program hits its limit.
+/// It is looked up once.
+pub(super) fn default_max_memory() -> u64 {
+    static DEFAULT: OnceLock<u64> = OnceLock::new();
+    *DEFAULT.get_or_init(|| default_within(wrt_platform::pressure::memory_limit()))
+}
+
+fn default_within(limit: Option<u64>) -> u64 {
+    limit.map_or(DEFAULT_MAX_MEMORY, |limit| (limit / 2).min(DEFAULT_MAX_MEMORY))
+}
+
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -54,6 +69,13 @@ mod tests {
         for text in ["", "s", "5x", "-1", "1e999h", "5 5"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_default_of_memory_fits_into_a_container() {
+        assert_eq!(default_within(None), 4 << 30);
+        assert_eq!(default_within(Some(64 << 30)), 4 << 30);
+        assert_eq!(default_within(Some(512 << 20)), 256 << 20);
     }
 
     #[test]

@@ -231,6 +231,9 @@ pub trait Kicker: Send + Sync {
     /// Makes the current or the next [`Vcpu::run`] return [`Exit::Kicked`]. Has no effect
     /// once the vCPU is gone.
     fn kick(&self);
+
+    /// Tells that the next call is to end as it begins: what is done for it before may end, too.
+    fn forewarn(&self) {}
 }
 
 /// Why a vCPU stopped. Only [`Self::Mailbox`] and [`Self::Kicked`] leave a VM that can go on.

@@ -30,8 +30,14 @@ struct Calls {
     early: Option<Interruption>,
     /// A request for all calls.
     all: Option<Interruption>,
-    /// The call of another machine that the running one waits for.
-    handed_on: Option<(Arc<CancelState>, u64)>,
+    /// Another machine, for whose calls the running one waits.
+    handed_on: Option<Arc<CancelState>>,
+}
+
+impl Calls {
+    fn current(&self) -> u64 {
+        if self.running { self.latest } else { self.latest + 1 }
+    }
 }
 
 impl CancelState {
@@ -69,15 +75,30 @@ impl CancelState {
 
     /// Number that the next call to begin will have, or the running one has.
     pub(crate) fn current(&self) -> u64 {
-        let calls = self.lock();
-        if calls.running { calls.latest } else { calls.latest + 1 }
+        self.lock().current()
     }
 
     /// Ends call number `call`, if it runs or is the next to begin; says whether it was.
     pub(crate) fn cancel(self: &Arc<Self>, call: u64, why: Interruption) -> bool {
-        let mut calls = self.lock();
+        self.cancel_one(self.lock(), call, why)
+    }
+
+    /// Ends the call that runs, or the next if none does.
+    fn cancel_current(self: &Arc<Self>, why: Interruption) {
+        let calls = self.lock();
+        let current = calls.current();
+        self.cancel_one(calls, current, why);
+    }
+
+    fn cancel_one(
+        self: &Arc<Self>,
+        mut calls: MutexGuard<'_, Calls>,
+        call: u64,
+        why: Interruption,
+    ) -> bool {
         if call == calls.latest + 1 {
             calls.early.get_or_insert(why);
+            self.kicker.forewarn();
             return true;
         }
         let hit = calls.running && calls.latest == call;
@@ -87,8 +108,8 @@ impl CancelState {
             self.kicker.kick();
             self.waiting.notify_waiters();
             self.blocking.interrupt();
-            if let Some((other, call)) = &calls.handed_on {
-                other.cancel(*call, why);
+            if let Some(other) = &calls.handed_on {
+                other.cancel_current(why);
             }
         }
         drop(calls);
@@ -103,6 +124,7 @@ impl CancelState {
         let call = {
             let mut calls = self.lock();
             calls.all.get_or_insert(why);
+            self.kicker.forewarn();
             calls.running.then_some(calls.latest)
         };
         if let Some(call) = call {
@@ -117,17 +139,33 @@ impl CancelState {
         calls.running && calls.latest == call && self.blocking.interrupt()
     }
 
-    /// Has whatever ends the running call end the next call of another machine as well.
-    /// Returns why the running call shall end, if it shall already.
+    /// Has whatever ends the running call end the calls of another machine as well, which are
+    /// made for it. Returns why the running call is to end, if it is to already.
     pub(crate) fn hand_on(&self, to: &Arc<Self>) -> Option<Interruption> {
+        // What was meant for the last one that was served comes too late.
+        to.forget_early();
         let mut calls = self.lock();
-        calls.handed_on = Some((Arc::clone(to), to.current()));
+        calls.handed_on = Some(Arc::clone(to));
         calls.interruption
+    }
+
+    /// Forgets a request to end the next call, which then has had its effect.
+    pub(crate) fn forget_early(&self) {
+        let mut calls = self.lock();
+        if !calls.running && calls.early.take().is_some() {
+            calls.latest += 1;
+        }
     }
 
     /// Why the running call shall end, if it shall.
     pub(crate) fn interruption(&self) -> Option<Interruption> {
         self.lock().interruption
+    }
+
+    /// Why the running call is to end, or the next one if none runs.
+    pub(crate) fn wanted(&self) -> Option<Interruption> {
+        let calls = self.lock();
+        if calls.running { calls.interruption } else { calls.early.or(calls.all) }
     }
 
     /// Waits until the running call shall end.

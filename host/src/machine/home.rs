@@ -48,7 +48,7 @@ pub(crate) struct Here {
 impl Home {
     /// Makes a machine with services of a world. `forward` takes what is logged in this process,
     /// unless it is to go to this process's own log. The guest goes on `from` another one, if that
-    /// is given.
+    /// is given. `deadline` is as [`Self::set_deadline`]; a worker has to be there by then, too.
     ///
     /// # Errors
     ///
@@ -59,18 +59,21 @@ impl Home {
         world: &WasiConfig,
         forward: Option<Forward>,
         from: Option<&Kept>,
+        deadline: Option<Instant>,
     ) -> Result<Self, Error> {
         Ok(match hypervisor.workers() {
             Some(workers) => {
                 if from.is_some() {
                     return Err(elsewhere());
                 }
-                Self::Worker(Box::new(Remote::new(workers, hypervisor, config, world)?))
+                Self::Worker(Box::new(Remote::new(workers, hypervisor, config, world, deadline)?))
             }
             None => {
                 let from = from.map(Kept::here).transpose()?;
                 let services = Services::new(Wasi::new(world)?, forward);
-                Self::Here(Here::new(hypervisor, config, services, from)?)
+                let mut here = Here::new(hypervisor, config, services, from)?;
+                here.here_mut().set_deadline(deadline);
+                Self::Here(here)
             }
         })
     }

@@ -166,9 +166,10 @@ impl Machine {
         })
     }
 
-    /// Forgets all that the guest did: memory, registers, its world. It boots again with the
-    /// next command, and goes on from another guest if that is given.
+    /// Forgets all that the guest did: memory, registers, its world; and the deadline. It boots
+    /// again with the next command, and goes on from another guest if that is given.
     pub(crate) fn reset(&mut self, world: Wasi, from: Option<Arc<Prepared>>) -> Result<(), Error> {
+        self.deadline = None;
         let as_now = from.as_ref().map(Arc::as_ptr) == self.from.as_ref().map(Arc::as_ptr);
         if self.touched || !as_now {
             self.clear(from)?;
@@ -349,6 +350,9 @@ impl Machine {
     }
 
     /// Runs the guest until it has finished what it is doing.
+    ///
+    /// Ends when the guest does, or by a kick: the deadline's or a cancellation's. Each round is an
+    /// exit of the guest's or one kick.
     fn run(&mut self) -> Result<Answer, Error> {
         loop {
             let exit = RECORDER.interval("guest", || self.vcpu.run());

@@ -9,6 +9,7 @@ use crate::hypervisor::{Backend, Hypervisor};
 use crate::machine::{GuestImage, Home, Kept, MachineConfig};
 use crate::worker::{Workers, in_workers};
 use std::path::PathBuf;
+use std::time::Instant;
 use wrt_abi::EngineKind;
 use wrt_abi::layout::{GRANULE, STACK_MAX, WASM_STACK};
 
@@ -33,6 +34,7 @@ pub struct Builder {
     pub(super) wasi: WasiConfig,
     pub(super) cache: Option<Cache>,
     worker: Option<Workers>,
+    deadline: Option<Instant>,
 }
 
 impl Default for Builder {
@@ -46,6 +48,7 @@ impl Default for Builder {
             wasi: WasiConfig::new(),
             cache: None,
             worker: None,
+            deadline: None,
         }
     }
 }
@@ -116,6 +119,13 @@ impl Builder {
         self
     }
 
+    /// Ends calls that are not done by then, as [`MicroVm::set_deadline`]. A worker has to be there
+    /// by then, too.
+    pub fn deadline(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
     /// Makes the VM. Nothing runs in it yet.
     ///
     /// # Errors
@@ -166,7 +176,7 @@ impl Builder {
             stack_size,
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
-        let machine = Home::new(hypervisor, config, &self.wasi, None, from)?;
+        let machine = Home::new(hypervisor, config, &self.wasi, None, from, self.deadline)?;
         tracing::info!(
             backend = hypervisor.name(),
             time = ?machine.usage().create,
@@ -179,7 +189,8 @@ impl Builder {
             compiler: None,
             left: None,
             over: false,
-            settings: self,
+            // The deadline was for this VM, and may be over when others are made like it.
+            settings: Self { deadline: None, ..self },
             identity: Identity::new(),
             inherited: Vec::new(),
         })

@@ -53,7 +53,9 @@ impl MicroVm {
     }
 
     /// [Resets](Self::reset) this VM to a snapshot and another world: of what ran here since
-    /// nothing can be found. Handles are void but for those from before the snapshot.
+    /// nothing can be found. Handles are void but for those from before the snapshot, and there is
+    /// no deadline. A worker that is gone has taken its snapshot with it: [reset](Self::reset)
+    /// starts a new one.
     ///
     /// # Errors
     ///

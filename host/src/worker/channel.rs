@@ -1,48 +1,78 @@
 //! Messages over a socket, with file descriptors.
 //!
 //! A message is its length, the number of descriptors that come with it, and `postcard`'s bytes.
+//! The socket does not block: a wait for the other end goes on for as long as a [`Patience`] lasts.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, recvmsg, sendmsg,
+    SendAncillaryMessage, recv, recvmsg, send, sendmsg,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 use wrt_platform::socket::{SEND, send_without_signal};
+use wrt_platform::wake::Waker;
 
-/// The longest message: a payload of the mailbox, or captured output.
-pub(super) const MESSAGE_MAX: usize = 64 << 20;
+/// The longest message. Whatever can be longer goes in pieces or as a file.
+pub(super) const MESSAGE_MAX: usize = 16 << 20;
 /// The most descriptors with one message; Linux passes 253.
 pub(super) const DESCRIPTORS_MAX: usize = 200;
 const HEADER: usize = 8;
+
+/// How long a thread waits for the other end.
+pub(crate) trait Patience {
+    /// How long to wait from now on; `None` is without end.
+    fn left(&self) -> Option<Duration>;
+
+    /// What interrupts a wait, so that [`Self::left`] is asked again.
+    fn waker(&self) -> Option<&Waker> {
+        None
+    }
+}
+
+/// Waits until the other end answers or is gone: for a worker, whose parent may be idle for days.
+pub(crate) struct Endless;
+
+impl Patience for Endless {
+    fn left(&self) -> Option<Duration> {
+        None
+    }
+}
 
 /// One end of a socket.
 pub(crate) struct Channel(UnixStream);
 
 impl Channel {
-    pub(crate) fn new(socket: UnixStream) -> Self {
+    /// # Errors
+    ///
+    /// When the system does not let the socket be one that does not block.
+    pub(crate) fn new(socket: UnixStream) -> io::Result<Self> {
         send_without_signal(&socket);
-        Self(socket)
+        socket.set_nonblocking(true)?;
+        Ok(Self(socket))
     }
 
     /// Sends a message.
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` and the like when nobody is there; `InvalidInput` for one that is too long.
+    /// `BrokenPipe` and the like when the other end is gone; `TimedOut` when it does not read
+    /// while the patience lasts; `InvalidInput` for a message that is too long.
     pub(super) fn send(
         &self,
         message: &impl Serialize,
         descriptors: &[BorrowedFd<'_>],
+        patience: &impl Patience,
     ) -> io::Result<()> {
         let bytes = postcard::to_allocvec(message).map_err(io::Error::other)?;
         if bytes.len() > MESSAGE_MAX || descriptors.len() > DESCRIPTORS_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "too much for one message"));
+            return Err(too_much(bytes.len(), descriptors.len()));
         }
         let header = [bytes.len(), descriptors.len()]
             .map(|word| u32::try_from(word).unwrap_or(u32::MAX).to_le_bytes())
@@ -52,38 +82,45 @@ impl Channel {
         if !descriptors.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
         }
-        let sent = loop {
-            let slice = [IoSlice::new(&header)];
-            match sendmsg(self.0.as_fd(), &slice, &mut ancillary, SEND) {
-                Err(Errno::INTR) => {}
-                other => break other?,
-            }
-        };
-        (&self.0).write_all(&header[sent..])?;
-        (&self.0).write_all(&bytes)
+        let slice = [IoSlice::new(&header)];
+        let sent = self.retry(PollFlags::OUT, patience, || {
+            sendmsg(self.0.as_fd(), &slice, &mut ancillary, SEND)
+        })?;
+        self.send_all(&header[sent..], patience)?;
+        self.send_all(&bytes, patience)
+    }
+
+    fn send_all(&self, mut bytes: &[u8], patience: &impl Patience) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let sent = self.retry(PollFlags::OUT, patience, || send(&self.0, bytes, SEND))?;
+            bytes = &bytes[sent..];
+        }
+        Ok(())
     }
 
     /// Waits for a message.
     ///
     /// # Errors
     ///
-    /// `UnexpectedEof` when the other end is gone; `InvalidData` for what is none.
-    pub(crate) fn receive<T: DeserializeOwned>(&self) -> io::Result<(T, Vec<OwnedFd>)> {
+    /// `UnexpectedEof` when the other end is gone; `TimedOut` when it says nothing, or half a
+    /// message, while the patience lasts; `InvalidData` for what is no message.
+    pub(crate) fn receive<T: DeserializeOwned>(
+        &self,
+        patience: &impl Patience,
+    ) -> io::Result<(T, Vec<OwnedFd>)> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let mut header = [0; HEADER];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let received = loop {
+        let received = self.retry(PollFlags::IN, patience, || {
             let slice = &mut [IoSliceMut::new(&mut header)];
-            match recvmsg(self.0.as_fd(), slice, &mut ancillary, RecvFlags::empty()) {
-                Err(Errno::INTR) => {}
-                other => break other?.bytes,
-            }
-        };
+            recvmsg(self.0.as_fd(), slice, &mut ancillary, RecvFlags::empty())
+        })?;
+        let received = received.bytes;
         if received == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // Kept from other programs as soon as they are ours; those that nobody takes are closed.
+        // Kept from other programs as soon as they are ours; those without a taker are closed.
         let mut descriptors = Vec::new();
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(received) = message {
@@ -93,7 +130,7 @@ impl Channel {
         for descriptor in &descriptors {
             rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
         }
-        (&self.0).read_exact(&mut header[received..])?;
+        self.receive_all(&mut header[received..], patience)?;
         let [a, b, c, d, e, f, g, h] = header;
         let len = u32::from_le_bytes([a, b, c, d]) as usize;
         let count = u32::from_le_bytes([e, f, g, h]) as usize;
@@ -101,40 +138,114 @@ impl Channel {
             return Err(invalid("a message of impossible size"));
         }
         let mut bytes = vec![0; len];
-        (&self.0).read_exact(&mut bytes)?;
+        self.receive_all(&mut bytes, patience)?;
         let message = postcard::from_bytes(&bytes).map_err(|_| invalid("a malformed message"))?;
         Ok((message, descriptors))
     }
+
+    fn receive_all(&self, mut to: &mut [u8], patience: &impl Patience) -> io::Result<()> {
+        while !to.is_empty() {
+            let received = self.retry(PollFlags::IN, patience, || {
+                recv(&self.0, &mut *to, RecvFlags::empty()).map(|(received, _)| received)
+            })?;
+            if received == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            to = &mut to[received..];
+        }
+        Ok(())
+    }
+
+    /// Makes a call that does not block until it has done something. Ends, because each round
+    /// that has done nothing waits, and waiting ends with the patience.
+    fn retry<T>(
+        &self,
+        ready: PollFlags,
+        patience: &impl Patience,
+        mut call: impl FnMut() -> Result<T, Errno>,
+    ) -> io::Result<T> {
+        loop {
+            // Before the call, too: the other end may send without a pause.
+            let left = patience.left();
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match call() {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait(ready, left, patience.waker())?,
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Waits until the socket is ready, some time is over, or a waker wakes.
+    fn wait(
+        &self,
+        ready: PollFlags,
+        left: Option<Duration>,
+        waker: Option<&Waker>,
+    ) -> io::Result<()> {
+        // A time that no timer can have is as good as none.
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        let socket = PollFd::new(&self.0, ready);
+        let waited = match waker {
+            None => poll(&mut [socket], timeout.as_ref()),
+            Some(waker) => {
+                let mut both =
+                    [socket, PollFd::from_borrowed_fd(waker.descriptor(), PollFlags::IN)];
+                let waited = poll(&mut both, timeout.as_ref());
+                if !both[1].revents().is_empty() {
+                    waker.clear();
+                }
+                waited
+            }
+        };
+        match waited {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What does not fit.
+fn too_much(bytes: usize, descriptors: usize) -> io::Error {
+    let what = format!(
+        "a message of {bytes} bytes and {descriptors} descriptors is too long for a worker process: \
+         {MESSAGE_MAX} bytes (of arguments and environment together) and {DESCRIPTORS_MAX} \
+         directories are the most"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io::Seek as _;
+    use std::io::{Read as _, Seek as _, Write as _};
+    use std::time::Instant;
 
     fn pair() -> (Channel, UnixStream) {
         let (one, other) = UnixStream::pair().unwrap();
-        (Channel::new(one), other)
+        (Channel::new(one).unwrap(), other)
     }
 
     #[test]
     fn messages_arrive_with_their_descriptors() {
         let (sender, other) = pair();
-        let receiver = Channel::new(other);
+        let receiver = Channel::new(other).unwrap();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"inside").unwrap();
         file.rewind().unwrap();
-        sender.send(&("hello", 42), &[file.as_fd()]).unwrap();
-        sender.send(&(String::from("again"), 1), &[]).unwrap();
-        let ((text, number), files) = receiver.receive::<(String, i32)>().unwrap();
+        sender.send(&("hello", 42), &[file.as_fd()], &Endless).unwrap();
+        sender.send(&(String::from("again"), 1), &[], &Endless).unwrap();
+        let ((text, number), files) = receiver.receive::<(String, i32)>(&Endless).unwrap();
         assert_eq!((text.as_str(), number, files.len()), ("hello", 42, 1));
         let mut inside = String::new();
         std::fs::File::from(files.into_iter().next().unwrap()).read_to_string(&mut inside).unwrap();
         assert_eq!(inside, "inside");
-        assert_eq!(receiver.receive::<(String, i32)>().unwrap().0.0, "again");
+        assert_eq!(receiver.receive::<(String, i32)>(&Endless).unwrap().0.0, "again");
         drop(sender);
-        let end = receiver.receive::<(String, i32)>().unwrap_err();
+        let end = receiver.receive::<(String, i32)>(&Endless).unwrap_err();
         assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
     }
 
@@ -143,8 +254,56 @@ mod tests {
         let (receiver, mut other) = pair();
         other.write_all(&u32::MAX.to_le_bytes()).unwrap();
         other.write_all(&0u32.to_le_bytes()).unwrap();
-        let refused = receiver.receive::<String>().unwrap_err();
+        let refused = receiver.receive::<String>(&Endless).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+    }
+
+    /// Lasts until a time.
+    struct Until(Instant);
+
+    impl Patience for Until {
+        fn left(&self) -> Option<Duration> {
+            Some(self.0.saturating_duration_since(Instant::now()))
+        }
+    }
+
+    fn soon() -> Until {
+        Until(Instant::now() + Duration::from_millis(50))
+    }
+
+    #[test]
+    fn neither_silence_nor_half_a_message_is_waited_for_without_end() {
+        let (receiver, mut other) = pair();
+        let silent = receiver.receive::<String>(&soon()).unwrap_err();
+        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+        other.write_all(&[9, 0, 0, 0, 0, 0, 0, 0, 1]).unwrap();
+        let half = receiver.receive::<String>(&soon()).unwrap_err();
+        assert_eq!(half.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn who_does_not_read_is_not_waited_for_without_end() {
+        let (sender, _other) = pair();
+        let full = sender.send(&vec![0_u8; 4 << 20], &[], &soon()).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn who_never_stops_sending_is_not_listened_to_without_end() {
+        let (receiver, other) = pair();
+        let sender = std::thread::spawn(move || {
+            let sender = Channel::new(other).unwrap();
+            while sender.send(&1_u8, &[], &Endless).is_ok() {}
+        });
+        let patience = soon();
+        let end = loop {
+            if let Err(error) = receiver.receive::<u8>(&patience) {
+                break error;
+            }
+        };
+        assert_eq!(end.kind(), io::ErrorKind::TimedOut);
+        drop(receiver);
+        sender.join().unwrap();
     }
 
     proptest! {
@@ -156,7 +315,7 @@ mod tests {
             other.write_all(&0u32.to_le_bytes()).unwrap();
             other.write_all(&bytes).unwrap();
             drop(other);
-            let _ = receiver.receive::<super::super::message::Message>();
+            let _ = receiver.receive::<super::super::message::Message>(&Endless);
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::machine::{Answer, MachineConfig, Usage};
 use serde::{Deserialize, Serialize};
 use wrt_abi::{Command, EngineKind, Reply};
 
-/// Parent to worker. Each has one [`Response`], perhaps after [lines](Message::Line).
+/// Parent to worker. Each has one [`Response`], perhaps after [lines](Message::Line) and
+/// [output](Message::Output).
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// Make the machine. The first request, and the only one of its kind. *Descriptors:* the
@@ -81,7 +82,7 @@ pub(crate) enum Request {
     },
 }
 
-/// Most bytes of guest memory that one message moves.
+/// Most bytes of guest memory, or of output, that one message moves.
 pub(super) const CHUNK_MAX: usize = 1 << 20;
 
 /// A WASI world; its descriptors go with the message, in the order in which they are named.
@@ -115,8 +116,10 @@ pub(crate) enum Sink {
     Discard,
     /// The worker's own, which it has from its parent.
     Inherit,
-    /// To the parent, with each response; no more than so many bytes in all.
+    /// To the parent, before each response; no more than so many bytes in all.
     Capture(u64),
+    /// To a file that the parent takes over; no more than so many bytes. One descriptor.
+    File(u64),
 }
 
 /// Worker to parent.
@@ -129,6 +132,13 @@ pub(crate) enum Message {
         /// What it says.
         text: Vec<u8>,
     },
+    /// The program has written output that is captured, while a request was served.
+    Output {
+        /// Whether to standard error.
+        error: bool,
+        /// The next bytes of it, at most [`CHUNK_MAX`].
+        bytes: Vec<u8>,
+    },
     /// A request is served.
     Response(Response),
 }
@@ -139,8 +149,6 @@ pub(crate) struct Response {
     pub(crate) result: Result<Done, Failure>,
     /// What the guest has made of its VM so far.
     pub(crate) usage: Usage,
-    /// What was captured of standard output and standard error since the last response.
-    pub(crate) captured: [Vec<u8>; 2],
 }
 
 /// What was asked for.

@@ -1,35 +1,40 @@
 //! A machine in a worker, as its parent has it.
 
 use super::Workers;
-use super::channel::Channel;
+use super::channel::{Channel, Patience};
 use super::message::{CHUNK_MAX, Done, Message, Request, Response, World};
-use crate::error::{Error, VmEnd};
+use super::process::{Process, Started};
+use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::log::Log;
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
 use crate::hypervisor::{Gva, Hypervisor, Kicker};
 use crate::machine::{Answer, CancelState, Content, MachineConfig, RECORDER, Usage, begin_call};
-use command_fds::{CommandFdExt as _, FdMapping};
-use std::io::{self, Write as _};
+use rustix::net::{SendFlags, send};
+use std::cell::Cell;
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command as Program, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wrt_abi::{Command, LogLevel};
 use wrt_platform::memory::SharedBytes;
+use wrt_platform::socket::SEND;
+use wrt_platform::wake::Waker;
 
-/// The descriptors that a worker finds its sockets at.
-pub(super) const REQUESTS: i32 = 3;
-pub(super) const CANCELS: i32 = 4;
-
-/// How long a worker has to end by itself.
-const GRACE: Duration = Duration::from_millis(200);
+/// How long a worker whose socket has closed has to end by itself: the reason is in how it ends.
+const END_GRACE: Duration = Duration::from_millis(200);
+/// How much later than at the end of its call a worker may answer before it is killed.
+const ANSWER_GRACE: Duration = Duration::from_secs(1);
+/// The same for a request that a worker cannot break off.
+const REQUEST_GRACE: Duration = Duration::from_secs(5);
+/// How long a worker may take to make its machine, or to make it anew.
+const BUILD_LIMIT: Duration = Duration::from_secs(60);
+const RESET_LIMIT: Duration = Duration::from_secs(10);
 
 /// The parent's end.
 pub(crate) struct Remote {
-    worker: Child,
+    process: Process,
     channel: Channel,
     cancel: Arc<CancelState>,
     kick: Arc<Kick>,
@@ -55,19 +60,52 @@ struct Origin {
     config: MachineConfig,
 }
 
-/// Tells a worker which command to end.
+/// Tells a worker which command to end, and the thread that waits for it that it is to end.
 struct Kick {
     socket: Mutex<UnixStream>,
     /// The command that runs, or is the next to.
     sequence: AtomicU64,
+    waker: Waker,
 }
 
 impl Kicker for Kick {
     fn kick(&self) {
         let sequence = self.sequence.load(Ordering::SeqCst);
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        // A worker that is gone has ended its command.
-        let _ = (&*socket).write_all(&sequence.to_le_bytes());
+        // A worker that is gone has ended its command; one that does not read is killed when its
+        // grace is over.
+        let _ = send(&*socket, &sequence.to_le_bytes(), SEND | SendFlags::DONTWAIT);
+        self.waker.wake();
+    }
+
+    fn forewarn(&self) {
+        self.waker.wake();
+    }
+}
+
+/// Waits for a worker until a time, or until some time after its call is to end.
+struct Waiting<'a> {
+    cancel: &'a CancelState,
+    kick: &'a Kick,
+    until: Option<Instant>,
+    grace: Duration,
+    /// When it was noticed that the call is to end.
+    noticed: Cell<Option<Instant>>,
+}
+
+impl Patience for Waiting<'_> {
+    fn left(&self) -> Option<Duration> {
+        let now = Instant::now();
+        if self.noticed.get().is_none() && self.cancel.wanted().is_some() {
+            self.noticed.set(Some(now));
+        }
+        let noticed = self.noticed.get().and_then(|noticed| noticed.checked_add(self.grace));
+        let end = self.until.into_iter().chain(noticed).min();
+        end.map(|end| end.saturating_duration_since(now))
+    }
+
+    fn waker(&self) -> Option<&Waker> {
+        Some(&self.kick.waker)
     }
 }
 
@@ -78,20 +116,24 @@ impl Remote {
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
         world: &WasiConfig,
+        deadline: Option<Instant>,
     ) -> Result<Self, Error> {
         if config.image.is_some() {
             return Err(Error::Failed("a worker has the embedded guests and no others".to_owned()));
         }
         let started = Instant::now();
         let origin = Origin { workers: workers.clone(), backend: hypervisor.name(), config };
-        let (channel, cancels, worker) = origin.start()?;
-        let kick = Arc::new(Kick { socket: Mutex::new(cancels), sequence: AtomicU64::new(0) });
+        let Started { process, requests, cancels } = origin.start()?;
+        let failed = |error| Error::Failed(format!("cannot talk to a worker: {error}"));
+        let waker = Waker::new().map_err(failed)?;
+        let kick = Kick { socket: Mutex::new(cancels), sequence: AtomicU64::new(0), waker };
+        let kick = Arc::new(kick);
         let mut remote = Self {
-            worker,
-            channel: Channel::new(channel),
+            process,
+            channel: Channel::new(requests).map_err(failed)?,
             cancel: CancelState::new(Arc::clone(&kick) as Arc<dyn Kicker>),
             kick,
-            deadline: None,
+            deadline,
             usage: Usage::default(),
             boundary: String::new(),
             jail: None,
@@ -123,7 +165,7 @@ impl Remote {
             world: description,
             jailed: workers.jailed,
         };
-        match self.ask(&build, descriptors)? {
+        match self.ask_until(&build, descriptors, self.build_limit(), ANSWER_GRACE)? {
             Done::Built { boundary, jail } if jail.is_some() == self.origin.workers.jailed => {
                 (self.boundary, self.jail) = (boundary, jail);
                 Ok(())
@@ -146,16 +188,25 @@ impl Remote {
             words: words.to_vec(),
             payload: payload.to_vec(),
         };
-        let done = RECORDER.interval("worker", || self.ask(&request, Vec::new()));
+        let until = self.deadline.and_then(|deadline| deadline.checked_add(ANSWER_GRACE));
+        let done = RECORDER
+            .interval("worker", || self.ask_until(&request, Vec::new(), until, ANSWER_GRACE));
         drop(call);
         done?.answer().ok_or_else(|| self.nonsense())
     }
 
+    /// As [`Machine::reset`](crate::machine::Machine::reset), to a world. A worker that is gone, or
+    /// does not do it, is replaced by a new one; so is one whose jail keeps it from directories.
     pub(crate) fn reset(&mut self, world: &WasiConfig) -> Result<(), Error> {
-        if world.has_directories() && self.jail.is_some() && self.dead.is_none() {
-            return self.replace(world);
+        self.deadline = None;
+        let barred = world.has_directories() && self.jail.is_some();
+        if self.dead.is_none() && !barred {
+            match self.renew(world, |world| Request::Reset { world }) {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::debug!("a worker is replaced: {error}"),
+            }
         }
-        self.renew(world, |world| Request::Reset { world })
+        self.replace(world)
     }
 
     /// Has the worker begin anew, by this request, with a world.
@@ -165,8 +216,9 @@ impl Remote {
         request: impl FnOnce(World) -> Request,
     ) -> Result<(), Error> {
         let (description, descriptors) = world.describe()?;
+        let until = Some(Instant::now() + RESET_LIMIT);
         // What is left of the last program's output is the last program's.
-        let renewed = self.ask(&request(description), descriptors);
+        let renewed = self.ask_until(&request(description), descriptors, until, REQUEST_GRACE);
         self.captures = world.captures();
         self.log.set_program(world.program());
         renewed.map(|_| ())
@@ -186,27 +238,35 @@ impl Remote {
     pub(crate) fn restore(&mut self, world: &WasiConfig, number: u64) -> Result<(), Error> {
         if world.has_directories() && self.jail.is_some() {
             return Err(Error::Failed(
-                "a jailed worker has the directories that it was made with and no others: give                  none to a VM that goes on from a snapshot"
+                "a jailed worker has the directories that it was made with and no others: give \
+                 none to a VM that is restored to a snapshot"
                     .to_owned(),
             ));
         }
+        self.deadline = None;
         self.renew(world, |world| Request::Restore { number, world })
     }
 
-    /// Has another worker in the place of this one, whose jail keeps it from a new world's
-    /// directories.
+    /// Puts a new worker into the place of this one.
     fn replace(&mut self, world: &WasiConfig) -> Result<(), Error> {
         let described = world.describe()?;
-        let (channel, cancels, worker) = self.origin.start()?;
-        let _ = self.worker.kill();
-        let _ = self.worker.wait();
-        (self.worker, self.channel) = (worker, Channel::new(channel));
+        let Started { process, requests, cancels } = self.origin.start()?;
+        let channel = Channel::new(requests)
+            .map_err(|error| Error::Failed(format!("cannot talk to a worker: {error}")))?;
+        // The old one ends as it is dropped.
+        (self.process, self.channel) = (process, channel);
         *self.kick.socket.lock().unwrap_or_else(PoisonError::into_inner) = cancels;
-        self.build(world, described)
+        self.dead = None;
+        let built = self.build(world, described);
+        if let Err(error) = &built {
+            // It has no machine, so it is of no use.
+            self.dead.get_or_insert_with(|| VmEnd::Worker(error.to_string()));
+        }
+        built
     }
 
     pub(crate) fn share(&mut self, bytes: &SharedBytes, content: Content) -> Result<u64, Error> {
-        let file = wrt_platform::memory::unnamed_file(bytes.as_slice()).map_err(Error::Memory)?;
+        let file = bytes.to_file().map_err(Error::Memory)?;
         let len = bytes.as_slice().len() as u64;
         let request = Request::Share { len, code: content != Content::Data };
         match self.ask(&request, vec![file])? {
@@ -259,7 +319,7 @@ impl Remote {
     }
 
     pub(crate) fn process(&self) -> u32 {
-        self.worker.id()
+        self.process.id()
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -274,35 +334,61 @@ impl Remote {
         format!("{}; a worker process of its own", self.boundary)
     }
 
-    /// Sends a request and waits for what becomes of it.
+    /// When a worker that makes its machine has to be done.
+    fn build_limit(&self) -> Option<Instant> {
+        let limit = Instant::now() + BUILD_LIMIT;
+        let own = self.deadline.and_then(|deadline| deadline.checked_add(ANSWER_GRACE));
+        Some(own.map_or(limit, |own| own.min(limit)))
+    }
+
+    /// Sends a request that the worker cannot break off, and waits for what becomes of it.
     fn ask(&mut self, request: &Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
+        // One that is made after the deadline has its time, too.
+        let from = self.deadline.map(|deadline| deadline.max(Instant::now()));
+        let until = from.and_then(|from| from.checked_add(REQUEST_GRACE));
+        self.ask_until(request, descriptors, until, REQUEST_GRACE)
+    }
+
+    /// Sends a request and waits for what becomes of it: until a time, and when the call is
+    /// cancelled until its grace is over. A worker that has not answered by then is killed.
+    fn ask_until(
+        &mut self,
+        request: &Request,
+        descriptors: Vec<OwnedFd>,
+        until: Option<Instant>,
+        grace: Duration,
+    ) -> Result<Done, Error> {
         if let Some(end) = &self.dead {
             return Err(end.clone().into());
         }
+        let (cancel, kick) = (Arc::clone(&self.cancel), Arc::clone(&self.kick));
+        let noticed = Cell::new(None);
+        let waiting = Waiting { cancel: &cancel, kick: &kick, until, grace, noticed };
         let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
-        let response = match self.channel.send(request, &borrowed) {
-            Ok(()) => self.response(),
+        let response = match self.channel.send(request, &borrowed, &waiting) {
+            Ok(()) => self.response(&waiting),
             Err(error) => Err(error),
         };
-        let Response { result, usage, captured } = response.map_err(|error| self.lost(&error))?;
+        let Response { result, usage } = response.map_err(|error| self.lost(&error))?;
         self.usage = Usage { create: self.usage.create, ..usage };
-        for (buffer, bytes) in self.captures.iter().zip(captured) {
-            if let Some(buffer) = buffer {
-                buffer.append(&bytes);
-            }
-        }
         result.map_err(|failure| failure.into_error(self.cancel.interruption()))
     }
 
-    /// Waits for the response to a request, and logs what the guest says until then.
-    fn response(&mut self) -> io::Result<Response> {
+    /// Waits for the response to a request. What the guest logs and writes until then goes where
+    /// it belongs.
+    fn response(&mut self, waiting: &Waiting<'_>) -> io::Result<Response> {
         loop {
-            match self.channel.receive()?.0 {
+            match self.channel.receive(waiting)?.0 {
                 Message::Response(response) => return Ok(response),
                 Message::Line { level, text } => {
                     // A level that is none is no worse than a line that is not sent.
                     if let Ok(level) = LogLevel::try_from(level) {
                         self.log.line(level, &text);
+                    }
+                }
+                Message::Output { error, bytes } => {
+                    if let Some(buffer) = &self.captures[usize::from(error)] {
+                        buffer.append(&bytes);
                     }
                 }
             }
@@ -312,17 +398,31 @@ impl Remote {
     /// The worker does not answer as it should: it is ended, and is not asked again.
     fn lost(&mut self, error: &io::Error) -> Error {
         let end = match error.kind() {
+            // Nothing was sent.
+            io::ErrorKind::InvalidInput => return Error::Failed(error.to_string()),
             io::ErrorKind::InvalidData => {
-                let _ = self.worker.kill();
+                self.process.end(Duration::ZERO);
                 VmEnd::Worker(format!("it sent {error}"))
             }
-            _ => VmEnd::Worker(match self.end_worker() {
-                Ok(status) => describe(status),
-                Err(error) => error.to_string(),
-            }),
+            io::ErrorKind::TimedOut => {
+                self.process.end(Duration::ZERO);
+                VmEnd::Worker("it did not answer in time, and was killed".to_owned())
+            }
+            _ => VmEnd::Worker(self.process.end(END_GRACE)),
         };
         self.dead = Some(end.clone());
-        end.into()
+        match self.why_over() {
+            Some(why) if error.kind() == io::ErrorKind::TimedOut => Error::Interrupted(why),
+            _ => end.into(),
+        }
+    }
+
+    /// Why a call is over that runs or was about to begin, if it is.
+    fn why_over(&self) -> Option<Interruption> {
+        let wanted = self.cancel.wanted();
+        self.cancel.forget_early();
+        let passed = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        wanted.or(passed.then_some(Interruption::TimedOut))
     }
 
     /// The worker has answered something else.
@@ -330,56 +430,13 @@ impl Remote {
         let error = io::Error::new(io::ErrorKind::InvalidData, "an answer to another question");
         self.lost(&error)
     }
-
-    /// Waits for the worker's end, and hastens it if need be.
-    fn end_worker(&mut self) -> io::Result<ExitStatus> {
-        let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline {
-            if let Some(status) = self.worker.try_wait()? {
-                return Ok(status);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        self.worker.kill()?;
-        self.worker.wait()
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        // Between two requests it holds nothing that would be lost.
-        let _ = self.worker.kill();
-        let _ = self.worker.wait();
-    }
-}
-
-fn describe(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("it was killed by signal {signal}"),
-        (None, Some(code)) => format!("it exited with code {code}"),
-        (None, None) => "it is gone".to_owned(),
-    }
 }
 
 impl Origin {
     /// Starts a worker.
-    fn start(&self) -> Result<(UnixStream, UnixStream, Child), Error> {
-        let program = &self.workers.program;
-        start(&self.workers).map_err(|error| {
-            Error::Failed(format!("cannot start the worker {}: {error}", program.display()))
+    fn start(&self) -> Result<Started, Error> {
+        Process::start(&self.workers).map_err(|error| {
+            Error::Failed(format!("cannot start the worker {}: {error}", self.workers))
         })
     }
-}
-
-/// Starts a process with the other ends of two sockets.
-fn start(workers: &Workers) -> io::Result<(UnixStream, UnixStream, Child)> {
-    let (requests, its_requests) = UnixStream::pair()?;
-    let (cancels, its_cancels) = UnixStream::pair()?;
-    let mapping = |socket: UnixStream, child_fd| FdMapping { parent_fd: socket.into(), child_fd };
-    let mut command = Program::new(&workers.program);
-    command
-        .args(workers.arguments())
-        .fd_mappings(vec![mapping(its_requests, REQUESTS), mapping(its_cancels, CANCELS)])
-        .map_err(io::Error::other)?;
-    Ok((requests, cancels, command.spawn()?))
 }

@@ -1,8 +1,8 @@
 //! A worker: one machine, and orders for it.
 
-use super::channel::Channel;
+use super::channel::{Channel, Endless};
 use super::message::{self, CHUNK_MAX, Done, Failure, Message, Request, Response};
-use super::remote::{CANCELS, REQUESTS};
+use super::process::{CANCELS, REQUESTS};
 use crate::error::{Error, Interruption};
 use crate::hypercall::log::Forward;
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
@@ -25,12 +25,16 @@ pub fn serve() -> ExitCode {
         eprintln!("wrt-vm: `worker` is for wrt-vm itself: it takes its orders on sockets");
         return ExitCode::from(2);
     };
-    let mut worker = Worker {
-        channel: Arc::new(Channel::new(requests)),
-        commands: Arc::default(),
-        cancels: Some(cancels),
-        machine: None,
+    wrt_platform::children::set_name(c"wrt-vm worker");
+    let channel = match Channel::new(requests) {
+        Ok(channel) => Arc::new(channel),
+        Err(error) => {
+            eprintln!("wrt-vm worker: {error}");
+            return ExitCode::FAILURE;
+        }
     };
+    let mut worker =
+        Worker { channel, commands: Arc::default(), cancels: Some(cancels), machine: None };
     loop {
         match worker.serve_one() {
             Ok(()) => {}
@@ -99,23 +103,28 @@ impl Capture {
         world.captures().map(|buffer| Self { buffer, sent: 0 })
     }
 
-    fn take(&mut self) -> Vec<u8> {
-        let Some(buffer) = &self.buffer else { return Vec::new() };
-        let new = buffer.contents_from(self.sent);
-        self.sent += new.len();
-        new
+    /// The next piece that has not been sent, if there is one.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let piece = self.buffer.as_ref()?.piece(self.sent, CHUNK_MAX);
+        self.sent += piece.len();
+        (!piece.is_empty()).then_some(piece)
     }
 }
 
 impl Worker {
     fn serve_one(&mut self) -> io::Result<()> {
-        let (request, descriptors) = self.channel.receive::<Request>()?;
+        let (request, descriptors) = self.channel.receive::<Request>(&Endless)?;
         let result = self.execute(request, descriptors).map_err(Failure::from);
-        let (usage, captured) = match &mut self.machine {
-            Some(machine) => (machine.home.usage(), machine.captures.each_mut().map(Capture::take)),
-            None => (Usage::default(), [Vec::new(), Vec::new()]),
-        };
-        self.channel.send(&Message::Response(Response { result, usage, captured }), &[])
+        let mut usage = Usage::default();
+        if let Some(machine) = &mut self.machine {
+            usage = machine.home.usage();
+            for (capture, error) in machine.captures.iter_mut().zip([false, true]) {
+                while let Some(bytes) = capture.next() {
+                    self.channel.send(&Message::Output { error, bytes }, &[], &Endless)?;
+                }
+            }
+        }
+        self.channel.send(&Message::Response(Response { result, usage }), &[], &Endless)
     }
 
     fn execute(&mut self, request: Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
@@ -136,6 +145,7 @@ impl Worker {
                     config.ok_or_else(confused)?,
                     &world,
                     Some(to_parent(&self.channel)),
+                    None,
                     None,
                 )?;
                 let jail =
@@ -212,7 +222,7 @@ fn to_parent(channel: &Arc<Channel>) -> Forward {
     Arc::new(move |level, text| {
         let line = Message::Line { level: level as u64, text: text.to_vec() };
         // Should the parent be gone, this process is about to be.
-        let _ = channel.send(&line, &[]);
+        let _ = channel.send(&line, &[], &Endless);
     })
 }
 

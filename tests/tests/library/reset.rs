@@ -2,7 +2,8 @@
 
 use crate::{call, instantiate};
 use std::fs;
-use wrt_tests::matrix;
+use std::time::Instant;
+use wrt_tests::{HANG, matrix};
 use wrt_vm::{Error, Output, OutputBuffer, Stdin, Value, WasiConfig};
 
 const STATE: &str = r#"(module
@@ -99,5 +100,37 @@ fn a_reset_may_bring_another_world() {
         vm.reset_with(WasiConfig::new()).unwrap();
         let instance = instantiate(&mut vm, WORLD);
         assert_eq!(call(&mut vm, instance, "make", &[]).unwrap(), [Value::I32(BADF)], "{setup}");
+    }
+}
+
+#[test]
+fn a_deadline_ends_with_a_reset_and_with_a_restore() {
+    for setup in matrix() {
+        let mut vm = setup.vm();
+        instantiate(&mut vm, STATE);
+        vm.set_deadline(Some(Instant::now()));
+        vm.reset().unwrap_or_else(|error| panic!("{setup}: {error}"));
+        let instance = instantiate(&mut vm, STATE);
+        let snapshot = vm.snapshot().unwrap();
+        vm.set_deadline(Some(Instant::now()));
+        let late = call(&mut vm, instance, "change", &[Value::I32(2)]).unwrap_err();
+        assert!(matches!(late, Error::Interrupted(_)), "{setup}: {late}");
+        vm.restore(&snapshot, WasiConfig::new()).unwrap_or_else(|e| panic!("{setup}: {e}"));
+        call(&mut vm, instance, "change", &[Value::I32(2)]).unwrap();
+    }
+}
+
+/// It was for the VM that was built, and not for others that are made like it.
+#[test]
+fn a_deadline_of_a_builder_is_not_that_of_a_snapshot() {
+    for setup in matrix().into_iter().filter(|setup| !setup.is_in_workers()) {
+        let soon = Instant::now() + HANG;
+        let mut vm = setup.builder().deadline(Some(soon)).build().unwrap();
+        let instance = instantiate(&mut vm, STATE);
+        let snapshot = vm.snapshot().unwrap();
+        vm.set_deadline(Some(Instant::now()));
+        assert!(call(&mut vm, instance, "change", &[Value::I32(2)]).is_err(), "{setup}");
+        let mut other = snapshot.vm(WasiConfig::new()).unwrap();
+        call(&mut other, instance, "change", &[Value::I32(2)]).unwrap();
     }
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod death;
+mod stopped;
 mod world;
 
 use std::time::Instant;

@@ -24,7 +24,7 @@ impl Run {
     /// Says that a program which failed was refused memory: it may not say so itself.
     pub(in crate::cli) fn report_memory(&self, code: u8, timeline: &Timeline) {
         if code != 0 && timeline.was_refused_memory() {
-            let limit = Bytes(self.max_memory);
+            let limit = Bytes(self.max_memory());
             complain(format_args!(
                 "note: {}: it was refused memory; it may have {limit} (--max-memory)",
                 self.module().display()

@@ -3,6 +3,7 @@
 use super::Run;
 use crate::cli::compilers::Compilers;
 use crate::cli::native::Wanted;
+use crate::cli::quantity;
 use wrt_platform::dispatch::Group;
 use wrt_platform::pressure::PressureLevel;
 use wrt_vm::hypervisor::Hypervisor;
@@ -45,17 +46,18 @@ impl Run {
         // Several programs share no process if that can be jailed but once.
         let apart =
             self.worker || (self.jobs.is_some() && (jailed || hypervisor.one_vm_a_process()));
-        let in_workers = |hypervisor| -> anyhow::Result<_> {
-            Ok(in_workers(hypervisor, crate::cli::workers(self.verbose)?.jailed(jailed)))
-        };
+        let in_workers =
+            |hypervisor| in_workers(hypervisor, crate::cli::workers(self.verbose).jailed(jailed));
         let compilers = match apart || jailed {
-            true => in_workers(hypervisor.another())?,
+            true => in_workers(hypervisor.another()),
             false => hypervisor.another(),
         };
         let compilers = Compilers::new(compilers);
         let compilers = if self.jobs.is_some() { compilers.keep() } else { compilers };
-        let hypervisor = if apart { in_workers(hypervisor)? } else { hypervisor };
+        let hypervisor = if apart { in_workers(hypervisor) } else { hypervisor };
         let (cache, writes) = (self.cache.open()?, Group::new());
+        // Looked up before there is a jail, which has no files.
+        self.max_memory();
         Ok(Host { hypervisor, compilers, jail: jailed && !apart, pool: None, cache, writes })
     }
 
@@ -70,6 +72,11 @@ impl Run {
     }
 
     pub(super) fn settings(&self, engine: EngineKind) -> Builder {
-        MicroVm::builder().engine(engine).max_memory(self.max_memory)
+        MicroVm::builder().engine(engine).max_memory(self.max_memory())
+    }
+
+    /// Bytes of linear memory that a program may have.
+    pub(super) fn max_memory(&self) -> u64 {
+        self.max_memory.unwrap_or_else(quantity::default_max_memory)
     }
 }

@@ -46,9 +46,10 @@ pub(in crate::cli) struct Run {
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     pub(in crate::cli) timeout: Option<Duration>,
 
-    /// Linear memory that the program may have in all: `64MiB`, `1GiB`.
-    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = quantity::bytes)]
-    pub(super) max_memory: u64,
+    /// Linear memory that the program may have in all: `64MiB`, `1GiB` [default: 4GiB, or half of
+    /// what the control group (the container) may have, if that is less].
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
+    pub(super) max_memory: Option<u64>,
 
     /// Bytes that the program may write to standard output and standard error together: `64KiB`,
     /// `1MiB`. One that writes more ends there, with exit code 153; what fits is written.

@@ -83,7 +83,10 @@ impl Run {
         let entrance = entrance.map(Jail::close_names).transpose()?;
         let mut vm = timeline.step("create", || match &host.pool {
             Some(pool) if pool.engine() == choice.engine => pool.take(world),
-            _ => self.settings(choice.engine).wasi(world).build_on(host.hypervisor.as_ref()),
+            _ => {
+                let settings = self.settings(choice.engine).wasi(world).deadline(deadline);
+                settings.build_on(host.hypervisor.as_ref())
+            }
         })?;
         vm.set_deadline(deadline);
         if let Some(entrance) = entrance {

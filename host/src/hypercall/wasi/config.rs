@@ -1,7 +1,7 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 
 use crate::error::Error;
-use crate::hypercall::wasi::stdio::{OutputBuffer, shown_input, shown_output};
+use crate::hypercall::wasi::stdio::{OutputBuffer, OutputFile, shown_input, shown_output};
 use crate::jail::Jail;
 use crate::module::Module;
 use rustix::process::fchdir;
@@ -76,6 +76,9 @@ pub enum Output {
     Inherit,
     /// Into a buffer.
     Capture(OutputBuffer),
+    /// Into a file that its maker takes over.
+    #[doc(hidden)]
+    File(OutputFile),
 }
 
 impl WasiConfig {

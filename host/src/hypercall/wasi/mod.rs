@@ -15,6 +15,7 @@ mod world;
 
 pub use config::{Output, Stdin, WasiConfig};
 pub use stdio::OutputBuffer;
+pub(crate) use stdio::OutputFile;
 
 use super::{Context, Outcome, text};
 use crate::error::Error;

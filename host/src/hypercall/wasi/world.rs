@@ -1,7 +1,8 @@
 //! A world on its way to a worker.
 
 use super::config::{Directory, Preopen, cannot_open};
-use super::{Output, OutputBuffer, Stdin, WasiConfig};
+use super::stdio::{OutputBuffer, OutputFile};
+use super::{Output, Stdin, WasiConfig};
 use crate::error::Error;
 use crate::worker::{Sink, Source, World};
 use rustix::fs::{Mode, OFlags, open};
@@ -9,6 +10,9 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use wrt_platform::memory::{SharedBytes, unnamed_file};
+
+/// Bytes of standard input that go in a message; more go in a file.
+const IN_MESSAGE: usize = 64 << 10;
 
 impl WasiConfig {
     /// The world in words, and the descriptors that go with them.
@@ -34,17 +38,22 @@ impl WasiConfig {
         let stdin = match &self.stdin {
             Stdin::Empty => Source::Empty,
             Stdin::Inherit => Source::Inherit,
-            Stdin::Bytes(bytes) => Source::Bytes(bytes.clone()),
+            Stdin::Bytes(bytes) if bytes.len() <= IN_MESSAGE => Source::Bytes(bytes.clone()),
+            Stdin::Bytes(bytes) => {
+                descriptors.push(unnamed_file(bytes).map_err(Error::Memory)?);
+                Source::File(bytes.len() as u64)
+            }
             Stdin::Shared(bytes) => {
-                descriptors.push(unnamed_file(bytes.as_slice()).map_err(Error::Memory)?);
+                descriptors.push(bytes.to_file().map_err(Error::Memory)?);
                 Source::File(bytes.as_slice().len() as u64)
             }
             Stdin::Module(module) => {
-                descriptors.push(unnamed_file(module.as_slice()).map_err(Error::Memory)?);
+                descriptors.push(module.bytes().to_file().map_err(Error::Memory)?);
                 Source::File(module.len() as u64)
             }
         };
-        let (stdout, stderr) = (sink(&self.stdout), sink(&self.stderr));
+        let stdout = sink(&self.stdout, &mut descriptors)?;
+        let stderr = sink(&self.stderr, &mut descriptors)?;
         let (args, env, max_output) = (self.args.clone(), self.env.clone(), self.max_output);
         Ok((World { args, env, preopens, stdin, stdout, stderr, max_output }, descriptors))
     }
@@ -71,7 +80,18 @@ impl WasiConfig {
                 Stdin::Shared(Arc::new(bytes.ok()?))
             }
         };
-        let (stdout, stderr) = (output(stdout), output(stderr));
+        let mut output = |sink| match sink {
+            Sink::Discard => Some(Output::Discard),
+            Sink::Inherit => Some(Output::Inherit),
+            Sink::Capture(capacity) => {
+                let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+                Some(Output::Capture(OutputBuffer::new(capacity)))
+            }
+            Sink::File(capacity) => {
+                Some(Output::File(OutputFile::received(descriptors.next()?, capacity)))
+            }
+        };
+        let (stdout, stderr) = (output(stdout)?, output(stderr)?);
         let config = Self { args, env, preopens, stdin, stdout, stderr, max_output };
         descriptors.next().is_none().then_some(config)
     }
@@ -80,25 +100,20 @@ impl WasiConfig {
     pub(crate) fn captures(&self) -> [Option<OutputBuffer>; 2] {
         [&self.stdout, &self.stderr].map(|output| match output {
             Output::Capture(buffer) => Some(buffer.clone()),
-            Output::Discard | Output::Inherit => None,
+            Output::Discard | Output::Inherit | Output::File(_) => None,
         })
     }
 }
 
-fn sink(output: &Output) -> Sink {
-    match output {
+/// Where output goes, in words; its descriptor goes with them, if it has one.
+fn sink(output: &Output, descriptors: &mut Vec<OwnedFd>) -> Result<Sink, Error> {
+    Ok(match output {
         Output::Discard => Sink::Discard,
         Output::Inherit => Sink::Inherit,
         Output::Capture(buffer) => Sink::Capture(buffer.capacity() as u64),
-    }
-}
-
-fn output(sink: Sink) -> Output {
-    match sink {
-        Sink::Discard => Output::Discard,
-        Sink::Inherit => Output::Inherit,
-        Sink::Capture(capacity) => {
-            Output::Capture(OutputBuffer::new(usize::try_from(capacity).unwrap_or(usize::MAX)))
+        Output::File(file) => {
+            descriptors.push(file.descriptor().map_err(Error::Memory)?);
+            Sink::File(file.capacity())
         }
-    }
+    })
 }

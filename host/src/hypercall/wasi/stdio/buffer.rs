@@ -50,8 +50,24 @@ impl OutputBuffer {
         Bytes::copy_from_slice(&self.lock())
     }
 
-    /// What was written from byte `start` on.
-    pub(crate) fn contents_from(&self, start: usize) -> Vec<u8> {
-        self.lock().get(start..).unwrap_or_default().to_vec()
+    /// At most `most` bytes of what was written behind the first `from`.
+    pub(crate) fn piece(&self, from: usize, most: usize) -> Vec<u8> {
+        let bytes = self.lock();
+        let rest = bytes.get(from..).unwrap_or_default();
+        rest[..rest.len().min(most)].to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_follow_each_other() {
+        let buffer = OutputBuffer::new(7);
+        buffer.append(b"1234567890");
+        let pieces = [(0, 3), (3, 3), (6, 3), (7, 3), (99, 3)];
+        let pieces = pieces.map(|(from, most)| buffer.piece(from, most));
+        assert_eq!(pieces, [&b"123"[..], b"456", b"7", b"", b""]);
     }
 }

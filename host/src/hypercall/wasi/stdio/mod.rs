@@ -9,12 +9,14 @@
 mod arrival;
 mod buffer;
 mod errno;
+mod file;
 mod input;
 mod output;
 mod shown;
 mod slices;
 
 pub use buffer::OutputBuffer;
+pub(crate) use file::OutputFile;
 pub(super) use shown::{shown_input, shown_output};
 
 use super::{Arguments, SUCCESS, WasiConfig};

@@ -1,10 +1,11 @@
 //! Standard output and standard error.
 
-use super::{Failed, OutputBuffer, Stream, persist};
+use super::{Failed, OutputBuffer, OutputFile, Stream, errno, persist};
 use crate::error::Error;
 use crate::hypercall::wasi::{Output, WasiConfig};
 use crate::machine::CancelState;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use std::io::IoSlice;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use wasmtime_wasi::p1::types;
@@ -67,6 +68,7 @@ impl Outputs {
         match to {
             Output::Discard => Ok(total(from)),
             Output::Capture(buffer) => capture(buffer, from),
+            Output::File(file) => keep(file, from),
             Output::Inherit if is_error => write_to(std::io::stderr().as_fd(), from, cancel),
             Output::Inherit => write_to(std::io::stdout().as_fd(), from, cancel),
         }
@@ -93,6 +95,18 @@ fn capture(buffer: &OutputBuffer, from: &[IoSlice<'_>]) -> Result<usize, Failed>
     match buffer.write(from) {
         written if written == wanted => Ok(written),
         _ => Err(Failed::Ended(Error::OutputLimit { limit: buffer.capacity() as u64 })),
+    }
+}
+
+fn keep(file: &OutputFile, from: &[IoSlice<'_>]) -> Result<usize, Failed> {
+    let wanted = total(from);
+    match file.write(from) {
+        Ok(written) if written == wanted => Ok(written),
+        Ok(_) => Err(Failed::Ended(Error::OutputLimit { limit: file.capacity() })),
+        Err(error) => {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            Err(Failed::Errno(errno::of(errno)))
+        }
     }
 }
 
