@@ -1,7 +1,7 @@
 //! A module's bytes, on their way to a guest.
 
 use crate::artifact::{self, Header, Target};
-use crate::error::Error;
+use crate::error::{Bytes, Error};
 use crate::machine::Text;
 use std::fmt;
 use std::fs::File;
@@ -17,6 +17,8 @@ pub(crate) const MODULE_MAX: u64 = 1 << 30;
 /// Largest compiled module: code has several times the size of what it was made of.
 const COMPILED_MAX: u64 = 4 << 30;
 const _: () = assert!(MODULE_MAX < REGION_MAX && COMPILED_MAX < REGION_MAX);
+/// Bytes that tell what a file is.
+const MAGIC_MAX: u64 = artifact::MAGIC.len() as u64;
 
 /// A WebAssembly module or component as bytes, or the code that it was
 /// [compiled](crate::Compiler) to. The host looks at how they begin, and leaves the rest to a
@@ -60,7 +62,8 @@ impl Module {
         let failed = |source| Error::Read { name: path.display().to_string(), source };
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
+        // Files that the system makes up as they are read (/proc) say that they are empty.
+        if !metadata.is_file() || metadata.len() == 0 {
             return Self::from_reader(&mut file, &path.display().to_string());
         }
         let mut head = Vec::new();
@@ -88,11 +91,30 @@ impl Module {
     ///
     /// As [`Self::from_file`].
     pub fn from_reader(reader: &mut dyn Read, name: &str) -> Result<Self, Error> {
+        let failed = |source| Error::Read { name: name.to_owned(), source };
+        // No more than is needed to see that the rest is not wanted: a stream may have no end.
         let mut bytes = Vec::new();
-        reader
-            .take(COMPILED_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|source| Error::Read { name: name.to_owned(), source })?;
+        Read::take(&mut *reader, MAGIC_MAX).read_to_end(&mut bytes).map_err(failed)?;
+        let most = if is_compiled(&bytes) {
+            let header_size = artifact::HEADER_SIZE as u64;
+            Read::take(&mut *reader, header_size - MAGIC_MAX)
+                .read_to_end(&mut bytes)
+                .map_err(failed)?;
+            let header = Header::read(&bytes)?;
+            check_len(&header, header.len)?;
+            artifact::CODE_OFFSET + header.len
+        } else {
+            check_wasm(&bytes, bytes.len() as u64)?;
+            MODULE_MAX
+        };
+        let left = most - bytes.len() as u64;
+        Read::take(&mut *reader, left).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 == most && reader.read(&mut [0]).map_err(failed)? > 0 {
+            return Err(match is_compiled(&bytes) {
+                true => Error::UnusableArtifact("there is more behind its code".to_owned()),
+                false => too_long(format_args!("more than {}", Bytes(MODULE_MAX))),
+            });
+        }
         Self::from_bytes(&bytes)
     }
 
@@ -218,9 +240,7 @@ fn check_len(header: &Header, len: u64) -> Result<(), Error> {
 /// Whether a file of `len` bytes begins like a module or a component.
 fn check_wasm(head: &[u8], len: u64) -> Result<(), Error> {
     if len > MODULE_MAX {
-        return Err(Error::NotWasm(format!(
-            "it has {len} bytes, and {MODULE_MAX} is the most that any engine takes"
-        )));
+        return Err(too_long(Bytes(len)));
     }
     if head.is_empty() {
         return Err(Error::NotWasm("it is empty".to_owned()));
@@ -236,9 +256,65 @@ fn check_wasm(head: &[u8], len: u64) -> Result<(), Error> {
     Ok(())
 }
 
+fn too_long(len: impl fmt::Display) -> Error {
+    let most = Bytes(MODULE_MAX);
+    Error::NotWasm(format!("it has {len}, and {most} is the most that any engine takes"))
+}
+
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.compiled.is_some() { "compiled, " } else { "" };
         write!(f, "Module({kind}{} bytes)", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Cursor, repeat};
+
+    /// What was read of a stream that begins so and has no end, and the error.
+    fn endless(begin: &[u8]) -> (u64, String) {
+        let read = std::cell::Cell::new(0);
+        let mut stream = Counting(begin.chain(repeat(0)), &read);
+        let error = Module::from_reader(&mut stream, "it").unwrap_err().to_string();
+        (read.get(), error)
+    }
+
+    struct Counting<'a, R>(R, &'a std::cell::Cell<u64>);
+
+    impl<R: Read> Read for Counting<'_, R> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let read = self.0.read(to)?;
+            self.1.set(self.1.get() + read as u64);
+            Ok(read)
+        }
+    }
+
+    #[test]
+    fn a_stream_is_not_read_for_longer_than_it_may_be_a_module() {
+        let (read, error) = endless(b"");
+        assert!(error.contains("begins with 00 00 00 00") && read == MAGIC_MAX, "{read}: {error}");
+        let (read, error) = endless(artifact::MAGIC);
+        assert!(error.contains("version 0") && read < 1000, "{read}: {error}");
+        let code = [7; 100];
+        let header = Header::unchecked(Target::baseline(Target::ARCH), 100);
+        let mut file = Vec::new();
+        header.write(&code, &mut file).unwrap();
+        let (read, error) = endless(&file);
+        assert!(error.contains("more behind its code") && read < 0x8000, "{read}: {error}");
+    }
+
+    #[test]
+    fn what_fits_is_read_whole() {
+        let module = wat::parse_str("(module (memory 1))").unwrap();
+        let read = Module::from_reader(&mut Cursor::new(&module), "it").unwrap();
+        assert_eq!(read.as_slice(), module);
+        let code = [7; 100];
+        let header = Header::new(Target::baseline(Target::ARCH), blake3::hash(b""), &code);
+        let mut file = Vec::new();
+        header.write(&code, &mut file).unwrap();
+        let read = Module::from_reader(&mut Cursor::new(&file), "it").unwrap();
+        assert_eq!(read.as_slice(), code);
     }
 }

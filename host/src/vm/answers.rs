@@ -1,9 +1,10 @@
 //! What a guest's answers mean.
 
 use super::FunctionType;
-use crate::error::{Error, Frame, Trap, VmEnd};
+use crate::error::{Bytes, Error, Frame, Trap, VmEnd};
 use crate::hypercall::text;
 use crate::machine::Answer;
+use std::io;
 use wrt_abi::report::TrapReport;
 use wrt_abi::value::{ValueType, WireValue as Value};
 use wrt_abi::wire::{Malformed, Reader};
@@ -25,6 +26,8 @@ pub(super) fn refusal(reply: Reply, answer: &Answer) -> Error {
             let mut part = || reader.bytes().map(text::printable_line).unwrap_or_default();
             Error::Unlinkable { module: part(), name: part(), reason: part() }
         }
+        // Within the limit: it was the host that did not have it.
+        Reply::LimitExceeded if a <= b => Error::Memory(no_memory(a, b)),
         Reply::LimitExceeded => Error::MemoryLimit { wanted: a, allowed: b },
         Reply::NoSuchExport => Error::NoSuchExport(text::printable_line(payload)),
         Reply::NotForComponents => Error::Component(text::printable_line(payload)),
@@ -32,6 +35,17 @@ pub(super) fn refusal(reply: Reply, answer: &Answer) -> Error {
         Reply::UnusableArtifact => Error::UnusableArtifact(text::printable_line(payload)),
         Reply::Ok | Reply::Failed => Error::Failed(text::printable_line(payload)),
     }
+}
+
+/// The error for memory that a module may have, and that the host did not give.
+fn no_memory(wanted: u64, allowed: u64) -> io::Error {
+    let what = format!(
+        "the module needs {} of the {} that it may have, and the system has not that much left for \
+         this process",
+        Bytes(wanted),
+        Bytes(allowed)
+    );
+    io::Error::new(io::ErrorKind::OutOfMemory, what)
 }
 
 fn trap(kind: u64, payload: &[u8]) -> Error {
