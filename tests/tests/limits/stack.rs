@@ -4,6 +4,10 @@
 //! every Wasm call. With a stack just large enough to load a real module and to begin, such
 //! a one would soon be over.
 
+mod dispatch;
+mod host_calls;
+mod instructions;
+
 use crate::{HANG, instantiate, loops, run};
 use std::path::Path;
 use std::time::Instant;
