@@ -67,7 +67,7 @@ mod vm;
 pub mod worker;
 
 pub use artifact::Target;
-pub use cache::{Cache, CacheCounts, Entry};
+pub use cache::{Cache, CacheCounts, Cleared, Entry, Making, Turn};
 pub use compiler::Compiler;
 pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
 pub use hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};

@@ -8,6 +8,7 @@ pub use builder::{Builder, DEFAULT_MAX_MEMORY};
 pub use snapshot::Snapshot;
 
 use crate::artifact::Target;
+use crate::cache::Turn;
 use crate::compiler::Compiler;
 use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::wasi::WasiConfig;
@@ -157,20 +158,33 @@ impl MicroVm {
         if let Some(compiled) = known {
             return Ok(compiled);
         }
-        let compiler = match &mut self.compiler {
-            Some(compiler) => compiler,
-            none => none.insert(Box::new(Compiler::new(self.hypervisor.as_ref())?)),
-        };
-        let target = self.target;
-        let compiled =
-            self.machine.on_host(|call| compiler.compile_for(module, target, Some(call)))?;
-        if let Some(cache) = &self.settings.cache
-            && let Err(error) = cache.store(&compiled)
-        {
-            // The program runs all the same.
-            tracing::warn!("cannot keep compiled code: {error}");
-        }
-        Ok(compiled)
+        let Self { target, machine, compiler, hypervisor, settings, .. } = self;
+        machine.on_host(|call| {
+            let turn = settings.cache.as_ref().map(|cache| {
+                (cache, cache.turn(module, *target, || call.interruption().is_none()))
+            });
+            let making = match turn {
+                Some((_, Turn::Found(compiled))) => return Ok(compiled),
+                Some((cache, Turn::Compile(making))) => Some((cache, making)),
+                None => None,
+            };
+            if let Some(why) = call.interruption() {
+                return Err(Error::Interrupted(why));
+            }
+            let compiler = match compiler {
+                Some(compiler) => compiler,
+                none => none.insert(Box::new(Compiler::new(hypervisor.as_ref())?)),
+            };
+            let compiled = compiler.compile_for(module, *target, Some(call))?;
+            if let Some((cache, making)) = making {
+                match cache.store(&compiled) {
+                    Ok(()) => making.done(),
+                    // The program runs all the same.
+                    Err(error) => tracing::warn!("cannot keep compiled code: {error}"),
+                }
+            }
+            Ok(compiled)
+        })
     }
 
     fn load_bytes(&mut self, module: &Module, content: Content) -> Result<LoadedModule, Error> {
@@ -359,8 +373,9 @@ impl MicroVm {
     }
 
     /// Puts the VM back to where [`Builder::build`] left it: memory and registers are as new,
-    /// nothing of what ran before can be found, and every handle is void. Much cheaper than
-    /// a new VM.
+    /// nothing of what ran before can be found, every handle is void, and there is no
+    /// [deadline](Self::set_deadline). Much cheaper than a new VM. A worker that is gone, or does
+    /// not answer, is replaced by a new one.
     ///
     /// # Errors
     ///
@@ -388,7 +403,9 @@ impl MicroVm {
         self.reset()
     }
 
-    /// Ends calls that are not done by then, with [`Interruption::TimedOut`].
+    /// Ends calls that are not done by then, with [`Interruption::TimedOut`]. It holds until it is
+    /// set anew, or the VM is [reset](Self::reset) or [restored](Self::restore). A worker that does
+    /// not answer soon after it is killed; the VM needs a reset then.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.machine.set_deadline(deadline);
     }
@@ -499,7 +516,8 @@ pub struct CancelHandle {
 impl CancelHandle {
     /// Ends the call that was next when this handle was made: it returns
     /// [`Error::Interrupted`]. If it has not begun yet, it ends as it begins; if it is over,
-    /// nothing happens, to it or to any other. Says which of the two was the case.
+    /// nothing happens, to it or to any other. Says which of the two was the case. A worker that
+    /// does not answer soon after it is killed; the VM needs a [reset](MicroVm::reset) then.
     pub fn cancel(&self) -> bool {
         self.state.cancel(self.call, Interruption::Cancelled)
     }

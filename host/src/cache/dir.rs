@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use tempfile::NamedTempFile;
 
 /// What the names of unfinished files begin with.
 const UNFINISHED: &str = ".unfinished-";
@@ -22,11 +23,7 @@ pub(super) struct Dir {
 impl Dir {
     pub(super) fn open(path: PathBuf) -> Result<Self, Error> {
         let refused = |reason: String| Error::Cache { dir: path.clone(), reason };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| refused(error.to_string()))?;
+        make(&path).map_err(|error| refused(error.to_string()))?;
         let metadata = fs::metadata(&path).map_err(|error| refused(error.to_string()))?;
         if !metadata.is_dir() {
             return Err(refused("it is no directory".to_owned()));
@@ -63,35 +60,76 @@ impl Dir {
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
         // Removed when it is dropped unfinished.
-        let mut file = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(&self.path)?;
+        let mut file = match self.unfinished() {
+            // The directory was removed since it was opened.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(&self.path)?;
+                self.unfinished()?
+            }
+            other => other?,
+        };
         fill(file.as_file_mut())?;
         file.as_file().set_permissions(Permissions::from_mode(0o400))?;
         file.persist(self.path.join(name)).map_err(|error| error.error)?;
         Ok(())
     }
 
+    fn unfinished(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(&self.path)
+    }
+
+    /// Opens the file that processes lock while one of them makes what has this name; it is made
+    /// if it is missing.
+    pub(super) fn open_lock(&self, name: &str) -> io::Result<File> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = File::from(rustix::fs::open(self.lock_path(name), flags, mode)?);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        trusted(&metadata).map_err(io::Error::other)?;
+        Ok(file)
+    }
+
+    /// Where that file is. It goes with unfinished files, should its makers all be gone.
+    pub(super) fn lock_path(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{UNFINISHED}{name}"))
+    }
+
     /// Removes what has this name. Another process may have been faster.
-    pub(super) fn remove(&self, name: &str) {
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         let path = self.path.join(name);
         let removed = match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path),
             _ => fs::remove_file(&path),
         };
         match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("cannot remove {}: {error}", path.display());
-            }
-            _ => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::remove`], where it cannot be helped if that fails.
+    pub(super) fn try_to_remove(&self, name: &str) {
+        if let Err(error) = self.remove(name) {
+            tracing::warn!("cannot remove {}: {error}", self.path.join(name).display());
         }
     }
 
     /// Every file in the directory.
     pub(super) fn files(&self) -> io::Result<Vec<Entry>> {
         let mut files = Vec::new();
-        for item in fs::read_dir(&self.path)? {
+        let items = match fs::read_dir(&self.path) {
+            // It was removed since it was opened, with all that was in it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+            other => other?,
+        };
+        for item in items {
             let item = item?;
             // Gone since it was listed, or not named by this program.
             let (Ok(metadata), Ok(name)) = (item.metadata(), item.file_name().into_string()) else {
@@ -107,10 +145,15 @@ impl Dir {
     pub(super) fn remove_unfinished(&self, before: SystemTime) {
         for file in self.files().unwrap_or_default() {
             if file.name.starts_with(UNFINISHED) && file.used < before {
-                self.remove(&file.name);
+                self.try_to_remove(&file.name);
             }
         }
     }
+}
+
+/// Makes a directory that is this user's alone, unless there is one.
+fn make(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Whether nobody else could have written this.

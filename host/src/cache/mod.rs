@@ -9,8 +9,10 @@
 
 mod dir;
 mod kept;
+mod making;
 
 pub use kept::CacheCounts;
+pub use making::{Making, Turn};
 
 use crate::artifact::{self, Header, Source, Target};
 use crate::compiler;
@@ -48,6 +50,17 @@ pub struct Entry {
     pub size: u64,
     /// When it was used last.
     pub used: SystemTime,
+}
+
+/// What became of a cache that was cleared.
+#[derive(Debug, Default)]
+pub struct Cleared {
+    /// How many modules are gone.
+    pub modules: usize,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// What is still there, and why.
+    pub left: Vec<(Entry, io::Error)>,
 }
 
 impl Cache {
@@ -95,7 +108,7 @@ impl Cache {
             Ok(found) => found.map(|found| self.kept.found(&name, found)),
             Err(reason) => {
                 tracing::warn!("throwing {name} out of the code cache: {reason}");
-                self.dir.remove(&name);
+                self.dir.try_to_remove(&name);
                 None
             }
         }
@@ -124,7 +137,7 @@ impl Cache {
         if let Some(header) = compiled.header() {
             let name = file_name(header.source);
             self.kept.forget(&name);
-            self.dir.remove(&name);
+            self.dir.try_to_remove(&name);
         }
     }
 
@@ -145,19 +158,47 @@ impl Cache {
         Ok(entries)
     }
 
-    /// Throws everything out; returns how many bytes that were.
+    /// Where the file of an entry is.
+    pub fn path_of(&self, entry: &Entry) -> PathBuf {
+        self.path().join(&entry.name)
+    }
+
+    /// What the code of an entry runs on, by its file's header; `None` if that cannot be read.
+    /// Nothing else of the file is looked at.
+    pub fn target_of(&self, entry: &Entry) -> Option<Target> {
+        let file = self.dir.open_file(&entry.name).ok()??;
+        header_of(&file).ok().map(|header| header.target)
+    }
+
+    /// Throws one entry out.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not remove it.
+    pub fn evict_entry(&self, entry: &Entry) -> io::Result<()> {
+        self.kept.forget(&entry.name);
+        self.dir.remove(&entry.name)
+    }
+
+    /// Throws everything out, as far as the system lets it.
     ///
     /// # Errors
     ///
     /// As [`Self::entries`].
-    pub fn clear(&self) -> io::Result<u64> {
-        let entries = self.entries()?;
-        self.kept.clear();
-        for entry in &entries {
-            self.dir.remove(&entry.name);
+    pub fn clear(&self) -> io::Result<Cleared> {
+        let mut cleared = Cleared::default();
+        for entry in self.entries()? {
+            match self.evict_entry(&entry) {
+                Ok(()) => {
+                    cleared.modules += 1;
+                    cleared.bytes += entry.size;
+                }
+                Err(error) => cleared.left.push((entry, error)),
+            }
         }
+        self.kept.clear();
         self.dir.remove_unfinished(SystemTime::now());
-        Ok(entries.iter().map(|entry| entry.size).sum())
+        Ok(cleared)
     }
 
     /// Makes the cache as small as it may be, but keeps `newest`.
@@ -170,8 +211,11 @@ impl Cache {
                 break;
             }
             tracing::debug!("the code cache is full: {} goes", entry.name);
-            self.dir.remove(&entry.name);
-            size -= entry.size;
+            // What cannot be removed takes up room all the same.
+            match self.dir.remove(&entry.name) {
+                Ok(()) => size -= entry.size,
+                Err(error) => tracing::warn!("cannot remove {}: {error}", entry.name),
+            }
         }
         Ok(())
     }
@@ -188,12 +232,17 @@ fn is_file_name(name: &str) -> bool {
     source.is_some_and(|source| blake3::Hash::from_hex(source).is_ok())
 }
 
-/// Reads and maps an entry, or says what is wrong with it.
-fn read(mut file: &File, source: Source, target: Target) -> Result<Module, String> {
-    let text = |error: io::Error| error.to_string();
+/// Reads the header of an entry, or says what is wrong with it.
+fn header_of(mut file: &File) -> Result<Header, String> {
     let mut head = [0; artifact::HEADER_SIZE];
-    file.read_exact(&mut head).map_err(text)?;
-    let header = Header::read(&head).map_err(|error| error.to_string())?;
+    file.read_exact(&mut head).map_err(|error| error.to_string())?;
+    Header::read(&head).map_err(|error| error.to_string())
+}
+
+/// Reads and maps an entry, or says what is wrong with it.
+fn read(file: &File, source: Source, target: Target) -> Result<Module, String> {
+    let text = |error: io::Error| error.to_string();
+    let header = header_of(file)?;
     if (header.source, header.target) != (source, target) {
         return Err("it was made of something else".to_owned());
     }
@@ -216,7 +265,7 @@ mod tests {
     use wrt_platform::memory::purge_all;
 
     /// A cache, a module, and what it was compiled to.
-    fn stored(dir: &Path) -> (Cache, Module, Target, Vec<u8>) {
+    pub(super) fn stored(dir: &Path) -> (Cache, Module, Target, Vec<u8>) {
         let cache = Cache::open(dir).unwrap();
         let module = Module::from_text("(module)").unwrap();
         let target = Target::baseline(Target::ARCH);
@@ -277,7 +326,7 @@ mod tests {
             }
             let in_use = cache.find(&module, target).unwrap();
             match clear {
-                true => assert!(cache.clear().unwrap() > 0),
+                true => assert!(cache.clear().unwrap().bytes > 0),
                 false => cache.remove(&in_use),
             }
             assert!(cache.find(&module, target).is_none());

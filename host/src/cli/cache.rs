@@ -1,12 +1,13 @@
 //! `wrt-vm cache`: what was compiled before.
 
 use super::{code, complain, quantity};
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
-use wrt_vm::{Bytes, Cache, Error};
+use wrt_vm::{Bytes, Cache, Cleared, Entry, Error};
 
 /// Where the cache is and how large it may be.
 #[derive(Args, Clone)]
@@ -79,9 +80,20 @@ pub(super) struct CacheCommand {
 #[derive(Subcommand)]
 enum Action {
     /// List what is in it, latest used first; as without a command.
-    List,
+    List {
+        /// As a JSON object: `path`, `size`, and `entries` with `name`, `path`, `size` in bytes,
+        /// `used` in seconds since 1970, and `arch` and `features` of the processors that the code
+        /// is for (null if the file does not say).
+        #[arg(long)]
+        json: bool,
+    },
     /// Print its size in bytes.
     Size,
+    /// Throw entries out: by their names, or how those begin, as `list` shows them.
+    Rm {
+        #[arg(value_name = "ENTRY", required = true)]
+        entries: Vec<String>,
+    },
     /// Throw everything out.
     Clear,
 }
@@ -106,12 +118,12 @@ impl CacheCommand {
         };
         let entries = cache.entries()?;
         let size: u64 = entries.iter().map(|entry| entry.size).sum();
-        Ok(match self.action {
-            Some(Action::Clear) => {
-                format!("threw out {} ({})\n", modules(entries.len()), Bytes(cache.clear()?))
-            }
+        Ok(match &self.action {
+            Some(Action::Clear) => clear(&cache)?,
+            Some(Action::Rm { entries: names }) => remove(&cache, &entries, names)?,
             Some(Action::Size) => format!("{size}\n"),
-            Some(Action::List) | None => {
+            Some(Action::List { json: true }) => json(&cache, &entries, size),
+            Some(Action::List { json: false }) | None => {
                 let mut list = format!(
                     "{}: {}, {}\n",
                     cache.path().display(),
@@ -128,6 +140,73 @@ impl CacheCommand {
             }
         })
     }
+}
+
+fn clear(cache: &Cache) -> anyhow::Result<String> {
+    let Cleared { modules: count, bytes, left } = cache.clear()?;
+    let gone = format!("threw out {} ({})\n", modules(count), Bytes(bytes));
+    if left.is_empty() {
+        return Ok(gone);
+    }
+    let mut text = format!("{gone}cannot remove {}:", modules(left.len()));
+    for (entry, error) in left {
+        text += &format!("\n  {}: {error}", cache.path_of(&entry).display());
+    }
+    Err(anyhow!(text))
+}
+
+/// Throws out what has these names, or none of it when one is not known.
+fn remove(cache: &Cache, entries: &[Entry], names: &[String]) -> anyhow::Result<String> {
+    let mut chosen: Vec<&Entry> = Vec::new();
+    for name in names {
+        let mut found = entries.iter().filter(|entry| entry.name.starts_with(name.as_str()));
+        let entry = match (found.next(), found.next()) {
+            _ if name.is_empty() => bail!("an entry has a name: `wrt-vm cache list` shows them"),
+            (Some(entry), None) => entry,
+            (Some(_), Some(_)) => bail!("{name:?} is how several entries begin: add a few digits"),
+            (None, _) => {
+                bail!("there is no entry {name:?}: `wrt-vm cache list` shows those that there are")
+            }
+        };
+        if !chosen.contains(&entry) {
+            chosen.push(entry);
+        }
+    }
+    let mut failed = Vec::new();
+    for entry in &chosen {
+        if let Err(error) = cache.evict_entry(entry) {
+            failed.push(format!("{}: {error}", cache.path_of(entry).display()));
+        }
+    }
+    if !failed.is_empty() {
+        bail!("cannot remove {}", failed.join("\n  "));
+    }
+    let size = chosen.iter().map(|entry| entry.size).sum();
+    Ok(format!("threw out {} ({})\n", modules(chosen.len()), Bytes(size)))
+}
+
+fn json(cache: &Cache, entries: &[Entry], size: u64) -> String {
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let used = entry.used.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let target = cache.target_of(entry);
+            serde_json::json!({
+                "name": entry.name,
+                "path": cache.path_of(entry).to_string_lossy(),
+                "size": entry.size,
+                "used": used.as_secs(),
+                "arch": target.map(|target| target.arch.to_string()),
+                "features": target.map(|target| target.features.to_string()),
+            })
+        })
+        .collect();
+    let all = serde_json::json!({
+        "path": cache.path().to_string_lossy(),
+        "size": size,
+        "entries": entries,
+    });
+    format!("{all:#}\n")
 }
 
 fn modules(count: usize) -> String {

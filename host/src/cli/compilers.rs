@@ -58,19 +58,10 @@ impl Compilers {
         limit: Duration,
         progress: bool,
     ) -> Result<Module, Error> {
-        let mut compiler = self.take()?.time_limit(limit);
-        let progress = if progress && module.len() >= SHOWN {
-            // Hidden unless standard error is a terminal.
-            let progress = ProgressBar::new_spinner()
-                .with_style(
-                    ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-                        .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-                )
-                .with_message(format!("compiling {name} ({})", Bytes(module.len() as u64)));
-            progress.enable_steady_tick(Duration::from_millis(100));
-            progress
-        } else {
-            ProgressBar::hidden()
+        let mut compiler = self.take(limit)?.time_limit(limit);
+        let progress = match progress && module.len() >= SHOWN {
+            true => spinner(format!("compiling {name} ({})", Bytes(module.len() as u64))),
+            false => ProgressBar::hidden(),
         };
         let compiled = compiler.compile(module, target);
         progress.finish_and_clear();
@@ -81,7 +72,7 @@ impl Compilers {
         compiled
     }
 
-    fn take(&self) -> Result<Compiler, Error> {
+    fn take(&self, limit: Duration) -> Result<Compiler, Error> {
         let idle = {
             let mut stock = self.stock.lock();
             stock.counts.modules += 1;
@@ -91,7 +82,7 @@ impl Compilers {
             Some(compiler) => Ok(compiler),
             None => {
                 self.stock.lock().counts.made += 1;
-                Compiler::new(self.hypervisor.as_ref())
+                Compiler::within(self.hypervisor.as_ref(), limit)
             }
         }
     }
@@ -106,4 +97,13 @@ impl Compilers {
     pub(super) fn counts(&self) -> CompilerCounts {
         self.stock.lock().counts
     }
+}
+
+/// Shows that something goes on, unless standard error is no terminal.
+pub(super) fn spinner(message: String) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let spinner = ProgressBar::new_spinner().with_style(style).with_message(message);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }

@@ -1,11 +1,12 @@
 //! Which engine runs a module, and the code for the native one.
 
-use super::compilers::Compilers;
+use super::compilers::{Compilers, spinner};
 use super::complain;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_platform::dispatch::{Group, QosClass, Queue};
-use wrt_vm::{Bytes, Cache, EngineKind, Error, Interruption, Module, Target};
+use wrt_platform::lock::UnfairLock;
+use wrt_vm::{Bytes, Cache, EngineKind, Error, Interruption, Making, Module, Target, Turn};
 
 /// Modules up to this size are compiled when they are run first, unless told otherwise: that
 /// takes about a second at most.
@@ -35,6 +36,14 @@ pub(super) struct Choice {
     pub(super) why: &'static str,
     /// Whether the code comes from the cache: it may turn out to be unusable.
     pub(super) from_cache: bool,
+}
+
+impl Choice {
+    /// Code from the cache.
+    fn found(code: Module) -> Self {
+        let why = "its code was in the cache";
+        Self { engine: EngineKind::Native, module: code, why, from_cache: true }
+    }
 }
 
 /// What a choice depends on.
@@ -76,26 +85,22 @@ impl Chooser<'_> {
         }
         let target = self.compilers.target();
         if let Some(code) = self.cache.and_then(|cache| cache.find(&module, target)) {
-            let why = "its code was in the cache";
-            return Ok(Choice { from_cache: true, ..choice(EngineKind::Native, code, why) });
+            return Ok(Choice::found(code));
         }
         if self.wanted == Wanted::Native {
-            let code = self.compile(&module, target, LIMIT)?;
-            return Ok(choice(EngineKind::Native, code, "--engine native; compiled just now"));
+            return self.compile(&module, target, LIMIT, "--engine native; compiled just now");
         }
         if module.is_component() {
-            let code = self.compile(&module, target, LIMIT)?;
-            return Ok(choice(EngineKind::Native, code, "a component; compiled just now"));
+            return self.compile(&module, target, LIMIT, "a component; compiled just now");
         }
         if module.len() > SMALL {
             self.say_how_to_make_it_fast(&module);
             let why = "too large to be compiled in passing";
             return Ok(choice(EngineKind::Interp, module, why));
         }
-        match self.compile(&module, target, SMALL_LIMIT) {
-            Ok(code) => {
-                Ok(choice(EngineKind::Native, code, "small enough to be compiled just now"))
-            }
+        let why = "small enough to be compiled just now";
+        match self.compile(&module, target, SMALL_LIMIT, why) {
+            Ok(choice) => Ok(choice),
             Err(error @ Error::CannotCompile(_)) => {
                 complain(format_args!("note: {}: {error}, as is done now", self.name));
                 Ok(choice(EngineKind::Interp, module, "it could not be compiled"))
@@ -104,8 +109,21 @@ impl Chooser<'_> {
         }
     }
 
-    /// Compiles a module and keeps the code.
-    fn compile(&self, module: &Module, target: Target, limit: Duration) -> Result<Module, Error> {
+    /// Compiles a module and keeps the code, unless another process does so at this time.
+    fn compile(
+        &self,
+        module: &Module,
+        target: Target,
+        limit: Duration,
+        why: &'static str,
+    ) -> Result<Choice, Error> {
+        let mut making = None;
+        if let Some(cache) = self.cache {
+            match self.turn(cache, module, target) {
+                Turn::Found(code) => return Ok(Choice::found(code)),
+                Turn::Compile(turn) => making = Some(turn),
+            }
+        }
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
         let limit = left.map_or(limit, |left| left.min(limit));
@@ -113,17 +131,40 @@ impl Chooser<'_> {
         if compiled.is_err() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Interrupted(Interruption::TimedOut));
         }
-        let compiled = compiled?;
-        if let Some(cache) = self.cache {
-            self.keep(cache.clone(), compiled.clone());
+        let module = compiled?;
+        if let (Some(cache), Some(making)) = (self.cache, making) {
+            self.keep(cache.clone(), module.clone(), making);
         }
-        Ok(compiled)
+        Ok(Choice { engine: EngineKind::Native, module, why, from_cache: false })
+    }
+
+    /// Waits while others compile a module.
+    fn turn(&self, cache: &Cache, module: &Module, target: Target) -> Turn {
+        let mut progress = None;
+        let turn = cache.turn(module, target, || {
+            if self.progress && progress.is_none() {
+                let what = format!("waiting for another wrt-vm, which compiles {}", self.name);
+                progress = Some(spinner(what));
+            }
+            self.deadline.is_none_or(|deadline| deadline > Instant::now())
+        });
+        if let Some(progress) = progress {
+            progress.finish_and_clear();
+        }
+        turn
     }
 
     /// Keeps compiled code; if there is a group for it, while the program runs already.
-    fn keep(&self, cache: Cache, compiled: Module) {
-        let keep = Arc::new(move || {
-            if let Err(error) = cache.store(&compiled) {
+    fn keep(&self, cache: Cache, compiled: Module, making: Making) {
+        let making = UnfairLock::new(Some(making));
+        let keep = Arc::new(move || match cache.store(&compiled) {
+            Ok(()) => {
+                let making = making.lock().take();
+                if let Some(making) = making {
+                    making.done();
+                }
+            }
+            Err(error) => {
                 let dir = cache.path().display();
                 complain(format_args!("note: cannot keep compiled code in {dir}: {error}"));
             }

@@ -2,7 +2,8 @@
 
 use crate::engines::program;
 use crate::support::{
-    Wat, code_cache, has_hypervisor, in_mount_namespace, skip, stderr, stdout, wrt_vm_with_cache,
+    Wat, assert_fails, code_cache, has_hypervisor, in_mount_namespace, skip, stderr, stdout,
+    wrt_vm_with_cache,
 };
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -267,4 +268,113 @@ fn it_can_be_listed_sized_and_cleared() {
     assert!(cache_command(cache.path(), &["clear"]).contains("threw out 1 module"));
     assert_eq!(cache_command(cache.path(), &["size"]), "0\n");
     assert_eq!(entry(cache.path()).file_name(), Some("README".as_ref()));
+}
+
+/// Names of its entries, by `cache list --json`.
+fn listed(cache: &Path) -> Vec<String> {
+    let list = cache_command(cache, &["list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    assert_eq!(list["path"].as_str(), cache.to_str());
+    let mut size = 0;
+    let entries = list["entries"].as_array().expect("a list").iter();
+    let names = entries.map(|entry| {
+        let path = entry["path"].as_str().expect("a path");
+        assert_eq!(entry["size"].as_u64(), Some(fs::metadata(path).expect("a file").len()));
+        assert_eq!(entry["arch"], std::env::consts::ARCH);
+        assert!(entry["features"].is_string() && entry["used"].as_u64() > Some(1_700_000_000));
+        size += entry["size"].as_u64().expect("a size");
+        entry["name"].as_str().expect("a name").to_owned()
+    });
+    let names = names.collect();
+    assert_eq!(list["size"].as_u64(), Some(size));
+    names
+}
+
+#[test]
+fn programs_list_it_and_throw_entries_out() {
+    let cache = code_cache();
+    assert_eq!(listed(cache.path()), [""; 0]);
+    if !has_hypervisor() {
+        return;
+    }
+    for number in 0..3 {
+        assert!(!hits(cache.path(), &Wat::new(&program(number)).path()));
+    }
+    let names = listed(cache.path());
+    assert_eq!(names.len(), 3);
+    for (unknown, says) in [("not-there", "no entry"), ("", "has a name")] {
+        let mut command = wrt_vm_with_cache(cache.path());
+        let output = command.args(["cache", "rm", &names[0], unknown]).output().expect("it runs");
+        assert_fails(&output, 1, &[says]);
+        assert_eq!(listed(cache.path()), names, "nothing goes when something is not there");
+    }
+    assert!(cache_command(cache.path(), &["rm", &names[0], &names[1][..16]]).contains("2 modules"));
+    assert_eq!(listed(cache.path()), names[2..]);
+}
+
+#[test]
+fn what_cannot_be_thrown_out_is_said() {
+    if !has_hypervisor() {
+        return;
+    }
+    let (cache, wat) = (code_cache(), Wat::new(&program(0)));
+    assert!(!hits(cache.path(), &wat.path()));
+    let entry = entry(cache.path());
+    for action in ["clear".to_owned(), format!("rm {}", entry.file_name().expect("it").display())] {
+        let script = format!(
+            "mount --bind {0} {0} && mount -o remount,bind,ro {0} && {1} cache --cache-dir {0} {2}",
+            cache.path().display(),
+            env!("CARGO_BIN_EXE_wrt-vm"),
+            action
+        );
+        if let Some(output) = in_mount_namespace(&script) {
+            let name = entry.to_str().expect("a plain name");
+            assert_fails(&output, 1, &["cannot remove", name, "Read-only file system"]);
+            assert!(entry.exists());
+        }
+    }
+    assert!(hits(cache.path(), &wat.path()));
+}
+
+/// How many of these processes compiled the program, and did not find its code.
+fn compilers(children: Vec<std::process::Child>) -> usize {
+    let outputs = children.into_iter().map(|child| child.wait_with_output().expect("it ends"));
+    let said = outputs.map(|output| {
+        assert_eq!(stdout(&output), "hello\n", "{}", stderr(&output));
+        stderr(&output)
+    });
+    said.filter(|said| !said.contains("its code was in the cache")).count()
+}
+
+#[test]
+fn of_many_processes_one_compiles() {
+    if !has_hypervisor() {
+        return;
+    }
+    let (cache, wat) = (code_cache(), Wat::new(&program(0)));
+    let start = |_| {
+        let mut command = wrt_vm_with_cache(cache.path());
+        command.args(["run", "--stats"]).arg(wat.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    };
+    assert_eq!(compilers((0..8).map(start).collect()), 1);
+    entry(cache.path());
+}
+
+/// A process that is killed as it compiles leaves nothing behind that others wait for.
+#[test]
+fn the_lock_of_a_killed_process_is_nobodys() {
+    if !has_hypervisor() {
+        return;
+    }
+    let (cache, wat) = (code_cache(), Wat::new(&program(0)));
+    let mut command = wrt_vm_with_cache(cache.path());
+    let mut killed = command.arg("run").arg(wat.path()).spawn().expect("the binary runs");
+    while entries(cache.path()).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    killed.kill().expect("it is a child");
+    killed.wait().expect("it is a child");
+    let _ = hits(cache.path(), &wat.path());
+    assert!(hits(cache.path(), &wat.path()));
 }
