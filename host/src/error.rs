@@ -24,6 +24,12 @@ pub enum Error {
     /// The host has no thread for the guest.
     #[error("cannot start a thread for the guest: {0}")]
     Thread(std::io::Error),
+    /// No file descriptor is left for another VM, in this process or in the whole system.
+    #[error(
+        "cannot make a VM: {0}\n  a VM takes three file descriptors, and one for each directory \
+         that its program has: use fewer VMs at a time, or raise the limit (`ulimit -n`)"
+    )]
+    OutOfDescriptors(std::io::Error),
     /// The process cannot enter its [jail](crate::Jail).
     #[error("cannot enter the jail: {0}")]
     Jail(String),
@@ -118,6 +124,28 @@ pub enum Error {
     /// The guest refused a command, or a setting makes no sense.
     #[error("{0}")]
     Failed(String),
+}
+
+impl Error {
+    /// This error of making a VM, or [`Self::OutOfDescriptors`] if that is what it comes down to.
+    pub(crate) fn of_making(self) -> Self {
+        match self {
+            Self::Hypervisor(HypervisorError::Call { source, .. })
+            | Self::Memory(source)
+            | Self::Thread(source)
+                if is_out_of_descriptors(&source) =>
+            {
+                Self::OutOfDescriptors(source)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether a system call failed because there are too many open files.
+pub(crate) fn is_out_of_descriptors(error: &std::io::Error) -> bool {
+    let error = rustix::io::Errno::from_io_error(error);
+    matches!(error, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }
 
 /// Why a call was ended from outside.

@@ -16,6 +16,7 @@ pub mod descriptors;
 pub mod dispatch;
 pub mod entitlements;
 mod fields;
+pub mod files;
 pub mod interrupt;
 pub mod lock;
 pub mod log;

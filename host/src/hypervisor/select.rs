@@ -1,6 +1,7 @@
 //! Which hypervisor to use.
 
 use super::{Hypervisor, HypervisorError};
+use crate::error::is_out_of_descriptors;
 use std::str::FromStr;
 
 /// A choice of hypervisor.
@@ -69,7 +70,7 @@ impl Backend {
             Self::Hvf => open_hvf().map(opened),
             Self::Kvm => open_kvm().map(opened),
             Self::Process => open_process().map(opened),
-            Self::Auto => Self::BEST.choose().or_else(|why| match open_process() {
+            Self::Auto => Self::BEST.choose().or_else(|why| match instead(&why) {
                 Ok(hypervisor) => {
                     tracing::warn!("no hypervisor, a child process instead: {why}");
                     Ok(Opened { hypervisor, instead_of: Some(why) })
@@ -78,6 +79,15 @@ impl Backend {
                 Err(_) => Err(why),
             }),
         }
+    }
+}
+
+/// A child process instead of a hypervisor that is not there. For one that is, and failed for
+/// another reason, there is none: the boundary would be a weaker one by accident.
+fn instead(of: &HypervisorError) -> Result<Box<dyn Hypervisor>, ()> {
+    match of {
+        HypervisorError::Call { source, .. } if is_out_of_descriptors(source) => Err(()),
+        _ => open_process().map_err(|_| ()),
     }
 }
 

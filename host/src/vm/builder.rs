@@ -131,9 +131,10 @@ impl Builder {
     /// # Errors
     ///
     /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
-    /// opened, [`Error::Memory`], [`Error::Thread`].
+    /// opened, [`Error::OutOfDescriptors`], [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
-        let hypervisor = self.place(self.backend.open()?);
+        let opened = self.backend.open().map_err(|error| Error::from(error).of_making())?;
+        let hypervisor = self.place(opened);
         self.build_on(hypervisor.as_ref())
     }
 
@@ -176,7 +177,8 @@ impl Builder {
             stack_size,
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
-        let machine = Home::new(hypervisor, config, &self.wasi, None, from, self.deadline)?;
+        let machine = Home::new(hypervisor, config, &self.wasi, None, from, self.deadline);
+        let machine = machine.map_err(Error::of_making)?;
         tracing::info!(
             backend = hypervisor.name(),
             time = ?machine.usage().create,

@@ -4,6 +4,7 @@ mod backends;
 mod cache;
 mod compile;
 mod components;
+mod descriptors;
 mod doctor;
 mod engines;
 mod errors;

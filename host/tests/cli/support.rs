@@ -16,6 +16,10 @@ pub(crate) struct Setup {
 const ENGINES: [&str; 2] = ["interp", "native"];
 
 impl Setup {
+    pub(crate) fn backend(self) -> Backend {
+        self.backend
+    }
+
     /// The options that choose it.
     pub(crate) fn options(self) -> [&'static str; 4] {
         ["--backend", self.backend.name(), "--engine", self.engine]

@@ -294,6 +294,7 @@ pub const CASES: &[Case] = &[
     case("fd_read"),
     case("fd_readdir"),
     case("fd_readdir_many"),
+    case("fd_readdir_removed"),
     case("fd_renumber"),
     case("fd_seek"),
     case("fd_sync"),
@@ -360,6 +361,10 @@ pub const CASES: &[Case] = &[
         ..case("poll_descriptors")
     },
     case("poll_errors"),
+    Case {
+        stdin: Text("some bytes"),
+        ..case("poll_many")
+    },
     // Paths.
     case("path_create_directory"),
     case("path_filestat_get"),

@@ -1,17 +1,22 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 
-use crate::error::Error;
+use super::descriptors;
+use crate::error::{Error, is_out_of_descriptors};
 use crate::hypercall::wasi::stdio::{OutputBuffer, OutputFile, shown_input, shown_output};
 use crate::jail::Jail;
 use crate::module::Module;
-use rustix::process::fchdir;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::path::Arg;
 use std::fmt;
-use std::io::IsTerminal as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::fs::File;
+use std::io::{self, IsTerminal as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wrt_platform::files::NAMED;
 use wrt_platform::memory::SharedBytes;
 
 /// The error of a directory.
@@ -169,32 +174,47 @@ impl WasiConfig {
         self.args.first().map(String::as_str)
     }
 
-    pub(super) fn build(&self) -> Result<WasiP1Ctx, Error> {
+    /// The world without its directories.
+    pub(super) fn build(&self) -> WasiP1Ctx {
         let mut builder = WasiCtxBuilder::new();
-        // File operations run on the vCPU's thread: the guest waits for them anyway, and a
-        // thread pool would cost more than most of them.
-        builder.allow_blocking_current_thread(true).args(&self.args).envs(&self.env);
+        builder.args(&self.args).envs(&self.env);
         let terminals = [std::io::stdout().is_terminal(), std::io::stderr().is_terminal()];
         builder
             .stdin(shown_input(&self.stdin))
             .stdout(shown_output(&self.stdout, terminals[0]))
             .stderr(shown_output(&self.stderr, terminals[1]));
-        for Preopen { host, guest, read_only } in &self.preopens {
-            let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-            let opened = match host {
-                Directory::At(path) => builder.preopened_dir(path, guest, perms),
-                Directory::Open(directory) => {
-                    // It has no path that holds everywhere, but it can be where we are: this is
-                    // a worker, which is nowhere in particular.
-                    fchdir(directory).map_err(|error| cannot_open(guest, error))?;
-                    builder.preopened_dir(".", guest, perms)
-                }
-            };
-            opened.map_err(|error| match host {
-                Directory::At(path) => cannot_open(path.display(), error.root_cause()),
-                Directory::Open(_) => cannot_open(guest, error.root_cause()),
-            })?;
-        }
-        Ok(builder.build_p1())
+        builder.build_p1()
+    }
+
+    /// The directories, open.
+    pub(super) fn open_directories(&self) -> Result<Vec<descriptors::Directory>, Error> {
+        self.preopens.iter().map(Preopen::open).collect()
+    }
+}
+
+impl Preopen {
+    fn open(&self) -> Result<descriptors::Directory, Error> {
+        let Self { host, guest, read_only } = self;
+        // Opened anew, so that no other VM moves its position.
+        let opened = match host {
+            Directory::At(path) => open_directory(CWD, path.as_path()),
+            Directory::Open(directory) => open_directory(directory.as_fd(), "."),
+        };
+        let opened = opened.map_err(io::Error::from).map_err(|error| match host {
+            _ if is_out_of_descriptors(&error) => Error::OutOfDescriptors(error),
+            Directory::At(path) => cannot_open(path.display(), error),
+            Directory::Open(_) => cannot_open(guest, error),
+        })?;
+        let directory = File::from(opened);
+        Ok(descriptors::Directory::preopened(directory, guest.clone(), !read_only))
+    }
+}
+
+/// Opens a directory, to read its entries if that is allowed.
+fn open_directory(at: BorrowedFd<'_>, path: impl Arg + Copy) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+    match openat(at, path, flags, Mode::empty()) {
+        Err(Errno::ACCESS) => openat(at, path, flags | NAMED, Mode::empty()),
+        opened => opened,
     }
 }

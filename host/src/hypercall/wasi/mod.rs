@@ -1,16 +1,26 @@
-//! `Wasi`: preview 1, by `wasmtime-wasi`'s own implementation.
+//! `Wasi`: preview 1.
 //!
-//! Its raw functions take the guest's linear memory as a slice, so that the file-system
-//! sandbox, rights and errno come from code that the field already trusts. They are not
-//! wasmtime's public interface: the version is pinned, and `raw` is the only file that
-//! names them. Bytes of the standard streams pass it by: see [`stdio`].
+//! The raw functions of `wasmtime-wasi` take the guest's linear memory as a slice, decode the
+//! arguments, and call [`call::Call`]. What does not concern files is `wasmtime-wasi`'s own
+//! implementation from there on; paths are resolved by `cap-primitives`, as they are in
+//! `wasmtime-wasi`, so that the file-system sandbox comes from code that the field already trusts.
+//! The raw functions are not wasmtime's public interface: the version is pinned, and `raw` is the
+//! only file that names them. Bytes of the standard streams pass it by: see [`stdio`].
 
+mod attributes;
+mod call;
 mod config;
-mod opening;
-mod pread;
+mod descriptors;
+mod errno;
+mod files;
+mod listing;
+mod paths;
+mod poll;
 mod raw;
-mod sleep;
 mod stdio;
+#[cfg(test)]
+mod tests;
+mod wait;
 mod world;
 
 pub use config::{Output, Stdin, WasiConfig};
@@ -20,12 +30,10 @@ pub(crate) use stdio::OutputFile;
 use super::{Context, Outcome, text};
 use crate::error::Error;
 use crate::hypervisor::Gva;
-use crate::machine::CancelState;
-use std::pin::pin;
+use descriptors::Descriptors;
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
-use wasmtime_wasi::runtime::{in_tokio, poll_noop};
 use wrt_abi::Status;
 use wrt_abi::mailbox::{REQUEST_ARGS, Response};
 use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId};
@@ -41,10 +49,10 @@ pub(super) type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
 
 /// The WASI world of one VM.
 pub(crate) struct Wasi {
+    /// Arguments, environment, clocks, randomness, and the standard streams.
     world: WasiP1Ctx,
+    descriptors: Descriptors,
     program: Option<String>,
-    /// Files and directories that it has opened.
-    opened: opening::Opened,
     streams: stdio::Streams,
 }
 
@@ -56,8 +64,9 @@ impl Wasi {
     /// When a directory cannot be opened.
     pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
         let program = config.program().map(str::to_owned);
-        let (opened, streams) = (opening::Opened::default(), stdio::Streams::new(config));
-        Ok(Self { world: config.build()?, program, opened, streams })
+        let descriptors = Descriptors::new(config.open_directories()?);
+        let streams = stdio::Streams::new(config);
+        Ok(Self { world: config.build(), descriptors, streams, program })
     }
 
     /// The program's name, if it has one.
@@ -75,83 +84,45 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
     let Ok(memory) = context.memory.slice(Gva(base), len) else {
         return Ok(Outcome::status(Status::Invalid, 0));
     };
-    let Wasi { world, opened, streams, .. } = &mut context.services.wasi;
-    if let Some(result) = streams.serve(function, memory, &arguments, context.cancel)? {
-        return Ok(outcome(result));
+    let (wasi, cancel) = (&mut context.services.wasi, context.cancel);
+    let stream = wasi.descriptors.stream(low(arguments[0]).into());
+    let moved = wasi.streams.serve(function, stream, memory, &arguments, cancel)?;
+    if let Some(moved) = moved {
+        return outcome(moved);
     }
-    world.set_hostcall_fuel(allocation_max(function));
-    let call = async {
-        if function == FunctionId::PathOpen
-            && let Some(refusal) = opened.refuses(world, memory, &arguments).await
-        {
-            return Ok(refusal as i32);
-        }
-        let mut memory = wiggle::GuestMemory::Unshared(memory);
-        if function == FunctionId::PollOneoff
-            && let Some(sleep) = sleep::Sleep::parse(&memory, &arguments)
-        {
-            return sleep.run(&mut memory).await;
-        }
-        if function == FunctionId::FdPread {
-            return pread::pread(world, &mut memory, &arguments).await;
-        }
-        raw::call(world, &mut memory, function, &arguments).await
+    wasi.world.set_hostcall_fuel(ALLOCATION_MAX);
+    let alarm = wait::Alarm::default();
+    let mut call = call::Call { wasi, cancel, alarm: &alarm };
+    let served = async {
+        let memory = &mut wiggle::GuestMemory::Unshared(memory);
+        raw::call(&mut call, memory, function, &arguments).await
     };
-    let result = wait(call, function, context.cancel)?;
-    if let Ok(SUCCESS) = result {
-        opened.count(function, &arguments);
-        streams.count(function, &arguments);
-    }
-    Ok(outcome(result))
-}
-
-/// Bytes that a call of this function may make the host allocate, by `wasmtime-wasi`'s count.
-fn allocation_max(function: FunctionId) -> usize {
-    match function {
-        // They move bytes between the program's memory and a file, however many: nothing is
-        // allocated.
-        FunctionId::FdRead | FunctionId::FdPread | FunctionId::FdWrite | FunctionId::FdPwrite => {
-            usize::MAX
-        }
-        _ => ALLOCATION_MAX,
-    }
+    outcome(wait::wait(served, &alarm, cancel)?)
 }
 
 /// What a function's result is to the guest: an errno, the program's exit, or a trap.
-fn outcome(result: wiggle::error::Result<i32>) -> Outcome {
-    match result {
-        Ok(value) => Outcome::status(Status::Ok, u64::from(value.cast_unsigned())),
-        Err(error) => match error.downcast_ref::<I32Exit>() {
-            Some(&I32Exit(code)) => Outcome::status(Status::Exit, u64::from(code.cast_unsigned())),
-            None => {
-                let response = Response { status: Status::Trap as u32, ..Response::default() };
-                let reason = text::printable(format!("{error:#}").as_bytes());
-                Outcome::Respond(response, reason.into_bytes())
-            }
-        },
+///
+/// # Errors
+///
+/// When it was interrupted.
+fn outcome(result: wiggle::error::Result<i32>) -> Result<Outcome, Error> {
+    let error = match result {
+        Ok(value) => return Ok(Outcome::status(Status::Ok, u64::from(value.cast_unsigned()))),
+        Err(error) => error,
+    };
+    if let Some(&I32Exit(code)) = error.downcast_ref() {
+        return Ok(Outcome::status(Status::Exit, u64::from(code.cast_unsigned())));
     }
+    if let Some(&wait::Interrupted(why)) = error.downcast_ref() {
+        return Err(Error::Interrupted(why));
+    }
+    let response = Response { status: Status::Trap as u32, ..Response::default() };
+    let reason = text::printable(format!("{error:#}").as_bytes());
+    Ok(Outcome::Respond(response, reason.into_bytes()))
 }
 
-/// Drives a call to its end, or to the moment the VM's call is interrupted.
-///
-/// Nearly every call is ready at once. Only one that has to wait pays for a runtime.
-fn wait<F: Future>(
-    call: F,
-    function: FunctionId,
-    cancel: &CancelState,
-) -> Result<F::Output, Error> {
-    let mut call = pin!(call);
-    // Timers are made inside the runtime that drives them.
-    if function != FunctionId::PollOneoff
-        && let Some(result) = poll_noop(call.as_mut())
-    {
-        return Ok(result);
-    }
-    in_tokio(async {
-        tokio::select! {
-            biased;
-            result = call => Ok(result),
-            why = cancel.interrupted() => Err(Error::Interrupted(why)),
-        }
-    })
+/// An argument of 32 bits: the upper half is the guest's to fill.
+#[expect(clippy::cast_possible_truncation, reason = "it travels in the low half")]
+fn low(word: u64) -> u32 {
+    word as u32
 }

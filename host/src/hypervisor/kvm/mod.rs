@@ -23,6 +23,7 @@ pub(crate) use aarch64::exit as aarch64_exit;
 use x86_64 as arch;
 
 use super::{Access, Gpa, Hypervisor, HypervisorError, Mapping, Vcpu, Vm};
+use crate::error::is_out_of_descriptors;
 use kvm_bindings::{KVM_API_VERSION, KVM_MEM_READONLY, kvm_userspace_memory_region};
 use kvm_ioctls::{Cap, VmFd};
 use std::collections::HashMap;
@@ -98,6 +99,10 @@ fn missing(error: &kvm_ioctls::Error) -> HypervisorError {
             "add yourself to the group that owns it (`sudo usermod -aG kvm $USER`), then log \
              in again",
         ),
+        // It is there, and may be open in a moment.
+        _ if is_out_of_descriptors(&error) => {
+            HypervisorError::Call { action: "open /dev/kvm", source: error }
+        }
         _ => unavailable(format!("cannot open {DEVICE}: {error}"), "see `wrt-vm doctor`"),
     }
 }

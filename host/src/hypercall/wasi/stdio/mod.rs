@@ -8,7 +8,6 @@
 
 mod arrival;
 mod buffer;
-mod errno;
 mod file;
 mod input;
 mod output;
@@ -19,7 +18,8 @@ pub use buffer::OutputBuffer;
 pub(crate) use file::OutputFile;
 pub(super) use shown::{shown_input, shown_output};
 
-use super::{Arguments, SUCCESS, WasiConfig};
+use super::errno::of_system;
+use super::{Arguments, SUCCESS, WasiConfig, low};
 use crate::error::{Error, Interruption};
 use crate::machine::CancelState;
 use input::Input;
@@ -32,18 +32,25 @@ use wrt_abi::wasi::FunctionId;
 
 /// A standard stream of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(super) enum Stream {
-    Input,
-    Output,
-    Error,
+    Input = 0,
+    Output = 1,
+    Error = 2,
 }
 
-/// The standard streams of a program, and which numbers it knows them by.
+impl Stream {
+    /// The number that `wasmtime-wasi` knows it by, whatever the program calls it.
+    pub(super) fn number(self) -> types::Fd {
+        types::Fd::from(self as u32)
+    }
+}
+
+/// The standard streams of a program.
 #[derive(Debug)]
 pub(super) struct Streams {
     input: Input,
     outputs: Outputs,
-    numbers: Vec<(u32, Stream)>,
 }
 
 /// How a call on a stream fails.
@@ -66,18 +73,11 @@ impl From<wiggle::GuestError> for Failed {
 impl Streams {
     /// The streams of a world.
     pub(super) fn new(world: &WasiConfig) -> Self {
-        let numbers = vec![(0, Stream::Input), (1, Stream::Output), (2, Stream::Error)];
-        Self { input: Input::new(&world.stdin), outputs: Outputs::new(world), numbers }
+        Self { input: Input::new(&world.stdin), outputs: Outputs::new(world) }
     }
 
-    /// The stream that the program knows by a number.
-    fn find(&self, number: u64) -> Option<Stream> {
-        let number = low(number);
-        self.numbers.iter().find(|(known, _)| *known == number).map(|(_, stream)| *stream)
-    }
-
-    /// Serves a call, if it reads or writes one of the streams. An error of the outer kind is a
-    /// trap.
+    /// Serves a call, if it reads or writes the stream that its descriptor is. An error of the
+    /// outer kind is a trap.
     ///
     /// # Errors
     ///
@@ -85,11 +85,12 @@ impl Streams {
     pub(super) fn serve(
         &mut self,
         function: FunctionId,
+        stream: Option<Stream>,
         memory: &mut [u8],
         arguments: &Arguments,
         cancel: &CancelState,
     ) -> Result<Option<wiggle::error::Result<i32>>, Error> {
-        let moved = match (function, self.find(arguments[0])) {
+        let moved = match (function, stream) {
             (FunctionId::FdRead, Some(Stream::Input)) => self.read(memory, arguments, cancel),
             (FunctionId::FdWrite, Some(stream @ (Stream::Output | Stream::Error))) => {
                 self.write(stream, memory, arguments, cancel)
@@ -126,27 +127,6 @@ impl Streams {
         let written = self.outputs.write(stream, &ranges.slices(memory), cancel)?;
         tell(memory, arguments, written)
     }
-
-    /// Takes note of a call that went well: numbers come and go.
-    pub(super) fn count(&mut self, function: FunctionId, arguments: &Arguments) {
-        let [from, to] = [low(arguments[0]), low(arguments[1])];
-        match function {
-            FunctionId::FdClose => self.numbers.retain(|(number, _)| *number != from),
-            FunctionId::FdRenumber if from != to => {
-                self.numbers.retain(|(number, _)| *number != to);
-                for (number, _) in self.numbers.iter_mut().filter(|(number, _)| *number == from) {
-                    *number = to;
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// An argument of 32 bits: the upper half is the guest's to fill.
-#[expect(clippy::cast_possible_truncation, reason = "the low half counts")]
-fn low(word: u64) -> u32 {
-    word as u32
 }
 
 /// Tells the program how many bytes were moved.
@@ -171,10 +151,10 @@ fn persist(
         match call() {
             Err(Errno::AGAIN) => match wait() {
                 Ok(()) | Err(Errno::INTR) => {}
-                Err(error) => return Err(Failed::Errno(errno::of(error))),
+                Err(error) => return Err(Failed::Errno(of_system(error))),
             },
             Err(Errno::INTR) => {}
-            moved => return moved.map_err(|error| Failed::Errno(errno::of(error))),
+            moved => return moved.map_err(|error| Failed::Errno(of_system(error))),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Standard output and standard error.
 
-use super::{Failed, OutputBuffer, OutputFile, Stream, errno, persist};
+use super::{Failed, OutputBuffer, OutputFile, Stream, persist};
 use crate::error::Error;
+use crate::hypercall::wasi::errno::of_system;
 use crate::hypercall::wasi::{Output, WasiConfig};
 use crate::machine::CancelState;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -105,7 +106,7 @@ fn keep(file: &OutputFile, from: &[IoSlice<'_>]) -> Result<usize, Failed> {
         Ok(_) => Err(Failed::Ended(Error::OutputLimit { limit: file.capacity() })),
         Err(error) => {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Err(Failed::Errno(errno::of(errno)))
+            Err(Failed::Errno(of_system(errno)))
         }
     }
 }

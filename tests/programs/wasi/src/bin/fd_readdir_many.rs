@@ -14,9 +14,7 @@ fn main() {
         want.push(name);
     }
 
-    // wasmtime lists the whole directory anew for every call, which takes its
-    // time. So the smallest buffer here has room for 60 entries, and there is
-    // a shorter walk with room for one below.
+    // Down to buffers of 60 entries; a shorter walk below has room for one.
     for size in [2048, 64 * 1024, 1024 * 1024] {
         let all = read_directory(many, size);
         assert_eq!(all.len(), COUNT + 2);

@@ -22,7 +22,6 @@ fn main() {
     unsafe {
         fails_raw(ERRNO_NOMEM, fd_read(fd, iovec, 1, out));
         fails_raw(ERRNO_NOMEM, fd_write(fd, iovec, 1, out));
-        fails_raw(ERRNO_NOMEM, fd_write(1, iovec, 1, out));
         fails_raw(ERRNO_NOMEM, fd_pread(fd, iovec, 1, 0, out));
         fails_raw(ERRNO_NOMEM, fd_pwrite(fd, iovec, 1, 0, out));
         // As many buffers as that, too.

@@ -7,9 +7,8 @@ fn main() {
     let mut buffer = [0; 1];
     assert_eq!(ok(fd_read(FD_STDIN, &mut [&mut buffer])), 1);
 
-    // wasmtime takes an empty read for one that was broken off.
-    fails(ERRNO_INTR, fd_read(FD_STDIN, &mut [&mut []]));
-    fails(ERRNO_INTR, fd_read(FD_STDIN, &mut []));
+    assert_eq!(ok(fd_read(FD_STDIN, &mut [&mut []])), 0);
+    assert_eq!(ok(fd_read(FD_STDIN, &mut [])), 0);
 
     fails(ERRNO_BADF, fd_write(FD_STDIN, &[b"no"]));
     fails(ERRNO_SPIPE, fd_pread(FD_STDIN, &mut [&mut buffer], 0));
