@@ -1,12 +1,34 @@
 //! The functions of `wasi_snapshot_preview1`, with their core Wasm types.
 //!
 //! Source: `witx/wasi_snapshot_preview1.witx` of the WASI repository, lowered to core types.
-//! Both sides index [`FUNCTIONS`]; the order is the ABI.
+//! Both sides index [`FUNCTIONS`]; the order is the ABI. `wasi_unstable` has the same functions of
+//! the same types, apart from `sock_accept`; some of its numbers and structures differ.
 
 use crate::value::ValueType::{self, I32, I64};
 
-/// Name of the import module.
-pub const MODULE: &str = "wasi_snapshot_preview1";
+/// A version of WASI, by which import module a program asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// `wasi_snapshot_preview1`.
+    Preview1,
+    /// `wasi_unstable`, also called preview 0.
+    Unstable,
+}
+
+/// What an index of a function of [`Version::Unstable`] has in addition.
+const UNSTABLE: u64 = 1 << 32;
+
+/// The function that an import names, and the word that the host knows it by.
+pub fn find(module: &str, name: &str) -> Option<(&'static Function, u64)> {
+    let version = match module {
+        "wasi_snapshot_preview1" => 0,
+        "wasi_unstable" if name != "sock_accept" => UNSTABLE,
+        _ => return None,
+    };
+    let mut functions = FUNCTIONS.iter().zip(0..);
+    let (function, index) = functions.find(|(function, _)| function.name == name)?;
+    Some((function, index | version))
+}
 
 /// One function.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +65,22 @@ macro_rules! functions {
 }
 
 impl FunctionId {
+    /// The word that the host knows a function by.
+    pub fn index(self, version: Version) -> u64 {
+        match version {
+            Version::Preview1 => self as u64,
+            Version::Unstable => self as u64 | UNSTABLE,
+        }
+    }
+
     /// The function with this index, if there is one.
-    pub fn from_index(index: u64) -> Option<Self> {
-        IDS.get(usize::try_from(index).ok()?).copied()
+    pub fn from_index(index: u64) -> Option<(Self, Version)> {
+        let version = match index & UNSTABLE {
+            0 => Version::Preview1,
+            _ => Version::Unstable,
+        };
+        let id = IDS.get(usize::try_from(index & !UNSTABLE).ok()?)?;
+        Some((*id, version))
     }
 }
 

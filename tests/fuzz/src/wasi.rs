@@ -13,7 +13,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use wrt_abi::layout::REGION_FIRST;
 use wrt_abi::mailbox::{REQUEST_ARGS, Request};
-use wrt_abi::wasi::{FIRST_ARGUMENT, FUNCTIONS};
+use wrt_abi::wasi::{FIRST_ARGUMENT, FUNCTIONS, FunctionId, Version};
 use wrt_abi::{ABI_VERSION, Call, Reply, Status};
 use wrt_vm::hypervisor::Exit;
 use wrt_vm::{Builder, Module, Output, OutputBuffer, Stdin, WasiConfig};
@@ -295,7 +295,11 @@ impl WasiCall {
     fn args(&self, memory: &mut Memory) -> [u64; REQUEST_ARGS] {
         let mut args = [0; REQUEST_ARGS];
         let function = usize::from(self.function) % FUNCTIONS.len();
-        args[..FIRST_ARGUMENT].copy_from_slice(&[function as u64, REGION_FIRST, MEMORY]);
+        let (function, _) = FunctionId::from_index(function as u64).expect("a function's index");
+        // The upper half is that of preview 0.
+        let version = if self.function < 0x80 { Version::Preview1 } else { Version::Unstable };
+        let first = [function.index(version), REGION_FIRST, MEMORY];
+        args[..FIRST_ARGUMENT].copy_from_slice(&first);
         let slots = (SLOTS..).step_by(SLOT);
         let words = slots.zip(&self.args).take(REQUEST_ARGS).flat_map(|(at, argument)| {
             let [word, length] = argument.words(at, memory);

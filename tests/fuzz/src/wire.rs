@@ -191,9 +191,9 @@ fn numbers(number: u64) {
     check::<Reply>(number, |reply| reply as u64);
     check::<Status>(number, |status| status as u64);
     check::<TrapKind>(number, |kind| kind as u64);
-    if let Some(function) = FunctionId::from_index(number) {
-        assert_eq!(function as u64, number);
-        assert!((number as usize) < FUNCTIONS.len());
+    if let Some((function, version)) = FunctionId::from_index(number) {
+        assert_eq!(function.index(version), number);
+        assert!((function as usize) < FUNCTIONS.len());
     }
 }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod run;
+mod unstable;
 
 /// The cases and their worlds, as whoever runs the programs shares them.
 #[allow(missing_docs, unreachable_pub, reason = "included as is by other runners too")]

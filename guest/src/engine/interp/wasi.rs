@@ -1,4 +1,4 @@
-//! WASI preview 1: every function is one hypercall over the caller's memory.
+//! WASI preview 1 and 0: every function is one hypercall over the caller's memory.
 
 use super::values::wasmi_type;
 use crate::engine::limits::Limits;
@@ -6,32 +6,32 @@ use crate::hostcall::{self, WasiOutcome};
 use alloc::vec::Vec;
 use wasmi::{Caller, Error, Extern, FuncType, Linker, Module, Val, ValType};
 use wrt_abi::mailbox::REQUEST_ARGS;
-use wrt_abi::wasi::{FIRST_ARGUMENT, FUNCTIONS, MODULE};
+use wrt_abi::wasi::{FIRST_ARGUMENT, find};
 
 /// Defines the WASI functions that `module` imports, unless something else has.
 pub fn define_imports(linker: &mut Linker<Limits>, module: &Module) {
-    for import in module.imports().filter(|import| import.module() == MODULE) {
-        let found = FUNCTIONS.iter().enumerate().find(|(_, f)| f.name == import.name());
-        let Some((index, function)) = found else { continue };
+    for import in module.imports() {
+        let Some((function, index)) = find(import.module(), import.name()) else { continue };
         let params: Vec<ValType> = function.params.iter().map(|&ty| wasmi_type(ty)).collect();
         let results = function.returns_errno.then_some(ValType::I32);
         let ty = FuncType::new(params, results);
         // The linker allows shadowing, so this cannot fail; a registered module of the same
         // name comes later and wins.
-        let _ = linker.func_new(MODULE, function.name, ty, move |caller, params, results| {
-            call(index, &caller, params, results)
-        });
+        let _ =
+            linker.func_new(import.module(), function.name, ty, move |caller, params, results| {
+                call(index, &caller, params, results)
+            });
     }
 }
 
 fn call(
-    index: usize,
+    index: u64,
     caller: &Caller<'_, Limits>,
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), Error> {
     let mut args = [0; REQUEST_ARGS];
-    args[0] = index as u64;
+    args[0] = index;
     // A module without memory can still call functions that need none.
     if let Some(Extern::Memory(memory)) = caller.get_export("memory") {
         args[1] = memory.data_ptr(caller).expose_provenance() as u64;

@@ -1,4 +1,4 @@
-//! WASI preview 1: every function is one hypercall over the caller's memory.
+//! WASI preview 1 and 0: every function is one hypercall over the caller's memory.
 
 use super::State;
 use super::values::wasmtime_type;
@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use wasmtime::{Caller, Engine, Error, Extern, FuncType, Linker, Module, Result, ValRaw, ValType};
 use wrt_abi::mailbox::REQUEST_ARGS;
 use wrt_abi::value::ValueType;
-use wrt_abi::wasi::{FIRST_ARGUMENT, FUNCTIONS, Function, MODULE};
+use wrt_abi::wasi::{FIRST_ARGUMENT, Function, find};
 
 /// The program has called `proc_exit`.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +24,14 @@ impl core::error::Error for Exit {}
 
 /// Defines the WASI functions that `module` imports, unless something else has.
 pub fn define_imports(linker: &mut Linker<State>, engine: &Engine, module: &Module) {
-    for import in module.imports().filter(|import| import.module() == MODULE) {
-        let found = FUNCTIONS.iter().enumerate().find(|(_, f)| f.name == import.name());
-        let Some((index, function)) = found else { continue };
+    for import in module.imports() {
+        let Some((function, index)) = find(import.module(), import.name()) else { continue };
         let params = function.params.iter().map(|&ty| wasmtime_type(ty));
         let ty = FuncType::new(engine, params, function.returns_errno.then_some(ValType::I32));
         // SAFETY: `call` reads as many values as the type has parameters, of their types, and
         // writes its result.
         let defined = unsafe {
-            linker.func_new_unchecked(MODULE, function.name, ty, move |caller, values| {
+            linker.func_new_unchecked(import.module(), function.name, ty, move |caller, values| {
                 call(index, function, caller, values)
             })
         };
@@ -43,13 +42,13 @@ pub fn define_imports(linker: &mut Linker<State>, engine: &Engine, module: &Modu
 }
 
 fn call(
-    index: usize,
+    index: u64,
     function: &Function,
     mut caller: Caller<'_, State>,
     values: &mut [MaybeUninit<ValRaw>],
 ) -> Result<()> {
     let mut args = [0; REQUEST_ARGS];
-    args[0] = index as u64;
+    args[0] = index;
     // A module without memory can still call functions that need none.
     if let Some(Extern::Memory(memory)) = caller.get_export("memory") {
         args[1] = memory.data_ptr(&caller).expose_provenance() as u64;

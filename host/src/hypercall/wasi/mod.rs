@@ -1,4 +1,4 @@
-//! `Wasi`: preview 1.
+//! `Wasi`: preview 1, and preview 0 by way of it.
 //!
 //! The raw functions of `wasmtime-wasi` take the guest's linear memory as a slice, decode the
 //! arguments, and call [`call::Call`]. What does not concern files is `wasmtime-wasi`'s own
@@ -20,6 +20,7 @@ mod raw;
 mod stdio;
 #[cfg(test)]
 mod tests;
+mod unstable;
 mod wait;
 mod world;
 
@@ -36,7 +37,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
 use wrt_abi::Status;
 use wrt_abi::mailbox::{REQUEST_ARGS, Response};
-use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId};
+use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId, Version};
 
 /// Bytes that one call may make the host allocate on the guest's behalf.
 const ALLOCATION_MAX: usize = 128 << 20;
@@ -78,7 +79,7 @@ impl Wasi {
 /// Serves one function.
 pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<Outcome, Error> {
     let [index, base, len, arguments @ ..] = *args;
-    let Some(function) = FunctionId::from_index(index) else {
+    let Some((function, version)) = FunctionId::from_index(index) else {
         return Ok(Outcome::status(Status::Invalid, 0));
     };
     let Ok(memory) = context.memory.slice(Gva(base), len) else {
@@ -95,7 +96,10 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
     let mut call = call::Call { wasi, cancel, alarm: &alarm };
     let served = async {
         let memory = &mut wiggle::GuestMemory::Unshared(memory);
-        raw::call(&mut call, memory, function, &arguments).await
+        match version {
+            Version::Preview1 => raw::call(&mut call, memory, function, &arguments).await,
+            Version::Unstable => unstable::call(&mut call, memory, function, &arguments).await,
+        }
     };
     outcome(wait::wait(served, &alarm, cancel)?)
 }
