@@ -109,7 +109,8 @@ pub enum Error {
         /// Bytes that it may write.
         limit: u64,
     },
-    /// The program called `proc_exit`.
+    /// The program called `proc_exit`, with this code, which may be any. As the exit status of a
+    /// process it is its low eight bits, or 255 where they would say success.
     #[error("the program exited with code {0}")]
     Exit(i32),
     /// The call was ended from outside.

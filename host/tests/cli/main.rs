@@ -8,6 +8,7 @@ mod descriptors;
 mod doctor;
 mod engines;
 mod errors;
+mod exit;
 mod jail;
 mod jobs;
 mod large;

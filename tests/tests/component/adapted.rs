@@ -23,6 +23,7 @@ const DIFFERENT: &[(&str, &[&str])] = &[
             "proc_exit with 77",
             "proc_exit with 125",
             "proc_exit with 126",
+            "proc_exit with 200",
             "proc_exit with 255",
             "proc_exit with 256",
             "proc_exit with 4294967295",

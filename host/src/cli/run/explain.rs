@@ -15,8 +15,7 @@ impl Run {
         }
         match result {
             Ok(Ending::Returned) => 0,
-            // The system keeps the low eight bits.
-            Ok(Ending::Exited(code)) => code.to_le_bytes()[0],
+            Ok(Ending::Exited(code)) => exit_status(code),
             Err(error) => self.explain(&error),
         }
     }
@@ -88,4 +87,13 @@ pub(in crate::cli) fn warn_of_no_jail() {
 
 pub(super) fn timed_out(after: Duration) -> String {
     format!("timed out after {}", Seconds(after))
+}
+
+/// The exit status for a code of `proc_exit`. The system keeps eight bits, of which none must
+/// say success for a code that does not.
+fn exit_status(code: i32) -> u8 {
+    match code.to_le_bytes()[0] {
+        0 if code != 0 => u8::MAX,
+        low => low,
+    }
 }

@@ -19,7 +19,7 @@ use wasmtime_wasi::p1::types::{
     Riflags, Rights, Roflags, Sdflags, Siflags, Signal, Size, Subscription, Timestamp, Whence,
 };
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
-use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
 use wiggle::{GuestMemory, GuestPtr};
 use wrt_platform::files::advise;
 
@@ -496,10 +496,10 @@ impl WasiSnapshotPreview1 for Call<'_> {
 
     fn proc_exit(
         &mut self,
-        memory: &mut GuestMemory<'_>,
+        _memory: &mut GuestMemory<'_>,
         status: Exitcode,
     ) -> wiggle::error::Error {
-        self.streams().proc_exit(memory, status)
+        I32Exit(status.cast_signed()).into()
     }
 
     fn proc_raise(&mut self, memory: &mut GuestMemory<'_>, sig: Signal) -> Result<()> {
