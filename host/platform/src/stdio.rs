@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bytes that are written at once to a stream that must not block: a pipe that `poll` calls
-/// writable takes so many.
-const AT_ONCE: usize = libc::PIPE_BUF;
+/// writable takes so many on every system (`_POSIX_PIPE_BUF`).
+const AT_ONCE: usize = 512;
 
 /// Milliseconds that are left to wait outside of sections; `u64::MAX` for no bound.
 static PATIENCE: AtomicU64 = AtomicU64::new(u64::MAX);

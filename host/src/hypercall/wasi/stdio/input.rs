@@ -4,11 +4,15 @@ use super::{Failed, persist};
 use crate::hypercall::wasi::Stdin;
 use crate::machine::CancelState;
 use bytes::{Buf as _, Bytes};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use std::io::IoSliceMut;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use wrt_platform::memory::SharedBytes;
+
+/// Bytes that a read of a busy pipe gets at least, and that are worth another.
+const FULL: usize = 16 << 10;
 
 /// Where the program's input comes from.
 #[derive(Debug)]
@@ -49,11 +53,55 @@ impl Input {
             Self::Bytes(rest) => Ok(take(rest, to)),
             Self::Inherited => {
                 let stdin = std::io::stdin();
-                let wait = || poll(&mut [PollFd::new(&stdin.as_fd(), PollFlags::IN)], None);
-                persist(cancel, || rustix::io::readv(&stdin, to), || wait().map(|_| ()))
+                let read = persist(
+                    cancel,
+                    || rustix::io::readv(&stdin, to),
+                    || is_readable(stdin.as_fd(), None).map(|_| ()),
+                )?;
+                Ok(read + read_on(stdin.as_fd(), to, read, cancel))
             }
         }
     }
+}
+
+/// Reads what has come to a pipe since `before` bytes were read from it, as long as there is much
+/// room. A pipe holds 64 KiB; a call of the program costs as much time as to read those.
+fn read_on(
+    pipe: BorrowedFd<'_>,
+    mut to: &mut [IoSliceMut<'_>],
+    before: usize,
+    cancel: &CancelState,
+) -> usize {
+    let room = |to: &[IoSliceMut<'_>]| to.iter().map(|slice| slice.len()).sum::<usize>();
+    if before < FULL || room(to) - before < FULL || !is_pipe(pipe) {
+        return 0;
+    }
+    IoSliceMut::advance_slices(&mut to, before);
+    let (now, mut more) = (Timespec { tv_sec: 0, tv_nsec: 0 }, 0);
+    while room(to) >= FULL && cancel.interruption().is_none() {
+        if is_readable(pipe, Some(&now)) != Ok(true) {
+            break;
+        }
+        match rustix::io::readv(pipe, to) {
+            // The end, or an error, comes again.
+            Ok(0) | Err(_) => break,
+            Ok(read) => {
+                more += read;
+                IoSliceMut::advance_slices(&mut to, read);
+            }
+        }
+    }
+    more
+}
+
+fn is_pipe(descriptor: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstat(descriptor)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
+/// Whether a read would return at once; waits for that as long as is said.
+fn is_readable(descriptor: BorrowedFd<'_>, time: Option<&Timespec>) -> rustix::io::Result<bool> {
+    poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], time).map(|count| count > 0)
 }
 
 fn take(rest: &mut Bytes, to: &mut [IoSliceMut<'_>]) -> usize {
