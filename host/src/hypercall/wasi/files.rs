@@ -67,14 +67,15 @@ impl File {
         mut go_on: impl FnMut() -> Result<()>,
     ) -> Result<u32> {
         let mut done = 0;
-        while done < bytes.len() {
+        // Once for no bytes, too: the file may not be open for reading.
+        loop {
             let chunk = &mut bytes[done..];
             let end = chunk.len().min(CHUNK);
             let at = offset.checked_add(done as u64).ok_or(Errno::Inval)?;
             match self.file.read_at(&mut chunk[..end], at) {
                 Ok(read) => {
                     done += read;
-                    if read < end {
+                    if read < end || done == bytes.len() {
                         break;
                     }
                 }
@@ -97,7 +98,7 @@ impl File {
     ) -> Result<u32> {
         let appends = self.flags.contains(Fdflags::APPEND);
         let mut done = 0;
-        while done < bytes.len() {
+        loop {
             let chunk = &bytes[done..][..(bytes.len() - done).min(CHUNK)];
             let at = offset.checked_add(done as u64).ok_or(Errno::Inval)?;
             let written = match appends {
@@ -107,7 +108,7 @@ impl File {
             match written {
                 Ok(written) => {
                     done += written;
-                    if written < chunk.len() {
+                    if written < chunk.len() || done == bytes.len() {
                         break;
                     }
                 }
