@@ -13,8 +13,10 @@ use std::os::fd::{AsRawFd as _, IntoRawFd as _};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
-/// Seconds that an orderly end may take before the process ends by force.
-const GRACE: u32 = 2;
+/// How long an orderly end may take before the process ends by force.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a handler may take that ends the process.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The signal that asked the process to end; 0 until then.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
@@ -93,8 +95,8 @@ pub fn exit_on_termination() -> io::Result<()> {
         if is_ignored(signal) {
             continue;
         }
-        // SAFETY: the handler is async-signal-safe (`signal-safety(7)`): atomics, `write`, `alarm`
-        // and `_exit`.
+        // SAFETY: the handler is async-signal-safe (`signal-safety(7)`): atomics, `write`,
+        // `setitimer` and `_exit`.
         unsafe { low_level::register(signal, move || terminate(signal)) }?;
     }
     // SAFETY: as above.
@@ -110,11 +112,24 @@ fn terminate(signal: i32) {
         end(code, &[]);
     }
     FORCED_CODE.store(code, Ordering::SeqCst);
-    // SAFETY: plain calls. The pipe is this module's, and takes a byte without waiting.
-    unsafe {
-        libc::alarm(GRACE);
-        libc::write(listener, [0u8].as_ptr().cast(), 1);
-    }
+    alarm(GRACE);
+    // SAFETY: a plain call. The pipe is this module's, and takes a byte without waiting.
+    unsafe { libc::write(listener, [0u8].as_ptr().cast(), 1) };
+}
+
+/// Has SIGALRM come after a time, once, in the place of an alarm that was set before. It is
+/// async-signal-safe: a system call, the same on all systems, as the sandbox needs it.
+fn alarm(after: Duration) {
+    // Zero would be none.
+    let after = after.max(Duration::from_micros(1));
+    let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let time = libc::timeval {
+        tv_sec: libc::time_t::try_from(after.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_usec: libc::suseconds_t::try_from(after.subsec_micros()).unwrap_or(0),
+    };
+    let timer = libc::itimerval { it_interval: once, it_value: time };
+    // SAFETY: a plain call that reads `timer`.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
 }
 
 /// Ends the process, from a handler, with a last line if standard error takes it at once.
@@ -128,8 +143,7 @@ fn end(code: i32, last_line: &[u8]) -> ! {
     }
     FORCED_CODE.store(code, Ordering::SeqCst);
     unblock(&[SIGALRM]);
-    // SAFETY: a plain call.
-    unsafe { libc::alarm(1) };
+    alarm(AT_ONCE);
     write_now(libc::STDERR_FILENO, last_line);
     finish_all_at_once();
     low_level::exit(code)
@@ -181,8 +195,8 @@ fn wait_and_tell(mut from: PipeReader, told: impl FnOnce()) {
     }
 }
 
-/// Ends the process by force after `time`, rounded up to a second, with a last line (with its end) on standard
-/// error, if that takes it without waiting, and this exit code. There is one such time for a
+/// Ends the process by force after `time`, with this exit code and a last line, which ends with a
+/// line end, on standard error if that takes it without waiting. There is one such time for a
 /// process, the latest that was set; no thread waits for it.
 ///
 /// # Errors
@@ -197,8 +211,6 @@ pub fn exit_after(time: Duration, last_line: &str, code: u8) -> io::Result<()> {
     };
     // SAFETY: as in `exit_on_termination`; the line lives as long as the handler.
     unsafe { low_level::register(SIGALRM, end) }?;
-    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1);
-    // SAFETY: a plain call, which cannot fail. What no alarm reaches is as good as never.
-    unsafe { libc::alarm(u32::try_from(seconds).unwrap_or(u32::MAX)) };
+    alarm(time);
     Ok(())
 }
