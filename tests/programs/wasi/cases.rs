@@ -352,7 +352,7 @@ pub const CASES: &[Case] = &[
     },
     Case {
         stdin: Text("input"),
-        stdout: Text("out"),
+        stdout: Text("output"),
         ..case("iovecs")
     },
     // Polling.
