@@ -25,7 +25,7 @@ struct Function {
 fn functions() -> Vec<Function> {
     let wasi = wasi::FUNCTIONS.iter().filter(|function| !function.name.starts_with("proc_"));
     let wasi = wasi.map(|function| Function {
-        module: wasi::MODULE,
+        module: "wasi_snapshot_preview1",
         name: function.name,
         params: function.params.iter().copied().map(ValueType::name).collect(),
         result: function.returns_errno.then_some("i32"),
