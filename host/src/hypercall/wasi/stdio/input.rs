@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use wrt_platform::memory::SharedBytes;
 
-/// Bytes that a read of a busy pipe gets at least, and that are worth another.
+/// Room that is worth another read of a busy pipe, whose writer may write small pieces.
 const FULL: usize = 16 << 10;
 
 /// Where the program's input comes from.
@@ -73,7 +73,7 @@ fn read_on(
     cancel: &CancelState,
 ) -> usize {
     let room = |to: &[IoSliceMut<'_>]| to.iter().map(|slice| slice.len()).sum::<usize>();
-    if before < FULL || room(to) - before < FULL || !is_pipe(pipe) {
+    if before == 0 || room(to) - before < FULL || !is_pipe(pipe) {
         return 0;
     }
     IoSliceMut::advance_slices(&mut to, before);
