@@ -37,6 +37,10 @@ struct Inside {
     requested: Arc<AtomicBool>,
 }
 
+// SAFETY: a thread's id means the same in every thread. With musl its type is a pointer, which only
+// the C library follows, in `interrupt`: while the thread is in its section, hence alive.
+unsafe impl Send for Inside {}
+
 /// A part of a thread's work whose blocking calls other threads can end.
 #[derive(Debug)]
 #[must_use = "the section ends when this is dropped"]
