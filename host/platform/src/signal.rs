@@ -125,7 +125,8 @@ fn alarm(after: Duration) {
     let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let time = libc::timeval {
         tv_sec: libc::time_t::try_from(after.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_usec: libc::suseconds_t::try_from(after.subsec_micros()).unwrap_or(0),
+        // Below a million.
+        tv_usec: after.subsec_micros() as libc::suseconds_t,
     };
     let timer = libc::itimerval { it_interval: once, it_value: time };
     // SAFETY: a plain call that reads `timer`.
