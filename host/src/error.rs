@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
 use wrt_abi::TrapKind;
+use wrt_platform::text::Line;
 
-/// Any error of this library.
+/// Any error of this library. Each message is complete: it includes its cause, which
+/// [`source`](std::error::Error::source) therefore does not return again.
 ///
 /// Errors of one call leave the VM usable; after [`Error::Ended`] and
 /// [`Error::Interrupted`] it needs a [`reset`](crate::MicroVm::reset).
@@ -34,12 +36,12 @@ pub enum Error {
     #[error("cannot enter the jail: {0}")]
     Jail(String),
     /// The module's bytes could not be read.
-    #[error("cannot read {name}: {source}")]
+    #[error("cannot read {}: {error}", Line(name))]
     Read {
         /// The file, or what stands for it.
         name: String,
         /// The system's answer.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The bytes are no WebAssembly module.
     #[error("not a WebAssembly module: {0}")]
@@ -60,7 +62,7 @@ pub enum Error {
     #[error("cannot compile this module: {0}")]
     CannotCompile(String),
     /// The code cache cannot be used.
-    #[error("cannot use the code cache {}: {reason}", dir.display())]
+    #[error("cannot use the code cache {}: {reason}", Line(dir.display()))]
     Cache {
         /// Its directory.
         dir: PathBuf,
@@ -117,7 +119,7 @@ pub enum Error {
     #[error("{0}")]
     Interrupted(Interruption),
     /// The VM is over.
-    #[error("{0}")]
+    #[error(transparent)]
     Ended(#[from] VmEnd),
     /// The WASI world could not be set up.
     #[error("{0}")]
@@ -245,7 +247,7 @@ pub enum VmEnd {
         number: u64,
     },
     /// The guest stopped in a way that it has no use for.
-    #[error("the guest left the VM by an exit that is not its to use: {0:?}")]
+    #[error("the guest {0}")]
     BadExit(Exit),
     /// The guest broke the rules of the mailbox.
     #[error("the guest broke the hypercall protocol: {0}")]
@@ -336,3 +338,7 @@ impl fmt::Display for At {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

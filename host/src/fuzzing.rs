@@ -91,6 +91,7 @@ pub fn process_stop(status: i32, code: i32, words: [u64; 4]) -> Stopped {
         Stop::Fault(fault) => Stopped::Takes(fault),
         Stop::Exception(fault) => Stopped::Exits(Exit::Fault(fault)),
         Stop::SystemCall { number } => Stopped::Exits(Exit::SystemCall { number }),
+        Stop::Killed { signal } => Stopped::Exits(Exit::Killed { signal }),
         Stop::Failed { code } => Stopped::Exits(Exit::Failed { code }),
         Stop::Unexpected { reason } => Stopped::Exits(Exit::Unexpected { reason }),
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use wrt_abi::binary::{MAGIC, is_component};
 use wrt_abi::layout::REGION_MAX;
 use wrt_platform::memory::SharedBytes;
+use wrt_platform::text::Lines;
 
 /// Largest module; the engine takes no larger ones.
 pub(crate) const MODULE_MAX: u64 = 1 << 30;
@@ -59,7 +60,7 @@ impl Module {
     /// [`Error::Read`]; else as [`Self::from_bytes`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let failed = |source| Error::Read { name: path.display().to_string(), source };
+        let failed = |error| Error::Read { name: path.display().to_string(), error };
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         // Files that the system makes up as they are read (/proc) say that they are empty.
@@ -91,7 +92,7 @@ impl Module {
     ///
     /// As [`Self::from_file`].
     pub fn from_reader(reader: &mut dyn Read, name: &str) -> Result<Self, Error> {
-        let failed = |source| Error::Read { name: name.to_owned(), source };
+        let failed = |error| Error::Read { name: name.to_owned(), error };
         // No more than is needed to see that the rest is not wanted: a stream may have no end.
         let mut bytes = Vec::new();
         Read::take(&mut *reader, MAGIC_MAX).read_to_end(&mut bytes).map_err(failed)?;
@@ -124,7 +125,9 @@ impl Module {
     ///
     /// [`Error::NotWasm`] with the place and reason.
     pub fn from_text(text: &str) -> Result<Self, Error> {
-        Self::from_bytes(&wat::parse_str(text).map_err(|error| Error::NotWasm(error.to_string()))?)
+        Self::from_bytes(
+            &wat::parse_str(text).map_err(|error| Error::NotWasm(Lines(error).to_string()))?,
+        )
     }
 
     /// A compiled module from what is in its file after the header: from a compiler of your

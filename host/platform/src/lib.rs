@@ -28,7 +28,7 @@ pub mod sandbox;
 pub mod signal;
 pub mod socket;
 pub mod stdio;
-mod text;
+pub mod text;
 pub mod trace;
 pub mod vector;
 pub mod wake;

@@ -8,10 +8,39 @@ use crate::stdio::write_now;
 use crate::trace::finish_all_at_once;
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level;
+use std::fmt;
 use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsRawFd as _, IntoRawFd as _};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
+
+/// A signal's number, shown with its name if it is one of those that end processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named(pub u32);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "signal {}", self.0)?;
+        let names = [
+            (libc::SIGILL, "SIGILL"),
+            (libc::SIGTRAP, "SIGTRAP"),
+            (libc::SIGABRT, "SIGABRT"),
+            (libc::SIGBUS, "SIGBUS"),
+            (libc::SIGFPE, "SIGFPE"),
+            (libc::SIGKILL, "SIGKILL"),
+            (libc::SIGSEGV, "SIGSEGV"),
+            (libc::SIGPIPE, "SIGPIPE"),
+            (libc::SIGTERM, "SIGTERM"),
+            (libc::SIGXCPU, "SIGXCPU"),
+            (libc::SIGXFSZ, "SIGXFSZ"),
+            (libc::SIGSYS, "SIGSYS"),
+        ];
+        match names.iter().find(|(number, _)| number.cast_unsigned() == self.0) {
+            Some((_, name)) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// How long an orderly end may take before the process ends by force.
 const GRACE: Duration = Duration::from_secs(2);

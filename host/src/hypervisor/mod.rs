@@ -27,6 +27,7 @@ pub use select::{Availability, Backend, Opened, available, details};
 
 use crate::worker::Workers;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use thiserror::Error;
@@ -272,6 +273,11 @@ pub enum Exit {
     Halt,
     /// An exception while delivering an exception: the vCPU gave up.
     TripleFault,
+    /// A signal ended the process that stands for the VM (`process`).
+    Killed {
+        /// The signal's number.
+        signal: u32,
+    },
     /// The hypervisor could not go on with this guest.
     Failed {
         /// The hypervisor's own code for the reason.
@@ -282,6 +288,38 @@ pub enum Exit {
         /// The hypervisor's own number for it.
         reason: u32,
     },
+}
+
+/// What the guest did, or what happened to it: a clause without its subject.
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Mailbox => write!(f, "made a hypercall where none may be made"),
+            Self::Kicked => write!(f, "was stopped from outside"),
+            Self::Exception => write!(f, "took a processor exception"),
+            Self::Fault(fault) => write!(f, "took {fault}"),
+            Self::SystemCall { number } => write!(f, "tried to make system call {number}"),
+            Self::Memory { gpa, write } => {
+                let did = if write { "wrote to" } else { "read from" };
+                write!(f, "{did} guest-physical {gpa}, which is not its memory")
+            }
+            Self::Port { port, width, write } => {
+                let did = if write { "wrote to" } else { "read from" };
+                write!(f, "{did} port {port:#x} ({} bits), which no device serves", u16::from(width) * 8)
+            }
+            Self::Halt => write!(f, "waited for an interrupt, and a VM here has none"),
+            Self::TripleFault => write!(f, "took an exception that it could not handle"),
+            Self::Killed { signal } => {
+                write!(f, "lost its process to {}", wrt_platform::signal::Named(signal))
+            }
+            Self::Failed { code } => {
+                write!(f, "cannot be run any further by the hypervisor (reason {code:#x})")
+            }
+            Self::Unexpected { reason } => {
+                write!(f, "left the VM by an exit that no guest here uses (reason {reason:#x})")
+            }
+        }
+    }
 }
 
 /// An exception of the guest's processor.
@@ -295,6 +333,16 @@ pub struct Fault {
     pub stack: u64,
     /// Address that was accessed, for a page fault.
     pub address: Option<u64>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "processor exception {} at instruction {:#x}", self.vector, self.instruction)?;
+        match self.address {
+            Some(address) => write!(f, ", address {address:#x}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why the hypervisor refused. The message says what to do where something can be done.
@@ -311,12 +359,12 @@ pub enum HypervisorError {
         remedy: &'static str,
     },
     /// A call to the hypervisor failed.
-    #[error("the hypervisor failed to {action}: {source}")]
+    #[error("the hypervisor failed to {action}: {error}")]
     Call {
         /// What was asked.
         action: &'static str,
         /// The system's answer.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A feature that every supported machine has is missing.
     #[error("this machine cannot run the guest: {0}")]

@@ -140,9 +140,10 @@ impl FromStr for Backend {
             "hvf" => Ok(Self::Hvf),
             "kvm" => Ok(Self::Kvm),
             "process" => Ok(Self::Process),
-            other => {
-                Err(format!("no backend is called `{other}`; there are auto, hvf, kvm and process"))
-            }
+            other => Err(format!(
+                "no backend is called `{}`; there are auto, hvf, kvm and process",
+                wrt_platform::text::Line(other)
+            )),
         }
     }
 }

@@ -63,7 +63,13 @@ pub(crate) enum MemoryRefused {
     Hypervisor(#[from] HypervisorError),
     /// The system has no address space or memory left.
     #[error("cannot get memory for the guest: {0}")]
-    System(#[from] std::io::Error),
+    System(std::io::Error),
+}
+
+impl From<std::io::Error> for MemoryRefused {
+    fn from(error: std::io::Error) -> Self {
+        Self::System(error)
+    }
 }
 
 /// All memory of one guest.

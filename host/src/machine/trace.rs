@@ -80,6 +80,7 @@ impl fmt::Display for Other {
             Exit::Port { .. } => "Port",
             Exit::Halt => "Halt",
             Exit::TripleFault => "TripleFault",
+            Exit::Killed { .. } => "Killed",
             Exit::Failed { .. } => "Failed",
             Exit::Unexpected { .. } => "Unexpected",
         })

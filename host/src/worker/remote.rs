@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use wrt_abi::{Command, LogLevel};
 use wrt_platform::memory::SharedBytes;
 use wrt_platform::socket::SEND;
+use wrt_platform::text::Line;
 use wrt_platform::wake::Waker;
 
 /// How long a worker whose socket has closed has to end by itself: the reason is in how it ends.
@@ -436,7 +437,7 @@ impl Origin {
     /// Starts a worker.
     fn start(&self) -> Result<Started, Error> {
         Process::start(&self.workers).map_err(|error| {
-            Error::Failed(format!("cannot start the worker {}: {error}", self.workers))
+            Error::Failed(format!("cannot start the worker {}: {error}", Line(&self.workers)))
         })
     }
 }

@@ -17,6 +17,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wrt_platform::memory::SharedBytes;
+use wrt_platform::text::Line;
 
 /// Serves the process that has started this one, until it is gone. To be called first thing by
 /// a program that was given `worker` as its first argument, and to end it.
@@ -50,7 +51,7 @@ pub fn serve() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             Err(error) => {
-                eprintln!("wrt-vm worker: {error}");
+                eprintln!("wrt-vm worker: {}", Line(error));
                 return ExitCode::FAILURE;
             }
         }

@@ -383,8 +383,10 @@ fn handlers(attack: &mut Attack) -> Result<()> {
     attack.ends(&mut evil, &wrong(Policy::Report), |end| matches!(end, VmEnd::Exception(_)))?;
     attack.halts(&mut evil, &wrong(Policy::Halt))?;
     attack.times_out(&mut evil, &wrong(Policy::Spin))?;
-    let over =
-        |end: &VmEnd| by_exception(end) || matches!(end, VmEnd::BadExit(Exit::Failed { .. }));
+    let over = |end: &VmEnd| {
+        by_exception(end)
+            || matches!(end, VmEnd::BadExit(Exit::Failed { .. } | Exit::Killed { .. }))
+    };
     attack.is_lost(&mut evil, &wrong(Policy::Fault), over)?;
     // The mailbox from ring 0, again and again.
     let storm = Orders::new().call(Call::RegionRelease, 0, &[1]).and(&wrong(Policy::Storm));

@@ -277,6 +277,7 @@ fn name(end: &VmEnd) -> Result<&'static str> {
             wrt_vm::hypervisor::Exit::Port { .. } => "port",
             wrt_vm::hypervisor::Exit::Halt => "halt",
             wrt_vm::hypervisor::Exit::TripleFault => "triple fault",
+            wrt_vm::hypervisor::Exit::Killed { .. } => "its process was killed",
             wrt_vm::hypervisor::Exit::Failed { .. } => "the hypervisor gave up on it",
             _ => "another exit",
         },

@@ -118,7 +118,7 @@ fn it_can_be_killed_and_not_be_disturbed() {
         // SAFETY: a plain system call.
         assert_eq!(unsafe { libc::kill(*pid, libc::SIGKILL) }, 0);
     }
-    let killed = Exit::Failed { code: libc::SIGKILL as u64 };
+    let killed = Exit::Killed { signal: libc::SIGKILL as u32 };
     for guest in [&mut guest, &mut other] {
         assert_eq!(guest.run(), killed);
         assert!(guest.vcpu().run().is_err(), "it is over");

@@ -82,7 +82,13 @@ pub enum DispatchError {
     Unbalanced,
     /// The operating system refused a thread, and there is none yet.
     #[error("start a thread: {0}")]
-    System(#[from] io::Error),
+    System(io::Error),
+}
+
+impl From<io::Error> for DispatchError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
 }
 
 /// How dispatch stands on this machine.

@@ -1,7 +1,7 @@
 //! What guests log: data, and not too much of it.
 
 use super::GUEST;
-use crate::text::push_printable;
+use crate::text::line_of;
 use std::time::{Duration, Instant};
 use tracing::{Level, enabled, event};
 
@@ -86,7 +86,7 @@ impl GuestLog {
         self.used += 1;
         let (vm, program) = (self.vm, self.program.as_deref());
         let message = match self.redaction {
-            Redaction::Shown => printable(text, self.limits.line_bytes),
+            Redaction::Shown => line_of(text, self.limits.line_bytes),
             Redaction::Hidden => format!("<{} bytes>", text.len()),
         };
         // Its level is the guest's to choose, so it cannot be one that callers rely on.
@@ -124,15 +124,4 @@ impl Drop for GuestLog {
     fn drop(&mut self) {
         self.report();
     }
-}
-
-fn printable(text: &[u8], max: usize) -> String {
-    // Invalid bytes become characters of three bytes: cut first.
-    let cut = &text[..text.len().min(max)];
-    let mut out = String::new();
-    push_printable(&mut out, &String::from_utf8_lossy(cut), usize::MAX);
-    if cut.len() < text.len() {
-        out.push_str("...");
-    }
-    out
 }

@@ -50,16 +50,16 @@ pub enum AllocError {
     #[error("the memory is volatile: make it non-volatile first")]
     Volatile,
     /// The operating system refused.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {error}")]
     System {
         /// What was being done.
         doing: &'static str,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
 /// For `map_err`: the system refused while this was being done.
 pub(crate) fn while_doing(doing: &'static str) -> impl FnOnce(io::Error) -> AllocError {
-    move |source| AllocError::System { doing, source }
+    move |error| AllocError::System { doing, error }
 }

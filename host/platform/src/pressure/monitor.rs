@@ -24,7 +24,13 @@ pub enum PressureError {
     Running,
     /// The operating system refused.
     #[error("watch memory pressure: {0}")]
-    System(#[from] io::Error),
+    System(io::Error),
+}
+
+impl From<io::Error> for PressureError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
 }
 
 type Handler = Arc<dyn Fn(PressureLevel) + Send + Sync>;

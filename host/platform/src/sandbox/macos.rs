@@ -67,7 +67,7 @@ pub(super) fn close_calls(profile: &Profile, _: &Names) -> Result<Enforced, Sand
 fn limit(what: &'static str, resource: Resource, value: u64) -> Result<(), SandboxError> {
     let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
     let limit = Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(resource, limit).map_err(|errno| SandboxError::Limit { what, source: errno.into() })
+    setrlimit(resource, limit).map_err(|errno| SandboxError::Limit { what, error: errno.into() })
 }
 
 fn apply(profile: &CStr, parameters: &[CString]) -> Result<(), SandboxError> {

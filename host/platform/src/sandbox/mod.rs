@@ -86,12 +86,12 @@ pub struct Sandbox(());
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// A limit was refused.
-    #[error("the system does not lower the limit of {what}: {source}")]
+    #[error("the system does not lower the limit of {what}: {error}")]
     Limit {
         /// Which.
         what: &'static str,
         /// `setrlimit(2)`.
-        source: io::Error,
+        error: io::Error,
     },
     /// The rules for files, network and scopes were refused.
     #[error("the system does not take the rules for files: {0}")]

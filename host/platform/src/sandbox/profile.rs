@@ -1,5 +1,6 @@
 //! What to deny: data, checked when it is built.
 
+use crate::text::Line;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -55,12 +56,12 @@ pub(super) enum Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// An allowed place cannot be opened. Leave it out, or make it.
-    #[error("a profile allows {}, which cannot be opened: {source}", path.display())]
+    #[error("a profile allows {}, which cannot be opened: {error}", Line(path.display()))]
     Place {
         /// The place.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// Writing is not denied, so that allowing it somewhere says nothing.
     #[error("a profile allows writing in some places without denying it elsewhere")]
@@ -162,9 +163,9 @@ impl ProfileBuilder {
                 let purpose = if write { Purpose::ReadWrite } else { Purpose::Read };
                 self.profile.places.push(Place { file, purpose });
             }
-            Err(source) => {
+            Err(error) => {
                 let path = PathBuf::from("an open directory");
-                self.error.get_or_insert(ProfileError::Place { path, source });
+                self.error.get_or_insert(ProfileError::Place { path, error });
             }
         }
         self
@@ -241,9 +242,9 @@ impl ProfileBuilder {
             match super::sys::open_place(&path) {
                 Ok(file) => self.profile.places.push(Place { file: file.into(), purpose }),
                 // Nothing is left there to be removed.
-                Err(source)
-                    if purpose == Purpose::Remove && source.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(ProfileError::Place { path, source }),
+                Err(error)
+                    if purpose == Purpose::Remove && error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(ProfileError::Place { path, error }),
             }
         }
         if !self.profile.writes

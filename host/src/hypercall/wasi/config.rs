@@ -18,6 +18,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wrt_platform::files::NAMED;
 use wrt_platform::memory::SharedBytes;
+use wrt_platform::text::Line;
 
 /// The error of a directory.
 pub(super) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Error {
@@ -202,8 +203,8 @@ impl Preopen {
         };
         let opened = opened.map_err(io::Error::from).map_err(|error| match host {
             _ if is_out_of_descriptors(&error) => Error::OutOfDescriptors(error),
-            Directory::At(path) => cannot_open(path.display(), error),
-            Directory::Open(_) => cannot_open(guest, error),
+            Directory::At(path) => cannot_open(Line(path.display()), error),
+            Directory::Open(_) => cannot_open(Line(guest), error),
         })?;
         let directory = File::from(opened);
         Ok(descriptors::Directory::preopened(directory, guest.clone(), !read_only))

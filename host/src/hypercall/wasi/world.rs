@@ -10,6 +10,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use wrt_platform::memory::{SharedBytes, unnamed_file};
+use wrt_platform::text::Line;
 
 /// Bytes of standard input that go in a message; more go in a file.
 const IN_MESSAGE: usize = 64 << 10;
@@ -26,8 +27,9 @@ impl WasiConfig {
         for Preopen { host, guest, read_only } in &self.preopens {
             let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
             let opened = match host {
-                Directory::At(path) => open(path, flags, Mode::empty())
-                    .map_err(|error| cannot_open(path.display(), std::io::Error::from(error)))?,
+                Directory::At(path) => open(path, flags, Mode::empty()).map_err(|error| {
+                    cannot_open(Line(path.display()), std::io::Error::from(error))
+                })?,
                 Directory::Open(directory) => {
                     directory.try_clone().map_err(|error| cannot_open(guest, error))?
                 }

@@ -51,7 +51,7 @@ pub(super) fn failed(action: &'static str, code: hv_return_t) -> HypervisorError
         Some((_, name, meaning)) => format!("{meaning} ({name})"),
         None => format!("error {code:#x}"),
     };
-    HypervisorError::Call { action, source: io::Error::other(message) }
+    HypervisorError::Call { action, error: io::Error::other(message) }
 }
 
 /// The number that a function returns for an error.

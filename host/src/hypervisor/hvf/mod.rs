@@ -154,7 +154,7 @@ impl Vm for HvfVm {
         let Some(size) = self.mappings.remove(&gpa) else {
             return Err(HypervisorError::Call {
                 action: "unmap guest memory",
-                source: std::io::ErrorKind::NotFound.into(),
+                error: std::io::ErrorKind::NotFound.into(),
             });
         };
         memory::unmap(gpa, size)

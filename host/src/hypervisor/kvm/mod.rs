@@ -101,7 +101,7 @@ fn missing(error: &kvm_ioctls::Error) -> HypervisorError {
         ),
         // It is there, and may be open in a moment.
         _ if is_out_of_descriptors(&error) => {
-            HypervisorError::Call { action: "open /dev/kvm", source: error }
+            HypervisorError::Call { action: "open /dev/kvm", error }
         }
         _ => unavailable(format!("cannot open {DEVICE}: {error}"), "see `wrt-vm doctor`"),
     }
@@ -111,7 +111,7 @@ fn missing(error: &kvm_ioctls::Error) -> HypervisorError {
 fn failed(action: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> HypervisorError {
     move |error| HypervisorError::Call {
         action,
-        source: io::Error::from_raw_os_error(error.errno()),
+        error: io::Error::from_raw_os_error(error.errno()),
     }
 }
 
@@ -186,7 +186,7 @@ impl Vm for KvmVm {
         let Some(slot) = self.slots.remove(&gpa) else {
             return Err(HypervisorError::Call {
                 action: "unmap guest memory",
-                source: io::ErrorKind::NotFound.into(),
+                error: io::ErrorKind::NotFound.into(),
             });
         };
         // A size of zero deletes the slot; the kernel removes every translation into it.

@@ -83,8 +83,8 @@ impl Child {
             match spawn(program, memory, namespaces) {
                 Ok(newborn) => return Self::prepare(newborn, namespaces),
                 // Namespaces that may not be had, or of which there are enough.
-                Err(HypervisorError::Call { source, action }) if may_be_namespaces(&source) => {
-                    refused = Some(HypervisorError::Call { source, action });
+                Err(HypervisorError::Call { error, action }) if may_be_namespaces(&error) => {
+                    refused = Some(HypervisorError::Call { error, action });
                 }
                 Err(error) => return Err(error),
             }
@@ -113,9 +113,7 @@ impl Child {
         if report & READY == 0 {
             return Err(HypervisorError::Call {
                 action: Step::describe(report >> 32),
-                source: io::Error::from_raw_os_error(
-                    (report & 0xffff_ffff).try_into().unwrap_or(0),
-                ),
+                error: io::Error::from_raw_os_error((report & 0xffff_ffff).try_into().unwrap_or(0)),
             });
         }
         child.kept = report & !READY;
@@ -170,8 +168,8 @@ impl Child {
                 Stop::Breakpoint => break,
                 Stop::Disturbed => {}
                 other => {
-                    let source = io::Error::other(format!("the child stopped: {other:?}"));
-                    return Err(failed(ACTION)(source));
+                    let error = io::Error::other(format!("the child {other}"));
+                    return Err(failed(ACTION)(error));
                 }
             }
         }
@@ -279,7 +277,7 @@ impl Child {
         let status = self.wait_status().map_err(failed(action))?;
         match self.decode(status)? {
             Stop::Breakpoint => Ok(()),
-            other => Err(failed(action)(io::Error::other(format!("the child ended: {other:?}")))),
+            other => Err(failed(action)(io::Error::other(format!("the child {other}")))),
         }
     }
 
@@ -378,5 +376,5 @@ fn may_be_namespaces(error: &io::Error) -> bool {
 
 /// Makes the error of a failed call.
 pub(super) fn failed(action: &'static str) -> impl FnOnce(io::Error) -> HypervisorError {
-    move |source| HypervisorError::Call { action, source }
+    move |error| HypervisorError::Call { action, error }
 }

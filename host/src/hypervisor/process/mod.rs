@@ -117,12 +117,12 @@ impl Hypervisor for Process {
 /// Says what can be done about a child that may not be.
 fn explain(error: HypervisorError) -> HypervisorError {
     match error {
-        HypervisorError::Call { action, source }
-            if matches!(source.raw_os_error(), Some(libc::EPERM | libc::EACCES | libc::ENOSYS)) =>
+        HypervisorError::Call { action, error }
+            if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES | libc::ENOSYS)) =>
         {
             HypervisorError::Unavailable {
                 name: NAME,
-                reason: format!("the system does not let wrt-vm {action}: {source}"),
+                reason: format!("the system does not let wrt-vm {action}: {error}"),
                 remedy: "let it trace its own children: in a container, a seccomp profile that \
                          allows ptrace and clone (`--security-opt seccomp=...` or `--cap-add \
                          SYS_PTRACE`); elsewhere, /proc/sys/kernel/yama/ptrace_scope below 3",

@@ -6,6 +6,8 @@
 use super::super::Fault;
 use super::arch;
 use std::ffi::c_int;
+use std::fmt;
+use wrt_platform::signal::Named;
 
 /// What a stop's system call is told from a breakpoint by (`PTRACE_O_TRACESYSGOOD`).
 const SYSTEM_CALL: c_int = libc::SIGTRAP | 0x80;
@@ -55,10 +57,29 @@ pub(crate) enum Stop {
     Exception(Fault),
     /// A system call, which was not made.
     SystemCall { number: u64 },
-    /// The process is over, or its memory cannot be had: the signal's number.
+    /// A signal ended the process.
+    Killed { signal: u32 },
+    /// Memory of the guest cannot be had: the signal's number.
     Failed { code: u64 },
     /// A stop that there is no reason for.
     Unexpected { reason: u32 },
+}
+
+/// What became of the child: a clause without its subject.
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Breakpoint => write!(f, "stopped at a breakpoint"),
+            Self::Disturbed => write!(f, "was stopped by a signal"),
+            Self::Fault(fault) | Self::Exception(fault) => write!(f, "took {fault}"),
+            Self::SystemCall { number } => write!(f, "tried to make system call {number}"),
+            Self::Killed { signal } => write!(f, "was ended by {}", Named(signal)),
+            Self::Failed { code } => {
+                write!(f, "touched memory that the system does not have (signal {code})")
+            }
+            Self::Unexpected { reason } => write!(f, "stopped with status {reason:#x}"),
+        }
+    }
 }
 
 /// Whether the status alone tells that this is a breakpoint.
@@ -70,7 +91,7 @@ pub(crate) fn is_breakpoint(status: c_int) -> bool {
 pub(crate) fn decode(raw: RawStop) -> Stop {
     let RawStop { status, code, call, .. } = raw;
     if libc::WIFSIGNALED(status) {
-        return Stop::Failed { code: libc::WTERMSIG(status).unsigned_abs().into() };
+        return Stop::Killed { signal: libc::WTERMSIG(status).unsigned_abs() };
     }
     if !libc::WIFSTOPPED(status) {
         // It has no way to exit.
@@ -124,7 +145,7 @@ mod tests {
     fn system_calls_and_ends_have_their_numbers() {
         assert_eq!(decode(stopped(SYSTEM_CALL, 0)), Stop::SystemCall { number: 59 });
         let killed = RawStop { status: libc::SIGSYS, ..RawStop::default() };
-        assert_eq!(decode(killed), Stop::Failed { code: libc::SIGSYS.unsigned_abs().into() });
+        assert_eq!(decode(killed), Stop::Killed { signal: libc::SIGSYS.unsigned_abs() });
         assert!(matches!(decode(stopped(libc::SIGBUS, 2)), Stop::Failed { .. }));
     }
 

@@ -60,6 +60,7 @@ impl Vcpu for ProcessVcpu {
                 }
                 Stop::Exception(fault) => return Ok(Exit::Fault(fault)),
                 Stop::SystemCall { number } => return Ok(Exit::SystemCall { number }),
+                Stop::Killed { signal } => return Ok(Exit::Killed { signal }),
                 Stop::Failed { code } => return Ok(Exit::Failed { code }),
                 Stop::Unexpected { reason } => return Ok(Exit::Unexpected { reason }),
             }

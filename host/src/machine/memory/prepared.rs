@@ -243,7 +243,7 @@ impl GuestMemory {
 
 fn system(error: AllocError) -> MemoryRefused {
     MemoryRefused::System(match error {
-        AllocError::System { source, .. } => source,
+        AllocError::System { error, .. } => error,
         other => std::io::Error::other(other),
     })
 }

@@ -134,7 +134,7 @@ struct MockVm<G> {
 }
 
 fn refusal(action: &'static str) -> HypervisorError {
-    HypervisorError::Call { action, source: io::ErrorKind::NotFound.into() }
+    HypervisorError::Call { action, error: io::ErrorKind::NotFound.into() }
 }
 
 impl<G: Guest + 'static> Vm for MockVm<G> {

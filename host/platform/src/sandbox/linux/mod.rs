@@ -42,7 +42,7 @@ fn limit(what: &'static str, resource: Resource, value: u64) -> Result<(), Sandb
     // A limit that is lower already stays.
     let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
     let limit = Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(resource, limit).map_err(|errno| SandboxError::Limit { what, source: errno.into() })
+    setrlimit(resource, limit).map_err(|errno| SandboxError::Limit { what, error: errno.into() })
 }
 
 const LANDLOCK: &str = "Landlock";

@@ -31,7 +31,7 @@ fn the_legacy_page_kills_the_process_and_nothing_else() {
     for entry in [0, 0x400, 0x800] {
         guest.set_data(0, 0xffff_ffff_ff60_0000 + entry);
         let exit = guest.boot(by_vsyscall());
-        let killed = Exit::Failed { code: libc::SIGSYS as u64 };
+        let killed = Exit::Killed { signal: libc::SIGSYS as u32 };
         assert!(exit == killed || matches!(exit, Exit::Fault(_)), "{exit:?}");
         assert_eq!([guest.data(1), guest.data(32)], [0, 0], "no time was told");
         other.assert_works();
