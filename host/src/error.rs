@@ -133,7 +133,7 @@ impl Error {
     /// This error of making a VM, or [`Self::OutOfDescriptors`] if that is what it comes down to.
     pub(crate) fn of_making(self) -> Self {
         match self {
-            Self::Hypervisor(HypervisorError::Call { source, .. })
+            Self::Hypervisor(HypervisorError::Call { error: source, .. })
             | Self::Memory(source)
             | Self::Thread(source)
                 if is_out_of_descriptors(&source) =>

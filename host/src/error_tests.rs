@@ -82,6 +82,7 @@ fn errors() -> Vec<Error> {
     let mut all = vec![
         Error::Memory(io()),
         Error::Thread(io()),
+        Error::OutOfDescriptors(io()),
         Error::Jail(CAUSE.to_owned()),
         Error::Read { name: text(), error: io() },
         Error::NotWasm(CAUSE.to_owned()),
@@ -95,6 +96,7 @@ fn errors() -> Vec<Error> {
         Error::Component(CAUSE.to_owned()),
         Error::TypeMismatch(CAUSE.to_owned()),
         Error::Trap(trap),
+        Error::OutputLimit { limit: 1 },
         Error::Exit(1),
         Error::Interrupted(Interruption::TimedOut),
         Error::Wasi(CAUSE.to_owned()),
@@ -105,6 +107,7 @@ fn errors() -> Vec<Error> {
             Error::Hypervisor(_)
             | Error::Memory(_)
             | Error::Thread(_)
+            | Error::OutOfDescriptors(_)
             | Error::Jail(_)
             | Error::Read { .. }
             | Error::NotWasm(_)
@@ -118,6 +121,7 @@ fn errors() -> Vec<Error> {
             | Error::Component(_)
             | Error::TypeMismatch(_)
             | Error::Trap(_)
+            | Error::OutputLimit { .. }
             | Error::Exit(_)
             | Error::Interrupted(_)
             | Error::Ended(_)

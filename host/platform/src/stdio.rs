@@ -7,7 +7,7 @@
 //! |---|---|
 //! | code in an [interruptible](crate::interrupt) section | until the section is interrupted |
 //! | the rest of a process that [is impatient](be_impatient) | so long, once in the process |
-//! | a signal handler ([`write_now`]) | not at all |
+//! | a signal handler (`write_now`) | not at all |
 
 use crate::interrupt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

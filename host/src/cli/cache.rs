@@ -1,12 +1,14 @@
 //! `wrt-vm cache`: what was compiled before.
 
-use super::{code, complain, quantity};
+use super::say::{complain, note};
+use super::{code, quantity};
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
+use wrt_platform::text::{Line, Lines, harmless_json};
 use wrt_vm::{Bytes, Cache, Cleared, Entry, Error};
 
 /// Where the cache is and how large it may be.
@@ -16,7 +18,8 @@ pub(super) struct Place {
     #[arg(long, value_name = "DIR", env = "WRT_VM_CACHE_DIR", hide_env_values = true)]
     cache_dir: Option<PathBuf>,
 
-    /// Size that the code cache is kept to: what was used longest ago goes first.
+    /// Size that the code cache is kept to, such as `512MiB`: the code that was used longest ago
+    /// goes first.
     #[arg(
         long,
         value_name = "SIZE",
@@ -57,7 +60,7 @@ impl CacheOptions {
         }
         match self.place.open() {
             Err(error) if error.is::<Error>() => {
-                complain(format_args!("note: {error}; going on without (--no-cache)"));
+                note(format_args!("{error}; going on without (--no-cache)"));
                 Ok(None)
             }
             other => other,
@@ -102,7 +105,7 @@ impl CacheCommand {
     pub(super) fn execute(self) -> ExitCode {
         match self.report() {
             Ok(report) => {
-                let _ = std::io::stdout().write_all(report.as_bytes());
+                let _ = std::io::stdout().write_all(Lines(report).to_string().as_bytes());
                 ExitCode::SUCCESS
             }
             Err(error) => {
@@ -126,7 +129,7 @@ impl CacheCommand {
             Some(Action::List { json: false }) | None => {
                 let mut list = format!(
                     "{}: {}, {}\n",
-                    cache.path().display(),
+                    Line(cache.path().display()),
                     modules(entries.len()),
                     Bytes(size)
                 );
@@ -150,7 +153,7 @@ fn clear(cache: &Cache) -> anyhow::Result<String> {
     }
     let mut text = format!("{gone}cannot remove {}:", modules(left.len()));
     for (entry, error) in left {
-        text += &format!("\n  {}: {error}", cache.path_of(&entry).display());
+        text += &format!("\n  {}: {error}", Line(cache.path_of(&entry).display()));
     }
     Err(anyhow!(text))
 }
@@ -175,7 +178,7 @@ fn remove(cache: &Cache, entries: &[Entry], names: &[String]) -> anyhow::Result<
     let mut failed = Vec::new();
     for entry in &chosen {
         if let Err(error) = cache.evict_entry(entry) {
-            failed.push(format!("{}: {error}", cache.path_of(entry).display()));
+            failed.push(format!("{}: {error}", Line(cache.path_of(entry).display())));
         }
     }
     if !failed.is_empty() {
@@ -206,7 +209,7 @@ fn json(cache: &Cache, entries: &[Entry], size: u64) -> String {
         "size": size,
         "entries": entries,
     });
-    format!("{all:#}\n")
+    harmless_json(&format!("{all:#}\n"))
 }
 
 fn modules(count: usize) -> String {

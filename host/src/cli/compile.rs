@@ -3,7 +3,8 @@
 use super::compilers::Compilers;
 use super::log::Destination;
 use super::run::warn_of_no_jail;
-use super::{code, complain, log, module};
+use super::say::{self, complain};
+use super::{code, log, module};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -13,6 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use wrt_platform::text::Line;
 use wrt_vm::worker::in_workers;
 use wrt_vm::{Arch, Backend, Bytes, Module, Target};
 
@@ -35,7 +37,7 @@ pub(super) struct Compile {
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 
-    /// Compile for every machine of this architecture [default: for this very machine].
+    /// Compile for every machine of this architecture [default: this very machine alone].
     #[arg(long, value_name = "ARCH", value_parser = PossibleValuesParser::new(
         Arch::ALL.iter().map(|arch| arch.name())))]
     target: Option<String>,
@@ -57,6 +59,10 @@ pub(super) struct Compile {
     /// Log what wrt-vm does to standard error. Twice for more.
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
+
+    /// Leave out notes. Errors are still told.
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 impl Compile {
@@ -64,13 +70,14 @@ impl Compile {
         match self.compile() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(format_args!("{}: {error:#}", self.module.display()));
+                complain(format_args!("{}: {error:#}", Line(self.module.display())));
                 ExitCode::from(code::FAILED)
             }
         }
     }
 
     fn compile(&self) -> Result<()> {
+        say::be_quiet(self.quiet);
         log::install(Destination::Text, self.verbose, None)?;
         // Before anything takes its time.
         let output = self.output()?;
@@ -90,16 +97,17 @@ impl Compile {
             None => compilers.target(),
         };
         let started = Instant::now();
-        let name = self.module.display().to_string();
+        let name = Line(self.module.display()).to_string();
         let compiled = compilers.compile(&module, &name, target, self.timeout, true)?;
         if output == Path::new(module::STREAM) {
             compiled.write(&mut io::stdout().lock()).context("cannot write to standard output")?;
             return Ok(());
         }
-        write(&compiled, &output).with_context(|| format!("cannot write {}", output.display()))?;
+        write(&compiled, &output)
+            .with_context(|| format!("cannot write {}", Line(output.display())))?;
         tracing::info!(
             "wrote {}: {} of code for {} in {:.1?}",
-            output.display(),
+            Line(output.display()),
             Bytes(compiled.len() as u64),
             target.arch,
             started.elapsed()

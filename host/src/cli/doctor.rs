@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::process::ExitCode;
 use wrt_platform::availability::Availability;
+use wrt_platform::text::{Lines, harmless_json};
 use wrt_platform::{
     citizen, code as code_memory, dispatch, entitlements, lock, log, memory, pressure, sandbox,
     trace, vector,
@@ -72,14 +73,14 @@ impl Doctor {
     pub(super) fn execute(self) -> ExitCode {
         let report = Report::new();
         let text = match self.json {
-            true => serde_json::to_string_pretty(&report).map(|text| text + "\n"),
+            true => serde_json::to_string_pretty(&report).map(|text| harmless_json(&text) + "\n"),
             false => Ok(report.text()),
         };
         match text {
             Ok(text) => {
-                let _ = std::io::stdout().write_all(text.as_bytes());
+                let _ = std::io::stdout().write_all(Lines(text).to_string().as_bytes());
             }
-            Err(error) => super::complain(format_args!("cannot write JSON: {error}")),
+            Err(error) => super::say::complain(format_args!("cannot write JSON: {error}")),
         }
         if report.works { ExitCode::SUCCESS } else { ExitCode::from(code::FAILED) }
     }

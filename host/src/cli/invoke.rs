@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::Write as _;
+use wrt_platform::text::Line;
 use wrt_vm::{Instance, MicroVm, Value, ValueType};
 
 /// Exports that an error message names.
@@ -24,7 +25,8 @@ pub(super) fn call(
     if params.len() != args.len() {
         let types: Vec<&str> = params.iter().map(|ty| ty.name()).collect();
         bail!(
-            "`{export}` takes {} values ({}), and {} were given",
+            "`{}` takes {} values ({}), and {} were given",
+            Line(export),
             params.len(),
             types.join(", "),
             args.len()
@@ -33,7 +35,7 @@ pub(super) fn call(
     let values = params
         .iter()
         .zip(args)
-        .map(|(&ty, text)| parse(ty, text).with_context(|| format!("`{text}` is no {ty}")))
+        .map(|(&ty, text)| parse(ty, text).with_context(|| format!("`{}` is no {ty}", Line(text))))
         .collect::<Result<Vec<_>>>()?;
     // A reactor sets itself up in this export; a module has it or not.
     if export != "_initialize"

@@ -6,10 +6,14 @@
 //! time is over: the others, and the process, do not wait for it.
 
 use super::admission::Gate;
+use super::code;
 use super::compilers::CompilerCounts;
-use super::run::{GRACE, Host, Run};
+use super::result::{self, Results};
+use super::run::{Ending, GRACE, Host, Run};
+use super::say::{self, complain};
 use super::stats::{Timeline, members};
-use super::{code, complain, log, print, termination};
+use super::{log, termination};
+use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +22,8 @@ use wrt_platform::citizen::Kind;
 use wrt_platform::dispatch::{Entry, Group, QosClass, Queue, Semaphore};
 use wrt_platform::log::Format;
 use wrt_platform::pressure::{PressureLevel, PressureMonitor, current_level};
-use wrt_vm::{Cache, CacheCounts, Pool, PoolCounts};
+use wrt_platform::text::Line;
+use wrt_vm::{Cache, CacheCounts, Error, Interruption, Pool, PoolCounts};
 
 /// The most programs at a time: each takes a thread, of which a queue gets so many at least on
 /// every system.
@@ -65,12 +70,29 @@ impl From<Qos> for QosClass {
 /// What all jobs share.
 struct Shared {
     host: Host,
+    results: Option<Results>,
     permits: Semaphore,
     /// None with `--ignore-pressure`.
     gate: Option<Gate>,
     running: AtomicUsize,
     /// How many ran at once, at most.
     most: AtomicUsize,
+}
+
+impl Shared {
+    /// Says how a program ended, in all ways that are wanted; returns its exit code.
+    fn conclude(&self, program: &Run, result: &anyhow::Result<Ending>, timeline: &Timeline) -> u8 {
+        let code = program.report(result);
+        program.report_memory(code, timeline);
+        let Some(results) = &self.results else { return code };
+        match results.write(&result::Outcome::new(program, result, code, timeline)) {
+            Ok(()) => code,
+            Err(error) => {
+                complain(format_args!("{error:#}"));
+                code::FAILED
+            }
+        }
+    }
 }
 
 /// How one program ended.
@@ -119,17 +141,17 @@ impl Drop for Ticket {
 }
 
 /// Runs the programs that the command line names, `jobs` at a time at most.
-pub(super) fn run(options: &Run, jobs: u32) -> ExitCode {
+pub(super) fn run(options: &Run, jobs: u32, results: Option<Results>) -> ExitCode {
     // Behind the first module everything is a module: an option there is a mistake.
     let is_option = |word: &&String| word.starts_with('-') && word.len() > 1;
-    if let Some(option) = options.program.iter().find(is_option) {
+    if let Some(option) = options.program.iter().find(is_option).map(Line) {
         complain(format_args!(
             "`{option}` is among the modules: with --jobs, options go before the first one \
              (a file of that name is ./{option})"
         ));
         return ExitCode::from(code::USAGE);
     }
-    match run_all(options, jobs) {
+    match options.programs().and_then(|programs| run_all(options, programs, jobs, results)) {
         Ok(outcomes) => finish(options, &outcomes),
         Err(error) => {
             complain(format_args!("{error:#}"));
@@ -140,22 +162,29 @@ pub(super) fn run(options: &Run, jobs: u32) -> ExitCode {
 
 /// What came of the programs, and how many ran at once.
 struct Outcomes {
-    each: Vec<Arc<Mutex<Outcome>>>,
+    each: Vec<(Arc<Run>, Arc<Mutex<Outcome>>)>,
+    shared: Arc<Shared>,
     most: usize,
     ahead: PoolCounts,
     compilers: CompilerCounts,
     code: CacheCounts,
 }
 
-fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
+fn run_all(
+    options: &Run,
+    programs: Vec<Run>,
+    jobs: u32,
+    results: Option<Results>,
+) -> anyhow::Result<Outcomes> {
     termination::listen();
     let queue =
         Queue::create("wrt-vm.jobs").with_qos(options.qos.into()).with_concurrent(true).build()?;
     let mut host = options.open()?;
     let at_once = usize::try_from(jobs)?;
-    host.pool = Some(options.pool(host.hypervisor.as_ref(), at_once.min(options.program.len())));
+    host.pool = Some(options.pool(host.hypervisor.as_ref(), at_once.min(programs.len())));
     let shared = Arc::new(Shared {
         host,
+        results,
         permits: Semaphore::new(jobs),
         gate: (!options.ignore_pressure).then(|| Gate::new(current_level)),
         running: AtomicUsize::new(0),
@@ -164,14 +193,16 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
     let _monitor = shared.gate.is_some().then(|| watch(&shared));
     let group = Group::new();
     let mut each = Vec::new();
-    for (number, module) in options.program.iter().enumerate() {
-        let program = options.with_module(module);
-        let outcome = Arc::<Mutex<Outcome>>::default();
-        each.push(Arc::clone(&outcome));
+    let count = programs.len();
+    for (number, program) in programs.into_iter().enumerate() {
+        let (program, outcome) = (Arc::new(program), Arc::<Mutex<Outcome>>::default());
+        each.push((Arc::clone(&program), Arc::clone(&outcome)));
         shared.permits.wait();
-        if let Some(code) = wrt_platform::signal::termination() {
+        if wrt_platform::signal::termination().is_some() {
             // It is not begun any more.
             shared.permits.signal();
+            let cancelled = Err(Error::Interrupted(Interruption::Cancelled).into());
+            let code = shared.conclude(&program, &cancelled, &Timeline::start());
             lock(&outcome).code = Some(code);
             continue;
         }
@@ -179,22 +210,24 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
             Ok(level) => level,
             Err(error) => {
                 shared.permits.signal();
-                lock(&outcome).code = Some(program.report(Err(error)));
+                let code = shared.conclude(&program, &Err(error), &Timeline::start());
+                lock(&outcome).code = Some(code);
                 continue;
             }
         };
         if let Some(pool) = &shared.host.pool {
             match level.unwrap_or_default() {
                 // Not more than there are programs to come, this one included.
-                PressureLevel::Normal => pool.keep(at_once.min(options.program.len() - number)),
+                PressureLevel::Normal => pool.keep(at_once.min(count - number)),
                 // None is begun that would be given up at once.
                 short => shared.host.relieve(short),
             }
         }
         let entry = Mutex::new(Some(group.entry()));
         let ticket = Arc::new(Ticket { shared: Arc::clone(&shared), outcome, entry });
+        let name = program.name();
         if let Err(error) = queue.exec_async(move || job(&program, &ticket, level)) {
-            complain(format_args!("{module}: {error}"));
+            complain(format_args!("{name}: {error}"));
         }
     }
     group.wait();
@@ -202,7 +235,7 @@ fn run_all(options: &Run, jobs: u32) -> anyhow::Result<Outcomes> {
     let ahead = shared.host.pool.as_ref().map(Pool::counts).unwrap_or_default();
     let (most, compilers) = (shared.most.load(Ordering::Relaxed), shared.host.compilers.counts());
     let code = shared.host.cache.as_ref().map(Cache::counts).unwrap_or_default();
-    Ok(Outcomes { each, most, ahead, compilers, code })
+    Ok(Outcomes { each, shared, most, ahead, compilers, code })
 }
 
 /// Has the gate looked at again when the pressure changes, and the level known at any time.
@@ -224,7 +257,7 @@ fn watch(shared: &Arc<Shared>) -> PressureMonitor {
 }
 
 /// One program from its file to its end.
-fn job(program: &Run, ticket: &Arc<Ticket>, level: Option<PressureLevel>) {
+fn job(program: &Arc<Run>, ticket: &Arc<Ticket>, level: Option<PressureLevel>) {
     let shared = &ticket.shared;
     shared.most.fetch_max(shared.running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
     let deadline = program.deadline();
@@ -238,20 +271,23 @@ fn job(program: &Run, ticket: &Arc<Ticket>, level: Option<PressureLevel>) {
         .and_then(|module| program.run_on(&shared.host, module, deadline, &mut timeline));
     shared.running.fetch_sub(1, Ordering::Relaxed);
     ticket.settle(|| {
-        let code = program.report(result);
-        program.report_memory(code, &timeline);
+        let code = shared.conclude(program, &result, &timeline);
         let stats = || Stats { table: timeline.table(), figures: timeline.figures() };
         Outcome { code: Some(code), stats: program.stats.then(stats) }
     });
 }
 
 /// Settles the job some time after its timeout, should a host call hang.
-fn end_by_force(program: &Run, ticket: &Arc<Ticket>) {
+fn end_by_force(program: &Arc<Run>, ticket: &Arc<Ticket>) {
     let Some(timeout) = program.timeout else { return };
-    let (program, ticket) = (program.clone(), Arc::downgrade(ticket));
+    let (program, ticket) = (Arc::clone(program), Arc::downgrade(ticket));
     let overdue = move || {
         if let Some(ticket) = ticket.upgrade() {
-            ticket.settle(|| Outcome { code: Some(program.explain_timeout()), stats: None });
+            let timed_out = Err(Error::Interrupted(Interruption::TimedOut).into());
+            ticket.settle(|| Outcome {
+                code: Some(ticket.shared.conclude(&program, &timed_out, &Timeline::start())),
+                stats: None,
+            });
         }
     };
     // Should there be no thread for it, the VM's own deadline still holds.
@@ -261,19 +297,19 @@ fn end_by_force(program: &Run, ticket: &Arc<Ticket>) {
 /// Prints what was counted; returns the code of the first program that failed.
 fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
     let (mut failed, mut each) = (None, Vec::new());
-    for (module, outcome) in options.program.iter().zip(&outcomes.each) {
+    for (program, outcome) in &outcomes.each {
         let mut outcome = lock(outcome);
         let code = outcome.code.unwrap_or_else(|| {
-            complain(format_args!("{module}: it could not be run to its end"));
-            code::FAILED
+            let lost = Err(anyhow!("it could not be run to its end"));
+            outcomes.shared.conclude(program, &lost, &Timeline::start())
         });
         if code != 0 {
             failed.get_or_insert(code);
         }
-        each.push((module.as_str(), code, outcome.stats.take()));
+        each.push((program.name(), code, outcome.stats.take()));
     }
     if options.stats {
-        print(&match log::format() {
+        say::print(&match log::format() {
             Format::Text => table(&each, outcomes),
             Format::Json => objects(&each, outcomes),
         });
@@ -282,10 +318,10 @@ fn finish(options: &Run, outcomes: &Outcomes) -> ExitCode {
 }
 
 /// A program's module, its exit code, and what it used.
-type Each<'m> = (&'m str, u8, Option<Stats>);
+type Each = (String, u8, Option<Stats>);
 
 /// What was counted, for people.
-fn table(each: &[Each<'_>], outcomes: &Outcomes) -> String {
+fn table(each: &[Each], outcomes: &Outcomes) -> String {
     let mut table = String::new();
     for (module, code, stats) in each {
         table += &format!("{module}: exit code {code}\n");
@@ -319,7 +355,7 @@ fn table(each: &[Each<'_>], outcomes: &Outcomes) -> String {
 }
 
 /// What was counted, for programs: an object for each program, and one for all.
-fn objects(each: &[Each<'_>], outcomes: &Outcomes) -> String {
+fn objects(each: &[Each], outcomes: &Outcomes) -> String {
     let mut lines = String::new();
     for (module, code, stats) in each {
         let mut figures = stats.as_ref().map(|stats| stats.figures.clone()).unwrap_or_default();

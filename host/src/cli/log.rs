@@ -1,7 +1,10 @@
 //! `--log`, `-v` and `--trace`: where the log and the trace go, and how much of it.
 
+use super::module::STREAM;
 use anyhow::{Context as _, anyhow};
 use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tracing::Level;
@@ -11,6 +14,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use wrt_platform::log::{Format, GUEST, StderrLayer, availability, note, system_layer};
+use wrt_platform::text::Line;
 use wrt_platform::trace::{FileLayer, TraceFile, file_layer};
 
 /// By which the system's log knows this program.
@@ -104,7 +108,11 @@ pub(super) struct Trace {
 
 impl Trace {
     fn create(path: &Path) -> anyhow::Result<(FileLayer<Registry>, Self)> {
-        let made = File::create(path).and_then(file_layer);
+        let file = match path == Path::new(STREAM) {
+            true => io::stdout().as_fd().try_clone_to_owned().map(File::from),
+            false => File::create(path),
+        };
+        let made = file.and_then(file_layer);
         let (layer, file) = made.with_context(|| cannot_write(path))?;
         Ok((layer, Self { path: path.to_owned(), file }))
     }
@@ -120,7 +128,7 @@ impl Trace {
 }
 
 fn cannot_write(path: &Path) -> String {
-    format!("cannot write the trace {}", path.display())
+    format!("cannot write the trace {}", Line(path.display()))
 }
 
 /// What is logged.

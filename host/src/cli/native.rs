@@ -1,11 +1,12 @@
 //! Which engine runs a module, and the code for the native one.
 
 use super::compilers::{Compilers, spinner};
-use super::complain;
+use super::say::note;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_platform::dispatch::{Group, QosClass, Queue};
 use wrt_platform::lock::UnfairLock;
+use wrt_platform::text::Line;
 use wrt_vm::{Bytes, Cache, EngineKind, Error, Interruption, Making, Module, Target, Turn};
 
 /// Modules up to this size are compiled when they are run first, unless told otherwise: that
@@ -102,7 +103,7 @@ impl Chooser<'_> {
         match self.compile(&module, target, SMALL_LIMIT, why) {
             Ok(choice) => Ok(choice),
             Err(error @ Error::CannotCompile(_)) => {
-                complain(format_args!("note: {}: {error}, as is done now", self.name));
+                note(format_args!("{}: {error}, as is done now", self.name));
                 Ok(choice(EngineKind::Interp, module, "it could not be compiled"))
             }
             Err(error) => Err(error),
@@ -165,8 +166,8 @@ impl Chooser<'_> {
                 }
             }
             Err(error) => {
-                let dir = cache.path().display();
-                complain(format_args!("note: cannot keep compiled code in {dir}: {error}"));
+                let dir = Line(cache.path().display());
+                note(format_args!("cannot keep compiled code in {dir}: {error}"));
             }
         });
         let later = Arc::clone(&keep);
@@ -184,6 +185,6 @@ impl Chooser<'_> {
             Some(_) => format!("`wrt-vm run --engine native {name}` compiles it once and for all"),
             None => format!("`wrt-vm compile {name}` makes code that runs at once"),
         };
-        complain(format_args!("note: {name} has {size} and runs on the interpreter; {how}"));
+        note(format_args!("{name} has {size} and runs on the interpreter; {how}"));
     }
 }

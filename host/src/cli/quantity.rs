@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::time::Duration;
+use wrt_platform::text::Line;
 use wrt_vm::DEFAULT_MAX_MEMORY;
 
 /// A duration: `5`, `5s`, `250ms`, `2m`, `1h`; fractions such as `0.5` are fine.
@@ -13,9 +14,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "us" => 1e-6,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        other => return Err(format!("`{other}` is no unit of time; use ms, s, m or h")),
+        other => return Err(format!("`{}` is no unit of time; use ms, s, m or h", Line(other))),
     };
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` is no duration, such as 5s"))?;
+    let number: f64 =
+        number.parse().map_err(|_| format!("`{}` is no duration, such as 5s", Line(text)))?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 
@@ -30,10 +32,13 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         "kb" => 1_000,
         "mb" => 1_000_000,
         "gb" => 1_000_000_000,
-        other => return Err(format!("`{other}` is no unit of size; use KiB, MiB or GiB")),
+        other => return Err(format!("`{}` is no unit of size; use KiB, MiB or GiB", Line(other))),
     };
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no size, such as 64MiB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is more than any machine has"))
+    let number: u64 =
+        number.parse().map_err(|_| format!("`{}` is no size, such as 64MiB", Line(text)))?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| format!("`{}` is more than any machine has", Line(text)))
 }
 
 /// Linear memory that a program may have unless told otherwise: half of what the control group of

@@ -1,19 +1,20 @@
 //! `--stats`: what a run did, for people.
 
-use super::log;
+use super::{log, say};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 use wrt_platform::log::Format;
 use wrt_platform::pressure::PressureLevel;
+use wrt_platform::text::harmless_json;
 use wrt_platform::trace::Recorder;
 use wrt_vm::{Bytes, EngineKind, MicroVm, Usage};
 
 /// What a run used, and why.
-struct Setup {
-    backend: &'static str,
-    boundary: String,
-    engine: EngineKind,
-    why: &'static str,
+pub(super) struct Setup {
+    pub(super) backend: &'static str,
+    pub(super) boundary: String,
+    pub(super) engine: EngineKind,
+    pub(super) why: &'static str,
 }
 
 /// Times of a run, and what its VM counted.
@@ -68,6 +69,26 @@ impl Timeline {
         self.pressure = Some(pressure);
     }
 
+    /// What the run used, once it is over.
+    pub(super) fn setup(&self) -> Option<&Setup> {
+        self.setup.as_ref()
+    }
+
+    /// What the VM counted, once the run is over.
+    pub(super) fn usage(&self) -> Option<&Usage> {
+        self.usage.as_ref()
+    }
+
+    /// The steps so far, and how long each took.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.steps.iter().copied()
+    }
+
+    /// What the jail is worth, if there is one.
+    pub(super) fn jail(&self) -> Option<&str> {
+        self.jail.as_deref()
+    }
+
     /// Whether the program was refused memory.
     pub(super) fn was_refused_memory(&self) -> bool {
         self.usage.is_some_and(|usage| usage.memory_refused)
@@ -76,8 +97,8 @@ impl Timeline {
     /// Prints the figures to standard error, in the format of the log.
     pub(super) fn print(&self) {
         match log::format() {
-            Format::Text => super::print(&self.table()),
-            Format::Json => super::print(&log::figures("stats", &members(&self.figures()))),
+            Format::Text => say::print(&self.table()),
+            Format::Json => say::print(&log::figures("stats", &members(&self.figures()))),
         }
     }
 
@@ -164,7 +185,7 @@ impl Timeline {
 
 /// The inside of an object of JSON.
 pub(super) fn members(object: &Map<String, Value>) -> String {
-    let text = Value::Object(object.clone()).to_string();
+    let text = harmless_json(&Value::Object(object.clone()).to_string());
     text[1..text.len() - 1].to_owned()
 }
 

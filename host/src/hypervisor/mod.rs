@@ -305,7 +305,11 @@ impl fmt::Display for Exit {
             }
             Self::Port { port, width, write } => {
                 let did = if write { "wrote to" } else { "read from" };
-                write!(f, "{did} port {port:#x} ({} bits), which no device serves", u16::from(width) * 8)
+                write!(
+                    f,
+                    "{did} port {port:#x} ({} bits), which no device serves",
+                    u16::from(width) * 8
+                )
             }
             Self::Halt => write!(f, "waited for an interrupt, and a VM here has none"),
             Self::TripleFault => write!(f, "took an exception that it could not handle"),

@@ -86,7 +86,7 @@ impl Backend {
 /// another reason, there is none: the boundary would be a weaker one by accident.
 fn instead(of: &HypervisorError) -> Result<Box<dyn Hypervisor>, ()> {
     match of {
-        HypervisorError::Call { source, .. } if is_out_of_descriptors(source) => Err(()),
+        HypervisorError::Call { error, .. } if is_out_of_descriptors(error) => Err(()),
         _ => open_process().map_err(|_| ()),
     }
 }

@@ -38,6 +38,7 @@ use std::process::Command;
 use std::sync::Arc;
 use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_platform::children::{is_this_program, this_program};
+use wrt_platform::text::Line;
 
 /// What workers are like.
 #[derive(Clone, Debug)]
@@ -102,7 +103,7 @@ impl fmt::Display for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.program {
             Program::This => f.write_str("of this program"),
-            Program::At(path) => path.display().fmt(f),
+            Program::At(path) => Line(path.display()).fmt(f),
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Every error that a user can run into: what it says, and its exit code.
 
-use crate::support::{Ran, assert_fails, has_hypervisor, run, run_wat, wrt_vm};
-use std::io::Write as _;
+use crate::support::{Ran, has_hypervisor, run, run_wat, wrt_vm};
 use std::path::Path;
-use std::process::Stdio;
 
 const EMPTY: &str = "(module (func (export \"_start\")))";
 
@@ -148,17 +146,4 @@ fn wrong_usage_is_2() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(!output.stderr.is_empty(), "{args:?}");
     }
-}
-
-#[test]
-fn text_from_standard_input_is_not_wasm() {
-    let mut child = wrt_vm()
-        .args(["run", "-"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    child.stdin.take().expect("a pipe").write_all(EMPTY.as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("it ends");
-    assert_fails(&output, 1, &["not a WebAssembly module"]);
 }

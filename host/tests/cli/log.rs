@@ -241,9 +241,9 @@ fn the_example_runs() {
     }
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/vectors.wat");
     let ran = run(&["-v"], example.as_ref(), &[]);
-    assert_eq!((ran.code(), ran.stdout().as_str()), (Some(0), ""));
+    assert_eq!((ran.code(), ran.stdout().as_str()), (Some(0), "1*4 + 2*5 + 3*6 = 32\n"));
     for (setup, log) in ran.errors() {
-        let said = "vectors.wat: info: 1·4 + 2·5 + 3·6 is 32, as it should be\n";
+        let said = "vectors.wat: info: the host has computed a product\n";
         assert!(log.contains(said), "{setup}: {log}");
     }
 }

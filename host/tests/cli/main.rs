@@ -1,6 +1,7 @@
 //! The command line, as a user meets it: the binary itself, its streams and exit codes.
 
 mod backends;
+mod batch;
 mod cache;
 mod compile;
 mod components;
@@ -13,14 +14,18 @@ mod jail;
 mod jobs;
 mod large;
 mod log;
+mod manual;
 mod options;
 mod output;
+mod result;
 mod selftest;
 mod signals;
+mod spellings;
 mod streams;
 mod support;
 mod tasks;
 mod trace;
 mod unread;
 mod version;
+mod words;
 mod workers;

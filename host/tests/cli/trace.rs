@@ -93,3 +93,16 @@ fn a_file_that_cannot_be_made_is_named_before_anything_runs() {
     let output = wrt_vm().args(["run", "--trace"]).output().expect("the binary runs");
     assert_fails(&output, 2, &["--trace"]);
 }
+
+#[test]
+fn standard_output_can_have_it() {
+    let wat = Wat::new(r#"(module (func (export "_start")))"#);
+    for setup in setups() {
+        let mut command = wrt_vm();
+        command.arg("run").args(setup.options()).args(["--trace", "-"]).arg(wat.path());
+        let output = command.output().expect("the binary runs");
+        let records: Vec<Value> = serde_json::from_str(&stdout(&output)).expect("JSON alone");
+        assert!(records.iter().any(|record| record["name"] == "instantiate"), "{setup:?}");
+        assert!(!Path::new("-").exists(), "{setup:?}");
+    }
+}

@@ -120,6 +120,6 @@ fn what_does_not_begin_like_a_module_is_refused_at_once() {
     let error = Module::from_file("/no/such/file.wasm").unwrap_err();
     assert!(error.to_string().contains("cannot read /no/such/file.wasm"), "{error}");
     assert!(
-        matches!(error, Error::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        matches!(error, Error::Read { error: source, .. } if source.kind() == io::ErrorKind::NotFound)
     );
 }

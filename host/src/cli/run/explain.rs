@@ -1,22 +1,23 @@
 //! How a run ended, said in words and as an exit code.
 
 use super::{Ending, Run};
+use crate::cli::code;
+use crate::cli::say::{complain, note};
 use crate::cli::stats::Timeline;
-use crate::cli::{code, complain};
 use std::time::Duration;
 use wrt_vm::{Bytes, Error, Interruption, Seconds};
 
 impl Run {
     /// The code for how it ended; says what went wrong, if something did.
-    pub(in crate::cli) fn report(&self, result: anyhow::Result<Ending>) -> u8 {
+    pub(in crate::cli) fn report(&self, result: &anyhow::Result<Ending>) -> u8 {
         if let Some(code) = wrt_platform::signal::termination() {
             // Whatever else went wrong then: who sent the signal knows why.
             return code;
         }
         match result {
             Ok(Ending::Returned) => 0,
-            Ok(Ending::Exited(code)) => exit_status(code),
-            Err(error) => self.explain(&error),
+            Ok(Ending::Exited(code)) => exit_status(*code),
+            Err(error) => self.explain(error),
         }
     }
 
@@ -24,18 +25,18 @@ impl Run {
     pub(in crate::cli) fn report_memory(&self, code: u8, timeline: &Timeline) {
         if code != 0 && timeline.was_refused_memory() {
             let limit = Bytes(self.max_memory());
-            complain(format_args!(
-                "note: {}: it was refused memory; it may have {limit} (--max-memory)",
-                self.module().display()
+            note(format_args!(
+                "{}: it was refused memory; it may have {limit} (--max-memory)",
+                self.name()
             ));
         }
     }
 
     /// Says that the program took longer than it may; returns the code for it.
-    pub(in crate::cli) fn explain_timeout(&self) -> u8 {
+    fn explain_timeout(&self) -> u8 {
         let what = timed_out(self.timeout.unwrap_or_default());
         match self.jobs {
-            Some(_) => complain(format_args!("{}: {what}", self.module().display())),
+            Some(_) => complain(format_args!("{}: {what}", self.name())),
             None => complain(what),
         }
         code::TIMED_OUT
@@ -73,7 +74,7 @@ impl Run {
         };
         // Which of several it is about needs to be said in any case.
         match about_module || self.jobs.is_some() {
-            true => complain(format_args!("{}: {error:#}{hint}", self.module().display())),
+            true => complain(format_args!("{}: {error:#}{hint}", self.name())),
             false => complain(format_args!("{error:#}{hint}")),
         }
         code
@@ -82,7 +83,7 @@ impl Run {
 
 /// Says what is given away.
 pub(in crate::cli) fn warn_of_no_jail() {
-    complain("note: --no-jail: whoever breaks out of a VM has all rights of this user");
+    note("--no-jail: a program that breaks out of its VM has all rights of this user");
 }
 
 pub(super) fn timed_out(after: Duration) -> String {

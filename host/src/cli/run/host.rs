@@ -76,7 +76,7 @@ impl Run {
     }
 
     /// Bytes of linear memory that a program may have.
-    pub(super) fn max_memory(&self) -> u64 {
+    pub(in crate::cli) fn max_memory(&self) -> u64 {
         self.max_memory.unwrap_or_else(quantity::default_max_memory)
     }
 }

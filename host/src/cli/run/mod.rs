@@ -8,11 +8,13 @@ mod world;
 
 pub(super) use explain::warn_of_no_jail;
 pub(super) use host::Host;
-pub(super) use options::Run;
+pub(super) use options::{Directory, Run};
 pub(super) use running::Ending;
 
+use super::result::{Outcome, Results};
+use super::say::{self, complain};
 use super::stats::Timeline;
-use super::{admission, code, complain, jobs, log};
+use super::{admission, code, jobs, log, result};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wrt_platform::descriptors::Inherited;
@@ -29,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 impl Run {
     /// `inherited` is what the module may be read from, and nobody else shall have.
     pub(super) fn execute(self, inherited: Option<Inherited>) -> ExitCode {
+        say::be_quiet(self.quiet);
         let failed = |error| {
             complain(format_args!("{error:#}"));
             ExitCode::from(code::FAILED)
@@ -40,10 +43,18 @@ impl Run {
                 end_by_force(timeout);
             }
         }
+        if self.batch.is_some() {
+            // Its programs may have times of their own.
+            be_impatient(PATIENCE);
+        }
+        let results = match self.result.as_ref().map(result::Wanted::open).transpose() {
+            Ok(results) => results,
+            Err(error) => return failed(error),
+        };
         match log::install(self.log, self.verbose, self.trace.as_deref()) {
-            Ok(None) => self.execute_watched(inherited),
+            Ok(None) => self.execute_watched(inherited, results),
             Ok(Some(trace)) => {
-                let code = self.execute_watched(inherited);
+                let code = self.execute_watched(inherited, results);
                 match trace.finish() {
                     // How the program failed tells more.
                     Err(error) if code != ExitCode::SUCCESS => {
@@ -58,7 +69,7 @@ impl Run {
         }
     }
 
-    fn execute_watched(&self, inherited: Option<Inherited>) -> ExitCode {
+    fn execute_watched(&self, inherited: Option<Inherited>, results: Option<Results>) -> ExitCode {
         if let Err(error) = wrt_platform::signal::exit_on_termination() {
             complain(format_args!("cannot handle Ctrl-C: {error}"));
         }
@@ -66,7 +77,7 @@ impl Run {
             warn_of_no_jail();
         }
         if let Some(jobs) = self.jobs {
-            return jobs::run(self, jobs);
+            return jobs::run(self, jobs, results);
         }
         let mut timeline = Timeline::start();
         let deadline = self.deadline();
@@ -75,12 +86,19 @@ impl Run {
                 drop(inherited);
                 self.run(module, deadline, &mut timeline)
             });
-        let code = self.report(result);
+        let code = self.report(&result);
         self.report_memory(code, &timeline);
         if self.stats {
             timeline.print();
         }
-        ExitCode::from(code)
+        let written = results.map(|to| to.write(&Outcome::new(self, &result, code, &timeline)));
+        match written.transpose() {
+            Ok(_) => ExitCode::from(code),
+            Err(error) => {
+                complain(format_args!("{error:#}"));
+                ExitCode::from(code::FAILED)
+            }
+        }
     }
 
     /// When a program that begins now has to be done.
@@ -118,7 +136,7 @@ impl Run {
 /// Ends the process some time after the timeout: a host call that the system does not give
 /// back (a read from a dead network file system) cannot be interrupted otherwise.
 fn end_by_force(timeout: Duration) {
-    let (time, line) = (timeout.saturating_add(GRACE), super::line(explain::timed_out(timeout)));
+    let (time, line) = (timeout.saturating_add(GRACE), say::line(explain::timed_out(timeout)));
     // Should there be no timer for it, the VM's own deadline still holds.
     let _ = wrt_platform::signal::exit_after(time, &line, code::TIMED_OUT);
 }

@@ -1,71 +1,79 @@
 //! What the command line says about a run.
 
+use crate::cli::batch::{self, Input};
 use crate::cli::cache::CacheOptions;
 use crate::cli::native::Wanted;
-use crate::cli::{jobs, log, module, quantity};
+use crate::cli::{code, jobs, log, module, quantity, result};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use wrt_platform::text::Line;
 use wrt_vm::Backend;
+
+const EXAMPLES: &str = "Examples:
+  wrt-vm run hello.wasm
+  wrt-vm run --dir data::/data,ro --env LANG --timeout 5s tool.wasm /data/input
+  wrt-vm run --invoke add math.wat 2 40
+  wrt-vm run --jobs 4 --timeout 10s a.wasm b.wasm c.wasm
+  wrt-vm run --jobs 4 --batch programs.jsonl --result json:results.jsonl";
 
 /// Run a WebAssembly program in a micro-VM.
 ///
 /// The program is a core module for WASI preview 1 (`wasm32-wasip1`) or a command component for
-/// WASI 0.2 (`wasm32-wasip2`), which always runs as native code. Options before MODULE are
-/// wrt-vm's; everything after it belongs to the program. With --jobs, every word is a module:
-/// the programs run at the same time, each in a VM of its own, without arguments or input.
+/// WASI 0.2 (`wasm32-wasip2`), which always runs as native code. It sees its arguments, the
+/// standard streams, and what --dir and --env give it; nothing else of this machine.
 ///
-/// Exit codes: the program's own; 134 when it traps; 124 on --timeout; 153 on --max-output; 130 on
-/// Ctrl-C, 143 on SIGTERM, 129 on SIGHUP; 1 for other failures; 2 for wrong usage. With --jobs, 0 if
-/// all programs succeeded, else the code of the first one in the order of the command line that did
-/// not.
+/// Options before MODULE are wrt-vm's; everything after it belongs to the program. With --jobs,
+/// every word is a module: the programs run at the same time, each in a VM of its own.
 #[derive(Args, Clone)]
-#[command(after_help = "Examples:\n  wrt-vm run hello.wasm\n  wrt-vm run --dir data::/data,ro \
-    --env LANG --timeout 5s tool.wasm /data/input\n  wrt-vm run --invoke add math.wat 2 40\n  \
-    wrt-vm run --jobs 4 --timeout 10s a.wasm b.wasm c.wasm")]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", code::HELP))]
 pub(in crate::cli) struct Run {
     /// Open a directory to the program: HOST, under the name GUEST (the same unless given).
-    /// With `,ro` nothing below it can be changed. Repeatable.
+    /// With `,ro` nothing below it can be changed. Repeatable [default: none].
     #[arg(long, value_name = "HOST[::GUEST][,ro]", value_parser = Directory::parse)]
     pub(super) dir: Vec<Directory>,
 
-    /// Set an environment variable, or pass this process's own on. Repeatable.
+    /// Set an environment variable, or pass this process's own on. Repeatable [default: none].
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(super) env: Vec<String>,
 
-    /// The program's name, as it sees it [default: the module's file name].
+    /// The program's name, as it sees it in its first argument [default: the module's file name].
     #[arg(long, value_name = "NAME", conflicts_with = "jobs")]
     pub(super) argv0: Option<String>,
 
-    /// Call this export of a core module instead of running the program. ARGS are its values;
-    /// results are printed, one a line.
+    /// Call this function of a core module instead of running the program. ARGS are its values
+    /// (`42`, `-0x2a`, `1.5`); results are printed, one a line [default: run the program].
     #[arg(long, value_name = "EXPORT", conflicts_with = "jobs")]
     pub(super) invoke: Option<String>,
 
-    /// End the program after this long: `5`, `5s`, `250ms`, `2m`.
+    /// End the program after this long, with exit code 124: `250ms`, `5s` (or `5`), `2m`, `1h`
+    /// [default: never].
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     pub(in crate::cli) timeout: Option<Duration>,
 
-    /// Linear memory that the program may have in all: `64MiB`, `1GiB` [default: 4GiB, or half of
-    /// what the control group (the container) may have, if that is less].
+    /// Linear memory that the program may have, all its memories together: `65536` (bytes),
+    /// `64KiB`, `64MiB`, `1GiB`. To grow further fails in the program; it decides what then
+    /// [default: 4GiB, or half of what the control group (the container) may have, if that is
+    /// less].
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
     pub(super) max_memory: Option<u64>,
 
     /// Bytes that the program may write to standard output and standard error together: `64KiB`,
-    /// `1MiB`. One that writes more ends there, with exit code 153; what fits is written.
+    /// `1MiB`. One that writes more ends there, with exit code 153; what fits is written
+    /// [default: no limit].
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
     pub(super) max_output: Option<u64>,
 
     /// What to run it in: `kvm` (Linux), `hvf` (macOS), `process` (a child process without system
-    /// calls, for want of a hypervisor), or `auto`, the best of them that works.
+    /// calls, where there is no hypervisor), or `auto`, the best of them that works.
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     pub(super) backend: Backend,
 
-    /// Have the VM in a process of its own: what becomes of that is no affair of this one.
+    /// Make the VM in a process of its own, whose end does not end this one.
     #[arg(long)]
     pub(super) worker: bool,
 
-    /// Leave the process that has the VM its rights. Otherwise it gives up, before the program
+    /// Do not jail the process that has the VM. In the jail it has given up, before the program
     /// begins, all but the program's own directories and streams: files, network, processes,
     /// devices (`wrt-vm doctor` says how far this system can enforce that).
     #[arg(long)]
@@ -73,20 +81,30 @@ pub(in crate::cli) struct Run {
 
     /// Run several programs, N at the same time at most: each word is a MODULE then, and each
     /// program has a process with a jail of its own. One that fails does not stop the others;
-    /// --timeout and --max-memory hold for each.
+    /// --timeout and --max-memory hold for each. They have no arguments and no input: see --batch
+    /// [default: one program].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=jobs::MAX))]
     pub(in crate::cli) jobs: Option<u32>,
+
+    /// The programs for --jobs, each with arguments, environment and input of its own: a file (or
+    /// `-`, standard input) with an object of JSON a line, such as {"module": "a.wasm", "args":
+    /// ["x"], "env": {"A": "1"}, "stdin": "text", "dir": ["data::/data,ro"], "timeout": "5s"}.
+    /// Only `module` must be there; `argv0`, `stdin_file` and `max_memory` may be. --env and --dir
+    /// hold for all; a line's `timeout` and `max_memory` replace the options of that name. Files
+    /// are relative to the current directory [default: the words of the command line].
+    #[arg(long, value_name = "FILE", requires = "jobs")]
+    pub(in crate::cli) batch: Option<PathBuf>,
 
     /// How urgent --jobs are: the system gives their threads more or less of the processors.
     #[arg(long, value_name = "CLASS", value_enum, default_value = "default", requires = "jobs")]
     pub(in crate::cli) qos: jobs::Qos,
 
-    /// Make VMs however short of memory the machine is. Otherwise none is made when it is about
+    /// Make VMs even if the machine is short of memory. Otherwise none is made when it is about
     /// to kill processes (critical), and --jobs run one by one before that.
     #[arg(long)]
     pub(in crate::cli) ignore_pressure: bool,
 
-    /// The engine to use.
+    /// The engine to use. The interpreter starts at once; native code is some ten times as fast.
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) engine: Wanted,
 
@@ -95,13 +113,21 @@ pub(in crate::cli) struct Run {
 
     /// Write what is done, and when, to a file that https://ui.perfetto.dev opens: each step of
     /// this command and each call of the program as a span, exits and memory as graphs. Of a VM
-    /// in another process (--worker, --jobs) only what it is told to do.
+    /// in another process (--worker, --jobs) only what it is told to do. `-` is standard output, which has the program's own output
+    /// as well: for programs that print nothing [default: none].
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
 
     /// Print times, exits and memory to standard error at the end.
     #[arg(long)]
     pub(in crate::cli) stats: bool,
+
+    /// Write how the program ended as a line of JSON: in which way, exit code, error, trap and
+    /// backtrace, limits, usage, engine. `json` is the last line of standard error; `json:FILE`
+    /// goes to a file (`json:/dev/fd/3` to a descriptor that is open). With --jobs, a line for
+    /// each program as it ends, with its `index` [default: none].
+    #[arg(long, value_name = "json[:FILE]", value_parser = result::Wanted::parse)]
+    pub(in crate::cli) result: Option<result::Wanted>,
 
     /// Where the log goes: what the program says by `wrt_log`, and what wrt-vm does.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
@@ -112,24 +138,43 @@ pub(in crate::cli) struct Run {
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
+    /// Leave out notes, such as how to make a program faster. Errors are still told.
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
     /// The module, and the program's arguments. The module is a file, or `-` for standard
     /// input: a `.wasm` binary, or a `.cwasm` that `wrt-vm compile` wrote, which are only
-    /// looked at inside a VM; a `.wat` text is assembled on the host, for convenience.
+    /// looked at inside a VM; a text (`.wat`, or standard input that begins with `(` or `;`) is
+    /// assembled on the host, for convenience.
     // One list, so that everything after its first word is the program's, options too.
-    #[arg(required = true, trailing_var_arg = true, value_names = ["MODULE", "ARGS"])]
+    #[arg(required_unless_present = "batch", conflicts_with = "batch", trailing_var_arg = true, value_names = ["MODULE", "ARGS"])]
     pub(in crate::cli) program: Vec<String>,
+
+    /// What holds for one of several programs.
+    #[arg(skip)]
+    pub(super) own: Own,
+}
+
+/// What the command line does not say of a program.
+#[derive(Clone, Default)]
+pub(super) struct Own {
+    /// Which of several it is.
+    index: Option<usize>,
+    pub(super) input: Input,
+    /// Whether VMs that were made ahead have other settings.
+    pub(super) unlike_others: bool,
 }
 
 /// A directory to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Directory {
+pub(in crate::cli) struct Directory {
     pub(super) host: PathBuf,
     pub(super) guest: String,
     pub(super) read_only: bool,
 }
 
 impl Directory {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::cli) fn parse(text: &str) -> Result<Self, String> {
         let (paths, read_only) = match text.strip_suffix(",ro") {
             Some(paths) => (paths, true),
             None => (text.strip_suffix(",rw").unwrap_or(text), false),
@@ -143,14 +188,61 @@ impl Directory {
 }
 
 impl Run {
-    /// The same for one module without arguments.
-    pub(in crate::cli) fn with_module(&self, module: &str) -> Self {
-        Self { program: vec![module.to_owned()], ..self.clone() }
+    /// The programs that --jobs runs, in their order.
+    ///
+    /// # Errors
+    ///
+    /// When the file of --batch cannot be read, or not be understood.
+    pub(in crate::cli) fn programs(&self) -> anyhow::Result<Vec<Self>> {
+        let programs = match &self.batch {
+            Some(path) => {
+                batch::read(path)?.into_iter().map(|program| self.with_program(program)).collect()
+            }
+            None => {
+                let one = |module: &String| Self { program: vec![module.clone()], ..self.clone() };
+                self.program.iter().map(one).collect::<Vec<_>>()
+            }
+        };
+        let numbered = programs.into_iter().enumerate().map(|(index, mut program)| {
+            program.own.index = Some(index);
+            program
+        });
+        Ok(numbered.collect())
+    }
+
+    /// The same for a program of a batch.
+    fn with_program(&self, program: batch::Program) -> Self {
+        let mut run = self.clone();
+        run.program = vec![program.module];
+        run.program.extend(program.args);
+        run.argv0 = program.argv0;
+        run.env.extend(program.env.into_iter().map(|(name, value)| format!("{name}={value}")));
+        run.dir.extend(program.dir);
+        run.timeout = program.timeout.or(self.timeout);
+        run.max_memory = program.max_memory.or(self.max_memory);
+        run.own.unlike_others = run.max_memory != self.max_memory;
+        run.own.input = program.input;
+        run
+    }
+
+    /// Which of several programs it is.
+    pub(in crate::cli) fn index(&self) -> Option<usize> {
+        self.own.index
+    }
+
+    /// Bytes that the program may write.
+    pub(in crate::cli) fn max_output(&self) -> Option<u64> {
+        self.max_output
     }
 
     pub(super) fn module(&self) -> &Path {
         // clap makes sure of the first word.
         Path::new(self.program.first().map_or(module::STREAM, String::as_str))
+    }
+
+    /// The module's name, for messages.
+    pub(in crate::cli) fn name(&self) -> String {
+        Line(self.module().display()).to_string()
     }
 
     pub(super) fn args(&self) -> &[String] {

@@ -42,7 +42,7 @@ impl Run {
             cache: cache.as_ref(),
             // A jail takes the cache from threads, too.
             writes: (!host.jail).then_some(&host.writes),
-            name: &self.module().display().to_string(),
+            name: &self.name(),
             deadline,
             progress: self.jobs.is_none(),
         };
@@ -82,7 +82,9 @@ impl Run {
         });
         let entrance = entrance.map(Jail::close_names).transpose()?;
         let mut vm = timeline.step("create", || match &host.pool {
-            Some(pool) if pool.engine() == choice.engine => pool.take(world),
+            Some(pool) if pool.engine() == choice.engine && !self.own.unlike_others => {
+                pool.take(world)
+            }
             _ => {
                 let settings = self.settings(choice.engine).wasi(world).deadline(deadline);
                 settings.build_on(host.hypervisor.as_ref())

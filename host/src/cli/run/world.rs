@@ -5,6 +5,7 @@ use super::options::Directory;
 use crate::cli::module;
 use anyhow::anyhow;
 use std::path::Path;
+use wrt_platform::text::Line;
 use wrt_vm::{Output, Stdin, WasiConfig};
 
 impl Run {
@@ -18,7 +19,9 @@ impl Run {
             .stdout(Output::Inherit)
             .stderr(Output::Inherit)
             // A module from standard input has used it up, and several programs cannot share it.
-            .stdin(if self.jobs.is_some() || self.module() == Path::new(module::STREAM) {
+            .stdin(if self.jobs.is_some() {
+                self.own.input.open()?
+            } else if self.module() == Path::new(module::STREAM) {
                 Stdin::Empty
             } else {
                 Stdin::Inherit
@@ -32,12 +35,14 @@ impl Run {
         }
         for variable in &self.env {
             world = match variable.split_once('=') {
-                Some(("", _)) => return Err(anyhow!("--env {variable}: a variable needs a name")),
+                Some(("", _)) => {
+                    return Err(anyhow!("--env {}: a variable needs a name", Line(variable)));
+                }
                 Some((name, value)) => world.env(name, value),
                 None => match std::env::var(variable) {
                     Ok(value) => world.env(variable, value),
                     Err(std::env::VarError::NotPresent) => world,
-                    Err(error) => return Err(anyhow!("--env {variable}: {error}")),
+                    Err(error) => return Err(anyhow!("--env {}: {}", Line(variable), Line(error))),
                 },
             };
         }

@@ -3,7 +3,8 @@
 mod programs;
 mod trace;
 
-use super::{code, complain};
+use super::code;
+use super::say::complain;
 use anyhow::Context as _;
 use clap::Args;
 use programs::{Expected, PROGRAMS, Program};
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use trace::Recorder;
+use wrt_platform::text::{Line, Lines};
 use wrt_vm::hypervisor::Hypervisor;
 use wrt_vm::{
     Backend, Compiler, EngineKind, Error, Interruption, MicroVm, Module, Output, OutputBuffer,
@@ -37,11 +39,11 @@ pub(super) struct Selftest {
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]
     backend: Backend,
 
-    /// Write the sequence of exits to a file, to attach to a report.
+    /// Write the sequence of exits to a file, to attach to a report [default: none].
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
-    /// Compare with the exits in this file instead of those that wrt-vm knows.
+    /// Compare with the exits in this file [default: those that wrt-vm knows].
     #[arg(long, value_name = "FILE")]
     golden: Option<PathBuf>,
 }
@@ -61,7 +63,7 @@ impl Selftest {
     fn run(&self) -> anyhow::Result<bool> {
         let golden = match &self.golden {
             Some(path) => std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?,
+                .with_context(|| format!("cannot read {}", Line(path.display())))?,
             None => GOLDEN.to_owned(),
         };
         let hypervisor = super::open(self.backend)?;
@@ -87,7 +89,7 @@ impl Selftest {
         let exits = recorder.text();
         if let Some(path) = &self.trace {
             std::fs::write(path, &exits)
-                .with_context(|| format!("cannot write {}", path.display()))?;
+                .with_context(|| format!("cannot write {}", Line(path.display())))?;
         }
         let difference = trace::difference(&golden, &exits);
         say(format_args!(
@@ -151,5 +153,5 @@ fn run(
 
 /// Writes a line to standard output; a closed one is nobody's fault.
 fn say(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = writeln!(std::io::stdout(), "{}", Lines(line));
 }

@@ -83,12 +83,12 @@ fn cannot_enter(action: &'static str, errno: i32) -> HypervisorError {
     if errno != libc::EAGAIN {
         return failed(action)(kvm_ioctls::Error::new(errno));
     }
-    let source = io::Error::new(
+    let error = io::Error::new(
         io::ErrorKind::WouldBlock,
         "KVM needs a task of its own for a VM, and the system makes none (EAGAIN): raise the limit \
          on tasks (`pids.max` of the control group, `ulimit -u`) or end some",
     );
-    HypervisorError::Call { action, source }
+    HypervisorError::Call { action, error }
 }
 
 impl KvmVcpu {

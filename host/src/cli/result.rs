@@ -1,0 +1,330 @@
+//! `run --result json`: how a program ended, as an object for programs.
+//!
+//! The object is one line, written when the program is over. Fields may be added; those that are
+//! here keep their meaning. What is not known is `null`, so that every field is always there.
+
+use super::run::{Ending, Run};
+use super::stats::{Setup, Timeline};
+use super::{say, version};
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use wrt_platform::text::{Line, harmless_json};
+use wrt_vm::{Error, Interruption, Trap, TrapKind, Usage};
+
+/// What `--result` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Standard error, unless there is one.
+    file: Option<PathBuf>,
+}
+
+impl Wanted {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "json" => Ok(Self { file: None }),
+            Some(("json", "")) => Err("the file has no name: json:FILE".to_owned()),
+            Some(("json", file)) => Ok(Self { file: Some(file.into()) }),
+            _ => Err("the only format is `json`: write json, or json:FILE".to_owned()),
+        }
+    }
+
+    /// Opens what the results go to. Before anything runs: a jail lets nothing be opened.
+    pub(super) fn open(&self) -> Result<Results> {
+        let file =
+            self.file.as_deref().map(|path| File::create(path).with_context(|| cannot_write(path)));
+        Ok(Results { file: file.transpose()?.map(Mutex::new), path: self.file.clone() })
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write the result to {}", Line(path.display()))
+}
+
+/// Where results go.
+pub(super) struct Results {
+    /// Standard error, unless there is one.
+    file: Option<Mutex<File>>,
+    path: Option<PathBuf>,
+}
+
+impl Results {
+    /// Writes an object, in one piece.
+    pub(super) fn write(&self, outcome: &Outcome) -> Result<()> {
+        let line = harmless_json(&serde_json::to_string(outcome)?) + "\n";
+        let Some(file) = &self.file else {
+            // As with everything that this program says.
+            say::print(&line);
+            return Ok(());
+        };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.path.as_deref().unwrap_or_else(|| Path::new(""));
+        file.write_all(line.as_bytes()).with_context(|| cannot_write(path))
+    }
+}
+
+/// How a program ended, and what it used.
+#[derive(Serialize)]
+pub(super) struct Outcome {
+    /// Of wrt-vm.
+    version: &'static str,
+    /// The module, as it was named.
+    module: String,
+    /// Which of several programs, from 0 on, in the order in which they were named.
+    index: Option<usize>,
+    ended: Ended,
+    /// The exit code of `wrt-vm run`, were this its only program.
+    exit_code: u8,
+    /// What the program passed to `proc_exit`.
+    program_code: Option<i32>,
+    error: Option<Failure>,
+    trap: Option<TrapReport>,
+    limits: Limits,
+    usage: Option<UsageReport>,
+    /// Seconds that each step took.
+    seconds: BTreeMap<&'static str, f64>,
+    engine: Option<&'static str>,
+    why_engine: Option<&'static str>,
+    backend: Option<&'static str>,
+    boundary: Option<String>,
+    jail: Option<String>,
+}
+
+/// In which way a program ended.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Ended {
+    /// It came to its end.
+    Returned,
+    /// It called `proc_exit`.
+    Exited,
+    /// It trapped.
+    Trapped,
+    /// `--timeout`.
+    TimedOut,
+    /// `--max-output`.
+    OutputLimit,
+    /// It was ended from outside.
+    Cancelled,
+    /// Its VM ended, or it never ran.
+    Failed,
+}
+
+#[derive(Serialize)]
+struct Failure {
+    /// Which error of the library it is, in kebab-case; `other` if it is none.
+    kind: &'static str,
+    /// What standard error says, too.
+    message: String,
+}
+
+#[derive(Serialize)]
+struct TrapReport {
+    kind: &'static str,
+    message: String,
+    /// Innermost first; not more than a message shows.
+    backtrace: Vec<FrameReport>,
+    /// How many calls were live in all.
+    depth: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct FrameReport {
+    module: u32,
+    function: u32,
+    name: Option<String>,
+}
+
+/// What the program was allowed, and what of it it ran into.
+#[derive(Serialize)]
+struct Limits {
+    timeout_seconds: Option<f64>,
+    timeout_reached: bool,
+    max_memory_bytes: u64,
+    /// Whether it wanted more at some time, whatever it did then.
+    memory_refused: bool,
+    max_output_bytes: Option<u64>,
+    output_reached: bool,
+}
+
+#[derive(Serialize)]
+struct UsageReport {
+    exits: BTreeMap<&'static str, u64>,
+    guest_peak_bytes: u64,
+    guest_code_bytes: u64,
+    boot_seconds: f64,
+}
+
+impl From<&Usage> for UsageReport {
+    fn from(usage: &Usage) -> Self {
+        let exits = &usage.exits;
+        Self {
+            exits: BTreeMap::from([
+                ("total", exits.total()),
+                ("commands", exits.commands),
+                ("wasi", exits.wasi),
+                ("memory", exits.memory),
+                ("log", exits.log),
+                ("vector", exits.vector),
+                ("kicks", exits.kicks),
+                ("other", exits.other),
+            ]),
+            guest_peak_bytes: usage.peak,
+            guest_code_bytes: usage.executable,
+            boot_seconds: usage.boot.as_secs_f64(),
+        }
+    }
+}
+
+impl From<&Trap> for TrapReport {
+    fn from(trap: &Trap) -> Self {
+        let frame = |frame: &wrt_vm::Frame| FrameReport {
+            module: frame.module,
+            function: frame.function,
+            name: frame.name.clone(),
+        };
+        Self {
+            kind: trap_kind(trap.kind),
+            message: match trap.message.as_str() {
+                "" => trap.kind.message().to_owned(),
+                message => message.to_owned(),
+            },
+            backtrace: trap.frames.iter().map(frame).collect(),
+            depth: trap.depth,
+        }
+    }
+}
+
+impl Outcome {
+    /// What came of a run that ended with `exit_code`.
+    pub(super) fn new(
+        run: &Run,
+        result: &Result<Ending>,
+        exit_code: u8,
+        timeline: &Timeline,
+    ) -> Self {
+        let error = result.as_ref().err();
+        let ours = error.and_then(|error| error.downcast_ref::<Error>());
+        let ended = match (result, ours) {
+            (Ok(Ending::Returned), _) => Ended::Returned,
+            (Ok(Ending::Exited(_)), _) => Ended::Exited,
+            (_, Some(Error::Trap(_))) => Ended::Trapped,
+            (_, Some(Error::Interrupted(Interruption::TimedOut))) => Ended::TimedOut,
+            (_, Some(Error::Interrupted(Interruption::Cancelled))) => Ended::Cancelled,
+            (_, Some(Error::OutputLimit { .. })) => Ended::OutputLimit,
+            (Err(_), _) => Ended::Failed,
+        };
+        let (engine, why_engine, backend, boundary) = match timeline.setup() {
+            Some(Setup { backend, boundary, engine, why }) => {
+                (Some(engine.name()), Some(*why), Some(*backend), Some(boundary.clone()))
+            }
+            None => (None, None, None, None),
+        };
+        Self {
+            version: version::SHORT,
+            module: run.name(),
+            index: run.index(),
+            ended,
+            exit_code,
+            program_code: match result {
+                Ok(Ending::Exited(code)) => Some(*code),
+                _ => None,
+            },
+            error: error.map(|error| Failure {
+                kind: ours.map_or("other", error_kind),
+                message: wrt_platform::text::Lines(format_args!("{error:#}")).to_string(),
+            }),
+            trap: match ours {
+                Some(Error::Trap(trap)) => Some(trap.into()),
+                _ => None,
+            },
+            limits: Limits {
+                timeout_seconds: run.timeout.map(|timeout| timeout.as_secs_f64()),
+                timeout_reached: matches!(ended, Ended::TimedOut),
+                max_memory_bytes: run.max_memory(),
+                memory_refused: timeline.was_refused_memory(),
+                max_output_bytes: run.max_output(),
+                output_reached: matches!(ended, Ended::OutputLimit),
+            },
+            usage: timeline.usage().map(UsageReport::from),
+            seconds: timeline.steps().map(|(name, time)| (name, time.as_secs_f64())).collect(),
+            engine,
+            why_engine,
+            backend,
+            boundary,
+            jail: timeline.jail().map(str::to_owned),
+        }
+    }
+}
+
+/// The name of an error, for programs.
+fn error_kind(error: &Error) -> &'static str {
+    match error {
+        Error::Hypervisor(_) => "hypervisor",
+        Error::Memory(_) => "memory",
+        Error::Thread(_) => "thread",
+        Error::OutOfDescriptors(_) => "out-of-descriptors",
+        Error::Jail(_) => "jail",
+        Error::Read { .. } => "read",
+        Error::NotWasm(_) => "not-wasm",
+        Error::InvalidModule { .. } => "invalid-module",
+        Error::UnusableArtifact(_) => "unusable-artifact",
+        Error::CannotCompile(_) => "cannot-compile",
+        Error::Cache { .. } => "cache",
+        Error::Unlinkable { .. } => "unlinkable",
+        Error::MemoryLimit { .. } => "memory-limit",
+        Error::OutputLimit { .. } => "output-limit",
+        Error::NoSuchExport(_) => "no-such-export",
+        Error::Component(_) => "component",
+        Error::TypeMismatch(_) => "type-mismatch",
+        Error::Trap(_) => "trap",
+        Error::Exit(_) => "exit",
+        Error::Interrupted(Interruption::TimedOut) => "timed-out",
+        Error::Interrupted(Interruption::Cancelled) => "cancelled",
+        Error::Ended(_) => "vm-ended",
+        Error::Wasi(_) => "wasi",
+        Error::Failed(_) => "failed",
+    }
+}
+
+/// The name of a trap, for programs.
+fn trap_kind(kind: TrapKind) -> &'static str {
+    match kind {
+        TrapKind::Unreachable => "unreachable",
+        TrapKind::MemoryOutOfBounds => "memory-out-of-bounds",
+        TrapKind::TableOutOfBounds => "table-out-of-bounds",
+        TrapKind::IndirectCallToNull => "indirect-call-to-null",
+        TrapKind::IntegerDivisionByZero => "integer-division-by-zero",
+        TrapKind::IntegerOverflow => "integer-overflow",
+        TrapKind::BadConversionToInteger => "bad-conversion-to-integer",
+        TrapKind::StackOverflow => "stack-overflow",
+        TrapKind::BadSignature => "bad-signature",
+        TrapKind::OutOfMemory => "out-of-memory",
+        TrapKind::Host => "host",
+        TrapKind::NullReference => "null-reference",
+        TrapKind::ArrayOutOfBounds => "array-out-of-bounds",
+        TrapKind::AllocationTooLarge => "allocation-too-large",
+        TrapKind::CastFailure => "cast-failure",
+        TrapKind::UncaughtException => "uncaught-exception",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_results() {
+        let file = |text| Wanted::parse(text).map(|wanted| wanted.file);
+        assert_eq!(file("json"), Ok(None));
+        assert_eq!(file("json:a:b"), Ok(Some("a:b".into())));
+        for text in ["", "json:", "xml", "xml:a", "file"] {
+            assert!(file(text).is_err(), "{text}");
+        }
+    }
+}
