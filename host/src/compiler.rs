@@ -21,8 +21,12 @@ use wrt_abi::compiler::{EXIT_INVALID_MODULE, NAME, Rejection};
 use wrt_abi::cpu::Arch;
 use wrt_platform::memory::{SharedBytes, populate_read};
 
-/// Bytes of linear memory that the compiler may have unless told otherwise.
+/// Bytes of linear memory that the compiler may have.
 const MAX_MEMORY: u64 = 2 << 30;
+/// The same for a module that alone takes much of that: all that the compiler can use.
+const MAX_MEMORY_LARGE: u64 = 4 << 30;
+/// Bytes of a module from which on it is one.
+const LARGE: usize = 128 << 20;
 /// How long one compilation may take unless told otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 /// The most code that is taken from it.
@@ -69,7 +73,7 @@ impl Compiler {
     pub fn within(hypervisor: &dyn Hypervisor, time_limit: Duration) -> Result<Self, Error> {
         let mut vm = Builder::default()
             .engine(EngineKind::Native)
-            .max_memory(MAX_MEMORY)
+            .max_memory(MAX_MEMORY_LARGE)
             .deadline(Instant::now().checked_add(time_limit))
             .build_on(hypervisor)
             .map_err(|error| match error {
@@ -125,6 +129,8 @@ impl Compiler {
             .stdin(Stdin::Module(module.clone()))
             .stdout(Output::File(output.clone()))
             .stderr(Output::Capture(message.clone()));
+        let max_memory = if module.len() < LARGE { MAX_MEMORY } else { MAX_MEMORY_LARGE };
+        self.vm.set_max_memory(max_memory);
         let ended = self.run(world, started.checked_add(self.time_limit), call);
         if let Some(why) = call.and_then(CancelState::interruption) {
             return Err(Error::Interrupted(why));
@@ -150,7 +156,9 @@ impl Compiler {
 
     /// Has a guest that is about to begin, in a world; returns where it begins.
     fn begin(&mut self, world: WasiConfig, deadline: Option<Instant>) -> Result<Function, Error> {
-        if let Some(Ready { snapshot, start }) = &self.ready {
+        let usual = self.vm.max_memory() == MAX_MEMORY;
+        // A guest keeps the limit that it was loaded with.
+        if let (Some(Ready { snapshot, start }), true) = (&self.ready, usual) {
             match self.vm.restore(snapshot, world.clone()) {
                 Ok(()) => {
                     self.vm.set_deadline(deadline);
@@ -166,7 +174,7 @@ impl Compiler {
         let loaded = self.vm.load(&self.program)?;
         let instance = self.vm.instantiate(loaded)?;
         let start = self.vm.function(instance, "_start")?;
-        if std::mem::replace(&mut self.begun, true) {
+        if usual && std::mem::replace(&mut self.begun, true) {
             match self.vm.snapshot() {
                 Ok(snapshot) => self.ready = Some(Ready { snapshot, start: start.clone() }),
                 // It is slower without.
@@ -209,7 +217,7 @@ impl Compiler {
             }
             // Rust's standard library says so before it aborts.
             Error::Trap(_) if message.starts_with(b"memory allocation of") => {
-                cannot(format!("it takes more than {} of memory", Bytes(MAX_MEMORY)))
+                cannot(format!("it takes more than {} of memory", Bytes(self.vm.max_memory())))
             }
             Error::Trap(trap) if message.is_empty() => {
                 cannot(format!("the compiler crashed: {}", trap.kind.message()))

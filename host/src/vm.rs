@@ -456,6 +456,16 @@ impl MicroVm {
         self.machine.expect_much()
     }
 
+    /// Bytes that the linear memories of programs that are loaded from now on may take.
+    pub(crate) fn max_memory(&self) -> u64 {
+        self.settings.max_memory
+    }
+
+    /// Sets it: at most what the VM was built with.
+    pub(crate) fn set_max_memory(&mut self, bytes: u64) {
+        self.settings.max_memory = bytes;
+    }
+
     pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
         self.machine.cancel_state()
     }

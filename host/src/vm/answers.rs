@@ -100,3 +100,24 @@ pub(super) fn check_types(types: &[ValueType], values: &[Value]) -> Result<(), E
         list(values.iter().map(Value::ty).collect())
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_within_the_limit_that_cannot_be_had_is_not_said_to_be_over_it() {
+        let refused = |wanted, allowed| {
+            let words = [wanted, allowed, 0];
+            let answer = Answer { reply: Reply::LimitExceeded, words, payload: Vec::new() };
+            refusal(answer.reply, &answer)
+        };
+        let over = refused(17 << 20, 16 << 20);
+        assert!(matches!(over, Error::MemoryLimit { .. }), "{over}");
+        for wanted in [17 << 16, 16 << 20] {
+            let within = refused(wanted, 16 << 20);
+            assert!(matches!(within, Error::Memory(_)), "{within}");
+            assert!(within.to_string().contains("the system has not that much left"), "{within}");
+        }
+    }
+}
