@@ -228,3 +228,34 @@ fn an_invalid_component_has_no_way_out_by_the_interpreter() {
     assert_fails(&output, 1, &["longer than 1 ms"]);
     assert!(!stderr(&output).contains("interpreter"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_closed_stdout_is_a_closed_stream() {
+    // Writes until it fails, then twice more. Its code says what it heard: 1, and 134 for
+    // anything but `closed` each time.
+    let text = "(i32.store (i32.const 32) (call $get))
+        (loop $more
+            (call $write (i32.load (i32.const 32)) (i32.const 0) (i32.const 6) (i32.const 64))
+            (br_if $more (i32.eqz (i32.load8_u (i32.const 64)))))
+        (if (i32.ne (i32.load8_u (i32.const 68)) (i32.const 1)) (then unreachable))
+        (i32.store (i32.const 68) (i32.const 0))
+        (call $write (i32.load (i32.const 32)) (i32.const 0) (i32.const 6) (i32.const 64))
+        (if (i32.ne (i32.load8_u (i32.const 68)) (i32.const 1)) (then unreachable))
+        (i32.store (i32.const 68) (i32.const 0))
+        (call $write (call $get) (i32.const 0) (i32.const 6) (i32.const 64))
+        (if (i32.ne (i32.load8_u (i32.const 68)) (i32.const 1)) (then unreachable))";
+    let component = Wat::new(&program("0.2.0", text, 1, 0));
+    for setup in setups().into_iter().filter(|setup| setup.engine == "native") {
+        let mut command = wrt_vm();
+        command.arg("run").args(setup.options()).args(["--timeout", "60s"]).arg(component.path());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(1), "{setup:?}: {}", stderr(&output));
+    }
+}

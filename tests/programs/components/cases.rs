@@ -141,6 +141,10 @@ pub const COMPONENT_CASES: &[Case] = &[
     misuse!("too many streams"),
     misuse!("a write beyond the permit"),
     misuse!("zeroes beyond the permit"),
+    misuse!("a blocking write of too much"),
+    misuse!("blocking zeroes of too much"),
+    misuse!("a stream that ends before its pollable"),
+    misuse!("a sink that ends before its pollable"),
     misuse!("too many random bytes"),
     misuse!("poll of nothing"),
 ];

@@ -66,6 +66,10 @@ const DIFFERENT: &[(&str, &[&str])] = &[
     ("a write is as long as WASI 0.2's stream permits", &["large_file"]),
     ("an empty read does nothing", &["stdin_errors"]),
     (
+        "WASI 0.2 says of a file that its directory is read-only, not how it was opened",
+        &["read_only_and_read_write"],
+    ),
+    (
         "the adapter's answers say other numbers of bytes, and it counts in 64 bits",
         &["poll_clock", "poll_descriptors"],
     ),

@@ -10,6 +10,7 @@ mod library;
 mod limits;
 #[path = "../wasi/run.rs"]
 mod run;
+mod table;
 mod text;
 
 /// The cases and their worlds, as whoever runs the programs shares them.

@@ -5,7 +5,7 @@ use super::bindings::wasi::cli::{
     environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
     terminal_stdin, terminal_stdout,
 };
-use super::io::{InputStream, OutputStream, STDERR, STDIN, STDOUT};
+use super::io::{InputStream, OutputStream, STDERR, STDIN, STDOUT, Sink, Source};
 use super::preview1::CHARACTER_DEVICE;
 use crate::engine::native::wasi::Exit;
 use alloc::string::String;
@@ -58,19 +58,19 @@ impl exit::Host for Wasi {
 
 impl stdin::Host for Wasi {
     fn get_stdin(&mut self) -> Result<Resource<InputStream>> {
-        Ok(self.table.push(InputStream::Stdin)?)
+        Ok(self.table.push(InputStream::new(Source::Stdin))?)
     }
 }
 
 impl stdout::Host for Wasi {
     fn get_stdout(&mut self) -> Result<Resource<OutputStream>> {
-        Ok(self.table.push(OutputStream::Standard(STDOUT))?)
+        Ok(self.table.push(OutputStream::new(Sink::Standard(STDOUT)))?)
     }
 }
 
 impl stderr::Host for Wasi {
     fn get_stderr(&mut self) -> Result<Resource<OutputStream>> {
-        Ok(self.table.push(OutputStream::Standard(STDERR))?)
+        Ok(self.table.push(OutputStream::new(Sink::Standard(STDERR)))?)
     }
 }
 

@@ -15,9 +15,12 @@ impl Errno {
     pub const INTR: Self = Self(27);
     pub const INVAL: Self = Self(28);
     pub const IO: Self = Self(29);
+    pub const ISDIR: Self = Self(31);
     pub const NAMETOOLONG: Self = Self(37);
     pub const NOTDIR: Self = Self(54);
     pub const OVERFLOW: Self = Self(61);
+    pub const PERM: Self = Self(63);
+    pub const PIPE: Self = Self(64);
 
     /// The same error in preview 2, which has fewer.
     pub fn code(self) -> ErrorCode {
@@ -43,6 +46,8 @@ const CODES: &[(u16, ErrorCode)] = &[
     (29, ErrorCode::Io),
     (31, ErrorCode::IsDirectory),
     (32, ErrorCode::Loop),
+    // `mfile`: the most files that a program may have open at a time.
+    (33, ErrorCode::Quota),
     (34, ErrorCode::TooManyLinks),
     (35, ErrorCode::MessageSize),
     (37, ErrorCode::NameTooLong),

@@ -14,6 +14,7 @@ mod imports;
 mod io;
 mod preview1;
 mod random;
+mod refused;
 mod sockets;
 
 use super::State;
@@ -49,6 +50,8 @@ pub struct Wasi {
     host: Preview1,
     /// The directories that the host opened for the program, once somebody has asked.
     preopens: Option<Vec<(Arc<OpenFile>, String)>>,
+    /// The insecure seed, which is the same each time, once somebody has asked.
+    seed: Option<(u64, u64)>,
 }
 
 impl Wasi {
@@ -56,7 +59,7 @@ impl Wasi {
     pub fn new() -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
-        Self { table, host: Preview1::new(), preopens: None }
+        Self { table, host: Preview1::new(), preopens: None, seed: None }
     }
 }
 
@@ -72,7 +75,8 @@ pub struct Running {
 }
 
 impl Components {
-    /// A linker that has all of WASI 0.2 but its sockets, which each component gets of its own.
+    /// A linker that has all of WASI 0.2 but sockets and HTTP, which each component gets of its
+    /// own.
     pub fn new(engine: &Engine) -> Result<Self> {
         let mut linker = Linker::new(engine);
         // A second component may want the same sockets.

@@ -1,20 +1,15 @@
 //! `wasi:sockets`: all that a component asks for, and none that it gets.
 //!
-//! The host's preview 1 has no network, but programs import these interfaces without using
-//! them. So whatever a component imports of them is defined, from the types in the component
-//! itself: what would make a socket or look up a name says that this is not supported, and as
-//! nothing is ever made, nothing else can be called.
+//! What would make a socket says that access is denied, and what would look up a name that it
+//! cannot: as programs know it of hosts that grant them no network.
 
+use super::refused::{define_answer, define_unreachable, imports};
 use crate::engine::native::State;
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
+use wasmtime::Result;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, LinkerInstance, Resource, ResourceType, Val};
-use wasmtime::{Error, Result, StoreContextMut};
-
-/// How the names of the interfaces begin that are defined here.
-const PACKAGE: &str = "wasi:sockets/";
 
 /// The network, of which a program can have a handle, for what it is worth.
 enum Network {}
@@ -40,19 +35,12 @@ fn resource(interface: &str, name: &str) -> Option<ResourceType> {
 
 /// Defines what `component` imports of the package.
 pub fn define_imports(linker: &mut Linker<State>, component: &Component) -> Result<()> {
-    let engine = component.engine();
-    for (name, import) in component.component_type().imports(engine) {
-        let (Some(rest), ComponentItem::ComponentInstance(instance)) =
-            (name.strip_prefix(PACKAGE), import.ty)
-        else {
-            continue;
-        };
-        let interface = rest.split('@').next().unwrap_or(rest);
-        let mut into = linker.instance(name)?;
-        for (name, export) in instance.exports(engine) {
+    for (name, interface, instance) in imports(component, "wasi:sockets/") {
+        let mut into = linker.instance(&name)?;
+        for (name, export) in instance.exports(component.engine()) {
             match export.ty {
                 ComponentItem::Resource(_) => {
-                    if let Some(ty) = resource(interface, name) {
+                    if let Some(ty) = resource(&interface, name) {
                         into.resource(name, ty, |_, _| Ok(()))?;
                     }
                 }
@@ -69,39 +57,17 @@ fn define(into: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
         "instance-network" => {
             into.func_wrap(name, |_, (): ()| Ok((Resource::<Network>::new_own(0),)))
         }
-        "create-tcp-socket" | "create-udp-socket" | "resolve-addresses" => {
-            into.func_new(name, |store, _, params, results| {
-                let code = Val::Enum(String::from("not-supported"));
-                answer(store, params, results, Val::Result(Err(Some(Box::new(code)))))
-            })
+        "create-tcp-socket" | "create-udp-socket" => {
+            define_answer(into, name, || error("access-denied"))
         }
+        "resolve-addresses" => define_answer(into, name, || error("permanent-resolver-failure")),
         // No stream's error is one of the network's.
-        "network-error-code" => into.func_new(name, |store, _, params, results| {
-            answer(store, params, results, Val::Option(None))
-        }),
-        method => {
-            let method = method.to_string();
-            into.func_new(name, move |_, _, _, _| {
-                Err(Error::msg(format!("`{method}` of a socket that cannot be")))
-            })
-        }
+        "network-error-code" => define_answer(into, name, || Val::Option(None)),
+        method => define_unreachable(into, method),
     }
 }
 
-/// Ends a call with a value.
-fn answer(
-    mut store: StoreContextMut<'_, State>,
-    params: &[Val],
-    results: &mut [Val],
-    value: Val,
-) -> Result<()> {
-    // A handle that was lent for the call goes back.
-    for param in params {
-        if let Val::Resource(handle) = param {
-            handle.resource_drop(&mut store)?;
-        }
-    }
-    let [result] = results else { return Err(Error::msg("another type than in WASI 0.2")) };
-    *result = value;
-    Ok(())
+/// An error of the network, as a function's result.
+fn error(code: &str) -> Val {
+    Val::Result(Err(Some(Box::new(Val::Enum(String::from(code))))))
 }

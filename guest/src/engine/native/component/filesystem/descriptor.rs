@@ -7,7 +7,7 @@ use crate::engine::native::component::bindings::wasi::filesystem::types::{
     NewTimestamp, OpenFlags, PathFlags,
 };
 use crate::engine::native::component::failure::{Errno, Failure};
-use crate::engine::native::component::io::{InputStream, OutputStream};
+use crate::engine::native::component::io::{InputStream, OutputStream, Sink, Source};
 use crate::engine::native::component::preview1::{At, DSYNC, RIGHT_READ, RIGHT_WRITE, RSYNC, SYNC};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -30,13 +30,30 @@ impl Wasi {
         Ok(self.table.get(of)?.0.fd)
     }
 
-    /// A descriptor to look up paths below.
+    /// Preview 1's descriptor to look up paths below.
     fn directory(&self, of: &Of) -> Answer<u32> {
-        let file = &self.table.get(of)?.0;
+        Ok(self.directory_file(of)?.fd)
+    }
+
+    fn directory_file(&self, of: &Of) -> Answer<Arc<OpenFile>> {
+        let file = self.file(of)?;
         match file.kind {
-            DescriptorType::Directory => Ok(file.fd),
+            DescriptorType::Directory => Ok(file),
             _ => Err(Errno::NOTDIR.into()),
         }
+    }
+
+    /// A file that may be written, as far as its directory is concerned. Whether it was opened
+    /// for that, the host knows when it is written.
+    fn writable(&mut self, of: &Of) -> Answer<Arc<OpenFile>> {
+        let file = self.file(of)?;
+        if file.kind == DescriptorType::Directory {
+            return Err(Errno::BADF.into());
+        }
+        if !file.flags.contains(DescriptorFlags::WRITE) && self.host.is_read_only(file.preopen)? {
+            return Err(Errno::PERM.into());
+        }
+        Ok(file)
     }
 }
 
@@ -48,20 +65,21 @@ fn at(fd: u32, flags: PathFlags, path: &str) -> At<'_> {
 impl HostDescriptor for Wasi {
     fn read_via_stream(&mut self, of: Of, offset: u64) -> Answer<Resource<InputStream>> {
         let file = self.file(&of)?;
-        file.check_file(DescriptorFlags::READ)?;
-        Ok(self.table.push(InputStream::File { file, offset })?)
+        // A file that was not opened for reading makes a stream whose reads fail.
+        match file.kind {
+            DescriptorType::Directory => Err(Errno::ISDIR.into()),
+            _ => Ok(self.table.push(InputStream::new(Source::File { file, offset }))?),
+        }
     }
 
     fn write_via_stream(&mut self, of: Of, offset: u64) -> Answer<Resource<OutputStream>> {
-        let file = self.file(&of)?;
-        file.check_file(DescriptorFlags::WRITE)?;
-        Ok(self.table.push(OutputStream::File { file, offset })?)
+        let file = self.writable(&of)?;
+        Ok(self.table.push(OutputStream::new(Sink::File { file, offset }))?)
     }
 
     fn append_via_stream(&mut self, of: Of) -> Answer<Resource<OutputStream>> {
-        let file = self.file(&of)?;
-        file.check_file(DescriptorFlags::WRITE)?;
-        Ok(self.table.push(OutputStream::Append(file))?)
+        let file = self.writable(&of)?;
+        Ok(self.table.push(OutputStream::new(Sink::Append(file)))?)
     }
 
     fn advise(&mut self, of: Of, offset: u64, len: u64, advice: Advice) -> Answer<()> {
@@ -82,7 +100,12 @@ impl HostDescriptor for Wasi {
     }
 
     fn get_flags(&mut self, of: Of) -> Answer<DescriptorFlags> {
-        Ok(self.file(&of)?.flags)
+        let file = self.file(&of)?;
+        let may_change = DescriptorFlags::MUTATE_DIRECTORY;
+        if file.flags.contains(may_change) && self.host.is_read_only(file.preopen)? {
+            return Ok(file.flags ^ may_change);
+        }
+        Ok(file.flags)
     }
 
     fn get_type(&mut self, of: Of) -> Answer<DescriptorType> {
@@ -107,32 +130,24 @@ impl HostDescriptor for Wasi {
     }
 
     fn read(&mut self, of: Of, len: u64, offset: u64) -> Answer<(Vec<u8>, bool)> {
-        let file = self.file(&of)?;
-        file.check_file(DescriptorFlags::READ)?;
-        if len == 0 {
-            // The end of what was asked for. Callers take nothing and more to come for a read
-            // that was broken off.
-            return Ok((Vec::new(), true));
-        }
-        let bytes = self.host.read(file.fd, len, Some(offset))?;
+        let fd = self.fd(&of)?;
+        let bytes = self.host.read(fd, len, Some(offset))?;
+        // Nothing is the end, also of a read of nothing: callers take nothing and more to come
+        // for a read that was broken off.
         Ok((bytes.to_vec(), bytes.is_empty()))
     }
 
     fn write(&mut self, of: Of, bytes: Vec<u8>, offset: u64) -> Answer<u64> {
-        let file = self.file(&of)?;
-        file.check_file(DescriptorFlags::WRITE)?;
+        let file = self.writable(&of)?;
         file.set_append(&mut self.host, false)?;
         self.host.write(file.fd, &bytes, Some(offset))?;
         Ok(bytes.len() as u64)
     }
 
     fn read_directory(&mut self, of: Of) -> Answer<Resource<Directory>> {
-        let file = self.file(&of)?;
-        if file.kind != DescriptorType::Directory {
-            return Err(Errno::NOTDIR.into());
-        }
-        let directory = Directory::open(file, &mut self.host)?;
-        Ok(self.table.push(directory)?)
+        let directory = self.directory_file(&of)?;
+        let entries = Directory::open(directory, &mut self.host)?;
+        Ok(self.table.push(entries)?)
     }
 
     fn sync(&mut self, of: Of) -> Answer<()> {
@@ -186,7 +201,7 @@ impl HostDescriptor for Wasi {
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> Answer<Of> {
-        let fd = self.directory(&of)?;
+        let directory = self.directory_file(&of)?;
         let oflags = [
             (OpenFlags::CREATE, 1),
             (OpenFlags::DIRECTORY, 2),
@@ -202,11 +217,11 @@ impl HostDescriptor for Wasi {
             (DescriptorFlags::FILE_INTEGRITY_SYNC, SYNC),
         ]
         .map(|(flag, bit)| if flags.contains(flag) { bit } else { 0 });
-        let at = at(fd, path_flags, &path);
+        let at = at(directory.fd, path_flags, &path);
         // Bits of their own each.
         let opened =
             self.host.open(at, oflags.iter().sum(), rights.iter().sum(), fdflags.iter().sum())?;
-        let file = OpenFile::opened(&mut self.host, opened, flags)?;
+        let file = OpenFile::opened(&mut self.host, opened, directory.preopen, flags)?;
         Ok(self.table.push(Descriptor(Arc::new(file)))?)
     }
 

@@ -15,11 +15,14 @@ use wasmtime::component::Resource;
 /// Bytes of preview 1's `dirent`, which a name follows.
 const DIRENT_SIZE: usize = 24;
 
+/// An entry, or why there is none in its place.
+type Entry = Result<DirectoryEntry, Errno>;
+
 /// A directory's entries, of which some have been read.
 #[derive(Debug)]
 pub struct Directory {
     file: Arc<OpenFile>,
-    read: VecDeque<DirectoryEntry>,
+    read: VecDeque<Entry>,
     /// Where the host goes on.
     position: u64,
     at_end: bool,
@@ -37,7 +40,7 @@ impl Directory {
         while self.read.is_empty() && !self.at_end {
             self.read_more(host)?;
         }
-        Ok(self.read.pop_front())
+        Ok(self.read.pop_front().transpose()?)
     }
 
     fn read_more(&mut self, host: &mut Preview1) -> Result<(), Failure> {
@@ -56,8 +59,10 @@ impl Directory {
             if name == b"." || name == b".." {
                 continue;
             }
-            let name = String::from_utf8(name.to_vec()).map_err(|_| Errno::ILSEQ)?;
-            self.read.push_back(DirectoryEntry { type_: kind(head[20]), name });
+            // A name that the program could not be told is the error of its own entry alone.
+            let name = String::from_utf8(name.to_vec());
+            let entry = name.map(|name| DirectoryEntry { type_: kind(head[20]), name });
+            self.read.push_back(entry.map_err(|_| Errno::ILSEQ));
         }
         // A name that no call's memory holds would be asked for again and again.
         match self.position == before && !self.at_end {

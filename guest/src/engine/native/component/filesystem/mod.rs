@@ -35,6 +35,8 @@ const FIRST_PREOPEN: u32 = 3;
 pub struct OpenFile {
     /// Preview 1's descriptor.
     pub fd: u32,
+    /// That of the preopened directory that it was found below.
+    preopen: u32,
     kind: DescriptorType,
     flags: DescriptorFlags,
     /// Whether the host appends what is written.
@@ -52,13 +54,18 @@ impl Drop for OpenFile {
 }
 
 impl OpenFile {
-    fn new(fd: u32, kind: DescriptorType, flags: DescriptorFlags) -> Self {
-        Self { fd, kind, flags, append: AtomicBool::new(false) }
+    fn new(fd: u32, preopen: u32, kind: DescriptorType, flags: DescriptorFlags) -> Self {
+        Self { fd, preopen, kind, flags, append: AtomicBool::new(false) }
     }
 
     /// What the host says of a descriptor that it has just opened. It belongs to the result.
-    fn opened(host: &mut Preview1, fd: u32, asked: DescriptorFlags) -> Result<Self, Failure> {
-        let mut file = Self::new(fd, DescriptorType::Unknown, DescriptorFlags::empty());
+    fn opened(
+        host: &mut Preview1,
+        fd: u32,
+        preopen: u32,
+        asked: DescriptorFlags,
+    ) -> Result<Self, Failure> {
+        let mut file = Self::new(fd, preopen, DescriptorType::Unknown, DescriptorFlags::empty());
         let stat = host.fdstat(fd)?;
         file.kind = kind(stat.filetype);
         for (flag, is_set) in [
@@ -73,7 +80,7 @@ impl OpenFile {
             }
         }
         if stat.filetype == DIRECTORY {
-            // Preview 1 has no such flag. What must not be changed, the host does not change.
+            // Preview 1 has no such flag. The host refuses changes to a read-only directory.
             file.flags |= asked & DescriptorFlags::MUTATE_DIRECTORY;
         }
         Ok(file)
@@ -89,21 +96,12 @@ impl OpenFile {
         }
         Ok(())
     }
-
-    /// Refuses a directory, and a file that was not opened for this.
-    fn check_file(&self, wanted: DescriptorFlags) -> Result<(), Errno> {
-        match self.kind {
-            DescriptorType::Directory => Err(Errno::BADF),
-            _ if self.flags.contains(wanted) => Ok(()),
-            _ => Err(Errno::BADF),
-        }
-    }
 }
 
-/// A program that was given a directory can do with it what the host allows.
+/// A directory that the program was given, which it may change unless the host says otherwise.
 fn preopened(fd: u32) -> Arc<OpenFile> {
     let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
-    Arc::new(OpenFile::new(fd, DescriptorType::Directory, flags))
+    Arc::new(OpenFile::new(fd, fd, DescriptorType::Directory, flags))
 }
 
 impl preopens::Host for Wasi {
@@ -152,14 +150,15 @@ fn kind(filetype: u8) -> DescriptorType {
 }
 
 fn stat(stat: Filestat) -> DescriptorStat {
-    let [access, modification, change] = stat.times.map(|time| Some(datetime(time)));
+    let [access, modification, change] = stat.times;
     DescriptorStat {
         type_: kind(stat.filetype),
         link_count: stat.links,
         size: stat.size,
-        data_access_timestamp: access,
-        data_modification_timestamp: modification,
-        status_change_timestamp: change,
+        data_access_timestamp: Some(datetime(access)),
+        data_modification_timestamp: Some(datetime(modification)),
+        // Unlike the others it cannot be set: 0 is a system that does not say.
+        status_change_timestamp: (change != 0).then(|| datetime(change)),
     }
 }
 

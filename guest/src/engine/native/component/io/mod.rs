@@ -7,7 +7,7 @@ mod poll;
 mod streams;
 
 pub use poll::Pollable;
-pub use streams::{InputStream, OutputStream, StreamError};
+pub use streams::{InputStream, OutputStream, Sink, Source, StreamError};
 
 use super::Wasi;
 use super::bindings::wasi::io::error;

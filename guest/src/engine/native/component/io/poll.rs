@@ -22,7 +22,7 @@ pub enum Pollable {
 impl poll::Host for Wasi {
     fn poll(&mut self, pollables: Vec<Resource<Pollable>>) -> Result<Vec<u32>> {
         if pollables.is_empty() {
-            return Err(Error::msg("`poll` of nothing"));
+            return Err(Error::msg("empty poll list"));
         }
         let pollables = pollables
             .iter()

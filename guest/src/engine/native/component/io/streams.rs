@@ -1,4 +1,7 @@
 //! Streams: a descriptor of preview 1 each, and perhaps an offset.
+//!
+//! A stream whose operation has failed is closed: each later operation says so, and a program
+//! that goes on until the stream is closed comes to an end.
 
 use super::{Pollable, STDIN};
 use crate::engine::native::component::Wasi;
@@ -12,30 +15,49 @@ use alloc::vec::Vec;
 use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime::{Error, Result};
 
-/// What bytes come from.
+/// The most bytes that a write may have which waits for its end itself.
+const BLOCKING_WRITE_MAX: u64 = 4096;
+
+/// Where the bytes of an input stream come from.
 #[derive(Debug)]
-pub enum InputStream {
+pub enum Source {
     /// Standard input.
     Stdin,
     /// A file, from an offset on.
     File { file: Arc<OpenFile>, offset: u64 },
 }
 
-/// Where bytes go.
+/// Where the bytes of an output stream go.
 #[derive(Debug)]
-pub enum OutputStream {
+pub enum Sink {
     /// Standard output or error.
     Standard(u32),
     /// A file, from an offset on.
     File { file: Arc<OpenFile>, offset: u64 },
     /// A file's end.
     Append(Arc<OpenFile>),
+    /// Nowhere: the body of a message that is never sent.
+    Nowhere,
+}
+
+/// A stream that a program reads.
+#[derive(Debug)]
+pub struct InputStream {
+    source: Source,
+    closed: bool,
+}
+
+/// A stream that a program writes.
+#[derive(Debug)]
+pub struct OutputStream {
+    sink: Sink,
+    closed: bool,
 }
 
 /// Why a stream gives or takes no more.
 #[derive(Debug)]
 pub enum StreamError {
-    /// Its end.
+    /// Its end, or the end of whoever would have read it.
     Closed,
     /// The host refused.
     Failed(Errno),
@@ -46,6 +68,8 @@ pub enum StreamError {
 impl From<Failure> for StreamError {
     fn from(failure: Failure) -> Self {
         match failure {
+            // The reader of a pipe has gone. Nothing failed: the stream has ended.
+            Failure::Errno(Errno::PIPE) => Self::Closed,
             Failure::Errno(errno) => Self::Failed(errno),
             Failure::Trap(error) => Self::Trap(error),
         }
@@ -61,11 +85,44 @@ impl From<ResourceTableError> for StreamError {
 type Streamed<T> = core::result::Result<T, StreamError>;
 
 impl InputStream {
-    /// At most `len` bytes, at least one.
+    pub fn new(source: Source) -> Self {
+        Self { source, closed: false }
+    }
+
+    /// Reads at most `len` bytes and at least one, unless the wait for it was cut short.
     fn read<'a>(&mut self, host: &'a mut Preview1, len: u64) -> Streamed<&'a [u8]> {
+        if self.closed {
+            return Err(StreamError::Closed);
+        }
         if len == 0 {
             return Ok(&[]);
         }
+        let read = self.source.read(host, len);
+        self.closed = read.is_err();
+        read
+    }
+
+    /// Reads as [`Self::read`] does, but takes nothing where it would have to wait.
+    fn read_now<'a>(&mut self, host: &'a mut Preview1, len: u64) -> Streamed<&'a [u8]> {
+        if matches!(self.source, Source::Stdin)
+            && !self.closed
+            && !host.wait(Some(0), Some(STDIN))?
+        {
+            return Ok(&[]);
+        }
+        self.read(host, len)
+    }
+
+    fn pollable(&self) -> Pollable {
+        match self.source {
+            Source::Stdin if !self.closed => Pollable::Stdin,
+            _ => Pollable::Ready,
+        }
+    }
+}
+
+impl Source {
+    fn read<'a>(&mut self, host: &'a mut Preview1, len: u64) -> Streamed<&'a [u8]> {
         let bytes = match self {
             Self::Stdin => match host.read(STDIN, len, None) {
                 // A read that was cut short; the program tries again.
@@ -78,53 +135,66 @@ impl InputStream {
                 bytes
             }
         };
-        if bytes.is_empty() {
-            return Err(StreamError::Closed);
-        }
-        Ok(bytes)
-    }
-
-    /// As [`Self::read`], or none if that would have to wait.
-    fn read_now<'a>(&mut self, host: &'a mut Preview1, len: u64) -> Streamed<&'a [u8]> {
-        if let Self::Stdin = self
-            && !host.wait(Some(0), Some(STDIN))?
-        {
-            return Ok(&[]);
-        }
-        self.read(host, len)
-    }
-
-    fn pollable(&self) -> Pollable {
-        match self {
-            Self::Stdin => Pollable::Stdin,
-            Self::File { .. } => Pollable::Ready,
+        match bytes.is_empty() {
+            true => Err(StreamError::Closed),
+            false => Ok(bytes),
         }
     }
 }
 
 impl OutputStream {
+    pub fn new(sink: Sink) -> Self {
+        Self { sink, closed: false }
+    }
+
+    fn check_open(&self) -> Streamed<()> {
+        match self.closed {
+            true => Err(StreamError::Closed),
+            false => Ok(()),
+        }
+    }
+
     fn write(&mut self, host: &mut Preview1, bytes: &[u8]) -> Streamed<()> {
+        self.check_open()?;
+        let written = self.sink.write(host, bytes);
+        self.closed = written.is_err();
+        Ok(written?)
+    }
+}
+
+impl Sink {
+    fn write(&mut self, host: &mut Preview1, bytes: &[u8]) -> core::result::Result<(), Failure> {
         match self {
-            Self::Standard(fd) => host.write(*fd, bytes, None)?,
+            Self::Standard(_) if bytes.is_empty() => Ok(()),
+            Self::Standard(fd) => host.write(*fd, bytes, None),
             Self::File { file, offset } => {
                 file.set_append(host, false)?;
                 host.write(file.fd, bytes, Some(*offset))?;
                 *offset = offset.saturating_add(bytes.len() as u64);
+                Ok(())
             }
             Self::Append(file) => {
                 file.set_append(host, true)?;
-                host.write(file.fd, bytes, None)?;
+                host.write(file.fd, bytes, None)
             }
+            Self::Nowhere => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// A program may write no more at once than it was told.
+/// Traps a program that writes more at once than it was permitted.
 fn check_permit(len: u64) -> Streamed<()> {
     match len <= CHUNK as u64 {
         true => Ok(()),
         false => Err(StreamError::Trap(Error::msg("a write of more than `check-write` permits"))),
+    }
+}
+
+/// Traps a program that writes more at once than the interface says.
+fn check_blocking(len: u64) -> Streamed<()> {
+    match len <= BLOCKING_WRITE_MAX {
+        true => Ok(()),
+        false => Err(StreamError::Trap(Error::msg("a blocking write of more than 4096 bytes"))),
     }
 }
 
@@ -163,7 +233,7 @@ impl streams::HostInputStream for Wasi {
 
     fn subscribe(&mut self, stream: Resource<InputStream>) -> Result<Resource<Pollable>> {
         let pollable = self.table.get(&stream)?.pollable();
-        Ok(self.table.push(pollable)?)
+        Ok(self.table.push_child(pollable, &stream)?)
     }
 
     fn drop(&mut self, stream: Resource<InputStream>) -> Result<()> {
@@ -174,7 +244,7 @@ impl streams::HostInputStream for Wasi {
 
 impl streams::HostOutputStream for Wasi {
     fn check_write(&mut self, stream: Resource<OutputStream>) -> Streamed<u64> {
-        self.table.get(&stream)?;
+        self.table.get(&stream)?.check_open()?;
         Ok(CHUNK as u64)
     }
 
@@ -188,12 +258,12 @@ impl streams::HostOutputStream for Wasi {
         stream: Resource<OutputStream>,
         bytes: Vec<u8>,
     ) -> Streamed<()> {
+        check_blocking(bytes.len() as u64)?;
         self.write(stream, bytes)
     }
 
     fn flush(&mut self, stream: Resource<OutputStream>) -> Streamed<()> {
-        self.table.get(&stream)?;
-        Ok(())
+        self.table.get(&stream)?.check_open()
     }
 
     fn blocking_flush(&mut self, stream: Resource<OutputStream>) -> Streamed<()> {
@@ -201,8 +271,7 @@ impl streams::HostOutputStream for Wasi {
     }
 
     fn subscribe(&mut self, stream: Resource<OutputStream>) -> Result<Resource<Pollable>> {
-        self.table.get(&stream)?;
-        Ok(self.table.push(Pollable::Ready)?)
+        Ok(self.table.push_child(Pollable::Ready, &stream)?)
     }
 
     fn write_zeroes(&mut self, stream: Resource<OutputStream>, len: u64) -> Streamed<()> {
@@ -216,6 +285,7 @@ impl streams::HostOutputStream for Wasi {
         stream: Resource<OutputStream>,
         len: u64,
     ) -> Streamed<()> {
+        check_blocking(len)?;
         self.write_zeroes(stream, len)
     }
 
@@ -225,6 +295,8 @@ impl streams::HostOutputStream for Wasi {
         from: Resource<InputStream>,
         len: u64,
     ) -> Streamed<u64> {
+        // What cannot be written is not read: it would be lost.
+        self.table.get(&to)?.check_open()?;
         let from = self.table.get_mut(&from)?;
         let bytes = from.read_now(&mut self.host, len)?.to_vec();
         self.table.get_mut(&to)?.write(&mut self.host, &bytes)?;
@@ -237,6 +309,7 @@ impl streams::HostOutputStream for Wasi {
         from: Resource<InputStream>,
         len: u64,
     ) -> Streamed<u64> {
+        self.table.get(&to)?.check_open()?;
         let from = self.table.get_mut(&from)?;
         let bytes = from.read(&mut self.host, len)?.to_vec();
         self.table.get_mut(&to)?.write(&mut self.host, &bytes)?;

@@ -166,11 +166,12 @@ impl Preview1 {
         Ok(&memory.bytes()[DATA..][..read])
     }
 
-    /// Writes all bytes: at an offset, or on from where the last write ended.
+    /// Writes all bytes: at an offset, or on from where the last write ended. Also where there
+    /// are none the host says whether the descriptor may be written.
     pub fn write(&mut self, fd: u32, bytes: &[u8], offset: Option<u64>) -> Result<(), Failure> {
         let mut rest = bytes;
         let mut offset = offset;
-        while !rest.is_empty() {
+        loop {
             let chunk = &rest[..rest.len().min(CHUNK)];
             self.memory().write(DATA, chunk);
             self.put_iovec(chunk.len());
@@ -180,7 +181,7 @@ impl Preview1 {
                 None => self.call(FunctionId::FdWrite, &[fd, iovec, 1, result])?,
             };
             let written = (memory.read_u32(RESULT) as usize).min(chunk.len());
-            if written == 0 {
+            if written == 0 && !chunk.is_empty() {
                 return Err(Errno::IO.into());
             }
             offset = match offset {
@@ -188,8 +189,10 @@ impl Preview1 {
                 None => None,
             };
             rest = &rest[written..];
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// What there is to know of a descriptor.

@@ -57,6 +57,17 @@ impl Preview1 {
         self.plain(function, [fd.into(), path, len])
     }
 
+    /// Whether the host refuses all changes below a preopened directory.
+    ///
+    /// Preview 1 has no question for it, and says the same rights of all of them. But what may
+    /// not be changed is refused first, and no directory is ever made by an empty path.
+    pub fn is_read_only(&mut self, preopen: u32) -> Result<bool, Failure> {
+        match self.at(FunctionId::PathCreateDirectory, preopen, "") {
+            Err(Failure::Errno(errno)) => Ok(errno == Errno::PERM),
+            other => other.map(|()| false),
+        }
+    }
+
     /// Attributes of an open file.
     pub fn filestat(&mut self, fd: u32) -> Result<Filestat, Failure> {
         self.call(FunctionId::FdFilestatGet, &[fd.into(), RESULT as u64]).map(read_filestat)

@@ -1,0 +1,199 @@
+//! Function by function, what a program is told: as in this process by `wasmtime-wasi`'s own
+//! WASI 0.2, on the same files.
+//!
+//! The program prints a line for each call. Where the lines differ on purpose, [`DIFFERENT`] says
+//! so with the reason.
+
+use crate::{outputs, setups};
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::OnceLock;
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::p2::bindings::sync::Command;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wrt_tests::Setup;
+use wrt_vm::{Module, Output, OutputBuffer, Stdin, WasiConfig};
+
+const INPUT: &str = "a line\n";
+const VARIABLES: &[(&str, &str)] = &[("NAME", "value"), ("EMPTY", ""), ("EQUALS", "a=b=c")];
+/// More than a table has.
+const OUTPUT_MAX: usize = 16 << 20;
+
+/// Lines that are not the peer's: what is in them, how they end here, and why.
+const DIFFERENT: &[(&str, &str, &str)] = &[
+    (
+        " and more, 80004 bytes",
+        "name-too-long",
+        "a path has to fit into the memory of one call of preview 1",
+    ),
+    (
+        "times 1844674407",
+        ": overflow",
+        "a time is nanoseconds in 64 bits in preview 1, and ends in the year 2554",
+    ),
+    ("times 4611686018427387904", ": overflow", "the same"),
+];
+
+/// The program, compiled for this process.
+static COMPILED: OnceLock<Component> = OnceLock::new();
+
+/// The directories that a program is given.
+fn build(world: &Path) {
+    for directory in ["root/odd", "root/kinds/dir", "ro/dir", "other", "outside"] {
+        fs::create_dir_all(world.join(directory)).unwrap();
+    }
+    for file in ["ro/file", "outside/secret.txt", "root/kinds/file", "root/odd/good"] {
+        fs::write(world.join(file), "kept").unwrap();
+    }
+    symlink("file", world.join("ro/to-file")).unwrap();
+    symlink("file", world.join("root/kinds/link")).unwrap();
+    symlink("nothing", world.join("root/kinds/dangling")).unwrap();
+    let odd = std::ffi::OsStr::from_bytes(b"bad-\xff");
+    fs::write(world.join("root/odd").join(odd), "").unwrap();
+}
+
+/// The peer's side of a program.
+struct Peer {
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for Peer {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// What the peer's program printed, and whether it went well.
+fn peer(component: &Path, args: &[&str]) -> (String, bool) {
+    let world = tempfile::tempdir().unwrap();
+    build(world.path());
+    let output = MemoryOutputPipe::new(OUTPUT_MAX);
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .args(args)
+        .envs(VARIABLES)
+        .allow_blocking_current_thread(true)
+        .stdin(MemoryInputPipe::new(INPUT))
+        .stdout(output.clone())
+        .stderr(output.clone());
+    for (host, guest, perms) in [
+        ("root", "/", FsPerms::ReadWrite),
+        ("ro", "/ro", FsPerms::ReadOnly),
+        ("other", "/other", FsPerms::ReadWrite),
+    ] {
+        builder.preopened_dir(world.path().join(host), guest, perms).unwrap();
+    }
+    let component = COMPILED.get_or_init(|| {
+        let engine = Engine::new(&wrt_engine_config::shared()).unwrap();
+        Component::from_file(&engine, component).unwrap()
+    });
+    let mut linker = Linker::new(component.engine());
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
+    let peer = Peer { wasi: builder.build(), table: ResourceTable::new() };
+    let mut store = Store::new(component.engine(), peer);
+    let command = Command::instantiate(&mut store, component, &linker).unwrap();
+    let ended = command.wasi_cli_run().call_run(&mut store);
+    let printed = String::from_utf8(output.contents().to_vec()).unwrap();
+    (printed, matches!(ended, Ok(Ok(()))))
+}
+
+/// What the same program printed in a VM, and whether it went well.
+fn guest(setup: Setup, component: &Path, args: &[&str]) -> (String, bool) {
+    let world = tempfile::tempdir().unwrap();
+    build(world.path());
+    let output = OutputBuffer::new(OUTPUT_MAX);
+    let mut wasi = WasiConfig::new()
+        .args(args.iter().copied())
+        .stdin(Stdin::Bytes(INPUT.into()))
+        .stdout(Output::Capture(output.clone()))
+        .stderr(Output::Capture(output.clone()))
+        .dir(world.path().join("root"), "/")
+        .read_only_dir(world.path().join("ro"), "/ro")
+        .dir(world.path().join("other"), "/other");
+    for (name, value) in VARIABLES {
+        wasi = wasi.env(*name, *value);
+    }
+    let mut vm = setup.builder().wasi(wasi).build().unwrap();
+    let loaded = vm.load(&setup.module(Module::from_file(component).unwrap())).unwrap();
+    let instance = vm.instantiate(loaded).unwrap();
+    let ended = vm.run(instance);
+    (String::from_utf8(output.contents().to_vec()).unwrap(), ended.is_ok())
+}
+
+/// Compares a table of the program, line by line.
+fn compare(table: &str) {
+    let setups = setups();
+    if setups.is_empty() {
+        return;
+    }
+    let component = wrt_tests::programs::build_components(outputs()).join("table.wasm");
+    let args = ["table", table];
+    let (wanted, went_well) = peer(&component, &args);
+    assert!(went_well, "{table}: the peer's program ends early: {wanted}");
+    for setup in setups {
+        let (found, went_well) = guest(setup, &component, &args);
+        let mut wrong = differences(&wanted, &found);
+        if !went_well {
+            wrong.push(format!("it ends early: {}", found.lines().last().unwrap_or_default()));
+        }
+        assert!(wrong.is_empty(), "{setup}: {table}:\n{}", wrong.join("\n"));
+    }
+}
+
+/// The lines that are neither the peer's nor known to be others.
+fn differences(wanted: &str, found: &str) -> Vec<String> {
+    let known = |line: &str| {
+        DIFFERENT.iter().any(|(what, says, _)| line.contains(what) && line.ends_with(says))
+    };
+    let lines = wanted.lines().zip(found.lines());
+    let mut wrong: Vec<String> = lines
+        .filter(|(wanted, found)| wanted != found && !known(found))
+        .map(|(wanted, found)| format!("  {found}\n    peer: {wanted}"))
+        .collect();
+    let (wanted, found) = (wanted.lines().count(), found.lines().count());
+    if wanted != found {
+        wrong.push(format!("{found} lines instead of {wanted}"));
+    }
+    wrong
+}
+
+#[test]
+fn files_are_opened_as_by_the_peer() {
+    compare("open");
+}
+
+#[test]
+fn operations_on_paths_end_as_by_the_peer() {
+    compare("paths");
+    compare("two paths");
+}
+
+#[test]
+fn descriptors_do_what_the_peers_do() {
+    compare("descriptors");
+}
+
+#[test]
+fn times_are_set_as_by_the_peer() {
+    compare("times");
+}
+
+#[test]
+fn directories_are_read_as_by_the_peer() {
+    compare("directories");
+}
+
+#[test]
+fn streams_and_pollables_do_what_the_peers_do() {
+    compare("streams");
+}
+
+#[test]
+fn all_other_interfaces_answer_as_the_peers_do() {
+    compare("rest");
+}
