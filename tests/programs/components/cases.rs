@@ -138,6 +138,7 @@ pub const COMPONENT_CASES: &[Case] = &[
     },
     prints("random", "done\n"),
     prints("sockets", "done\n"),
+    prints("http", "done\n"),
     misuse!("too many streams"),
     misuse!("a write beyond the permit"),
     misuse!("zeroes beyond the permit"),
@@ -145,6 +146,8 @@ pub const COMPONENT_CASES: &[Case] = &[
     misuse!("blocking zeroes of too much"),
     misuse!("a stream that ends before its pollable"),
     misuse!("a sink that ends before its pollable"),
+    misuse!("a body that ends before its stream"),
+    misuse!("too many headers"),
     misuse!("too many random bytes"),
     misuse!("poll of nothing"),
 ];

@@ -99,7 +99,11 @@ fn an_import_that_nobody_has_is_named() {
     for setup in setups() {
         let mut vm = setup.vm();
         for (interface, function, name, reason) in [
-            ("wasi:http/outgoing-handler@0.2.0", r#""handle" (func)"#, "handle", "nothing defines"),
+            ("wasi:http/outgoing-handler@0.3.0", r#""handle" (func)"#, "handle", "nothing defines"),
+            ("wasi:http/incoming-handler@0.2.0", r#""handle" (func)"#, "handle", "nothing defines"),
+            ("wasi:http/types@0.2.0", r#""x" (type (sub resource))"#, "x", "nothing defines"),
+            ("wasi:sockets/tcp-create-socket@0.3.0", r#""f" (func)"#, "f", "nothing defines"),
+            ("wasi:keyvalue/store@0.2.0-draft", r#""open" (func)"#, "open", "nothing defines"),
             ("wasi:cli/exit@0.2.0", r#""vanish" (func)"#, "vanish", "nothing defines"),
             ("wasi:sockets/raw@0.2.0", r#""r" (type (sub resource))"#, "r", "nothing defines"),
             ("wasi:cli/exit@0.2.0", r#""exit" (func (param "x" u32))"#, "exit", "type"),

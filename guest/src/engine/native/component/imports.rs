@@ -10,6 +10,10 @@ use wasmtime::Error;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+/// What there is to import, for messages.
+const SUPPORTED: &str = "a component may import what WASI 0.2 has in wasi:cli, wasi:clocks, \
+    wasi:filesystem, wasi:http, wasi:io, wasi:random and wasi:sockets";
+
 /// The answer for an error of linking, if it is one: it names the import.
 ///
 /// wasmtime's errors have no parts to take them by. So each import is tried for whether the
@@ -44,7 +48,7 @@ pub fn unlinkable(payload: &mut Payload, error: &Error, component: &Component) -
 fn reason(said: &[String], wanted: &str) -> String {
     let cause = said.last().map_or("", String::as_str);
     match cause.ends_with("implementation is missing") {
-        true => format!("unknown import: nothing defines it (wanted: {wanted})"),
+        true => format!("unknown import: nothing defines it (wanted: {wanted}); {SUPPORTED}"),
         false => format!("incompatible import type: {cause}"),
     }
 }

@@ -10,6 +10,7 @@ mod cli;
 mod clocks;
 mod failure;
 mod filesystem;
+mod http;
 mod imports;
 mod io;
 mod preview1;
@@ -79,7 +80,7 @@ impl Components {
     /// own.
     pub fn new(engine: &Engine) -> Result<Self> {
         let mut linker = Linker::new(engine);
-        // A second component may want the same sockets.
+        // A second component may want the same sockets, or HTTP.
         linker.allow_shadowing(true);
         bindings::Wasi::add_to_linker::<State, HasSelf<Wasi>>(&mut linker, |state| {
             &mut state.wasi
@@ -94,6 +95,7 @@ impl Components {
         component: &Component,
     ) -> Result<Running> {
         sockets::define_imports(&mut self.linker, component)?;
+        http::define_imports(&mut self.linker, component)?;
         let instance = self.linker.instantiate(store, component)?;
         Ok(Running { instance, component: component.clone() })
     }

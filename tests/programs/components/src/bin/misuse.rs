@@ -3,6 +3,7 @@
 use component_programs::*;
 use wasip2::cli::stdin::get_stdin;
 use wasip2::cli::stdout::get_stdout;
+use wasip2::http::types::{Fields, OutgoingRequest};
 use wasip2::random::random::get_random_bytes;
 
 fn main() {
@@ -41,6 +42,16 @@ fn main() {
             let pollable = stream.subscribe();
             drop(stream);
             drop(pollable);
+        }
+        "a body that ends before its stream" => {
+            let body = OutgoingRequest::new(Fields::new()).body().unwrap();
+            let stream = body.write().unwrap();
+            drop(body);
+            drop(stream);
+        }
+        "too many headers" => {
+            let headers = Fields::new();
+            while headers.append("a", &[b'a'; 1000]).is_ok() {}
         }
         "too many random bytes" => drop(get_random_bytes(1 << 40)),
         "poll of nothing" => drop(wasip2::io::poll::poll(&[])),
