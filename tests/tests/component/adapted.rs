@@ -73,10 +73,7 @@ const DIFFERENT: &[(&str, &[&str])] = &[
         "the adapter's answers say other numbers of bytes, and it counts in 64 bits",
         &["poll_clock", "poll_descriptors"],
     ),
-    (
-        "a string of WASI 0.2 is UTF-8, or the program traps",
-        &["path_names", "path_not_utf8"],
-    ),
+    ("a string of WASI 0.2 is UTF-8, or the program traps", &["path_names", "path_not_utf8"]),
 ];
 
 #[test]

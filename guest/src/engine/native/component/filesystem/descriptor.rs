@@ -8,7 +8,9 @@ use crate::engine::native::component::bindings::wasi::filesystem::types::{
 };
 use crate::engine::native::component::failure::{Errno, Failure};
 use crate::engine::native::component::io::{InputStream, OutputStream, Sink, Source};
-use crate::engine::native::component::preview1::{At, DSYNC, RIGHT_READ, RIGHT_WRITE, RSYNC, SYNC};
+use crate::engine::native::component::preview1::{
+    At, DSYNC, OPEN_DIRECTORY, RIGHT_READ, RIGHT_WRITE, RSYNC, SYNC,
+};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -146,7 +148,7 @@ impl HostDescriptor for Wasi {
 
     fn read_directory(&mut self, of: Of) -> Answer<Resource<Directory>> {
         let directory = self.directory_file(&of)?;
-        let entries = Directory::open(directory, &mut self.host)?;
+        let entries = Directory::open(&directory, &mut self.host)?;
         Ok(self.table.push(entries)?)
     }
 
@@ -204,7 +206,7 @@ impl HostDescriptor for Wasi {
         let directory = self.directory_file(&of)?;
         let oflags = [
             (OpenFlags::CREATE, 1),
-            (OpenFlags::DIRECTORY, 2),
+            (OpenFlags::DIRECTORY, OPEN_DIRECTORY),
             (OpenFlags::EXCLUSIVE, 4),
             (OpenFlags::TRUNCATE, 8),
         ]

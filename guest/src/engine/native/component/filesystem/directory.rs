@@ -6,10 +6,9 @@ use crate::engine::native::component::bindings::wasi::filesystem::types::{
     DirectoryEntry, HostDirectoryEntryStream,
 };
 use crate::engine::native::component::failure::{Errno, Failure};
-use crate::engine::native::component::preview1::{CHUNK, Preview1};
+use crate::engine::native::component::preview1::{At, CHUNK, OPEN_DIRECTORY, Preview1, RIGHT_READ};
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use alloc::sync::Arc;
 use wasmtime::component::Resource;
 
 /// Bytes of preview 1's `dirent`, which a name follows.
@@ -21,7 +20,7 @@ type Entry = Result<DirectoryEntry, Errno>;
 /// A directory's entries, of which some have been read.
 #[derive(Debug)]
 pub struct Directory {
-    file: Arc<OpenFile>,
+    file: OpenFile,
     read: VecDeque<Entry>,
     /// Where the host goes on.
     position: u64,
@@ -30,7 +29,13 @@ pub struct Directory {
 
 impl Directory {
     /// Begins to read: what there is to complain about is complained about now.
-    pub(super) fn open(file: Arc<OpenFile>, host: &mut Preview1) -> Result<Self, Failure> {
+    ///
+    /// The host has one position in a directory for each descriptor, and streams of the same
+    /// directory must not move each other: each has a descriptor of its own.
+    pub(super) fn open(of: &OpenFile, host: &mut Preview1) -> Result<Self, Failure> {
+        let at = At { fd: of.fd, lookup: 0, path: "." };
+        let fd = host.open(at, OPEN_DIRECTORY, RIGHT_READ, 0)?;
+        let file = OpenFile::new(fd, of.preopen, of.kind, of.flags);
         let mut directory = Self { file, read: VecDeque::new(), position: 0, at_end: false };
         directory.read_more(host)?;
         Ok(directory)

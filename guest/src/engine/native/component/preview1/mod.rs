@@ -50,6 +50,9 @@ pub const DIRECTORY: u8 = 3;
 pub const RIGHT_READ: u64 = 1 << 1;
 pub const RIGHT_WRITE: u64 = 1 << 6;
 
+/// Of `oflags`: opens nothing but a directory.
+pub const OPEN_DIRECTORY: u32 = 2;
+
 /// Flags of a descriptor.
 pub const APPEND: u16 = 1;
 pub const DSYNC: u16 = 2;
