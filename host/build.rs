@@ -1,83 +1,73 @@
-//! Builds what the library embeds: the guest kernels' images, the compiler, and the program
-//! of the child process that stands in for a VM where there is no hypervisor.
+//! Finds out what `--version` says: the commit that this is built from, and the engines.
 
-#[path = "build/commit.rs"]
-mod commit;
-
-use anyhow::{Context as _, Result};
-use std::fmt::Write as _;
+use std::env::var_os;
 use std::fs;
-use std::ops::Range;
-use std::path::PathBuf;
-use wrt_guest_builder::{Arch, Builder, Kernel};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-fn main() -> Result<()> {
-    let name = std::env::var("CARGO_CFG_TARGET_ARCH")?;
-    let arch = Arch::from_name(&name)
-        .with_context(|| format!("wrt-vm has no guest kernel for {name} yet"))?;
-    let mut guests = vec![arch];
-    // The simulated Hypervisor.framework is an Arm wherever it runs.
-    if std::env::var_os("CARGO_FEATURE_HVSIM").is_some() && arch != Arch::Aarch64 {
-        guests.push(Arch::Aarch64);
-    }
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").context("OUT_DIR is not set")?);
-    // One guest for all profiles and feature sets of the host: it is the same program, and
-    // takes a minute to optimise. Below the folder that all targets share, too.
-    let shared = wrt_guest_builder::work_folder(&out);
-    let host = std::env::var_os("CARGO_MANIFEST_DIR").context("CARGO_MANIFEST_DIR is not set")?;
-    let builder = Builder::new(PathBuf::from(host).join("../guest"), shared);
-    for input in builder.inputs() {
-        println!("cargo::rerun-if-changed={}", input.display());
-    }
-    builder.check_toolchain(&guests, &[])?;
-    fs::write(out.join("guests.rs"), embed(&builder, &guests)?)?;
-    println!("cargo::rustc-env=WRT_ENGINES={}", builder.engines()?);
-    commit::say();
-    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        println!("cargo::rustc-env=WRT_CHILD={}", builder.build_child(arch)?.display());
-    }
-    Ok(())
+/// What the program is made of, seen from this package's folder.
+const SOURCES: [&str; 8] = [
+    "src",
+    "platform",
+    "build.rs",
+    "Cargo.toml",
+    "../shared-abi",
+    "../guest",
+    "../Cargo.toml",
+    "../Cargo.lock",
+];
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=WRT_COMMIT");
+    let here = var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let commit = given().or_else(|| packaged(&here)).or_else(|| checked_out(&here));
+    println!("cargo::rustc-env=WRT_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
 }
 
-/// Builds the guests, and writes the Rust that embeds them: see `src/embedded.rs`.
-fn embed(builder: &Builder, guests: &[Arch]) -> Result<String> {
-    let mut source = String::from("pub(crate) static GUESTS: &[Guest] = &[\n");
-    let mut id = None;
-    for &arch in guests {
-        let compiler = builder.build_compiler(arch)?;
-        let program = fs::read(&compiler)?;
-        let text = code_in(&program).context("the compiler's artefact has no code")?;
-        if id.is_none() {
-            id = Some(blake3::hash(&program));
-        }
-        writeln!(source, "    Guest {{")?;
-        writeln!(source, "        arch: Arch::{arch:?},")?;
-        for (field, file) in [
-            ("interp", builder.build(arch, Kernel::Interp)?),
-            ("native", builder.build(arch, Kernel::Native)?),
-            ("compiler", compiler),
-        ] {
-            writeln!(source, "        {field}: &PageAligned(*include_bytes!({file:?})),")?;
-        }
-        writeln!(source, "        text: Text {{ start: {}, end: {} }},", text.start, text.end)?;
-        writeln!(source, "    }},")?;
-    }
-    let id = id.context("there is no guest to embed")?;
-    writeln!(source, "];\npub(crate) const COMPILER_ID: &str = \"{id}\";")?;
-    Ok(source)
+/// What a packager says.
+fn given() -> Option<String> {
+    std::env::var("WRT_COMMIT").ok().filter(|commit| !commit.is_empty())
 }
 
-/// Where the one executable section of an artefact, a 64-bit ELF file, is in it.
-fn code_in(elf: &[u8]) -> Option<Range<u64>> {
-    /// `SHF_EXECINSTR`.
-    const EXECUTABLE: u64 = 4;
-    let word = |at: usize| Some(u64::from_le_bytes(*elf.get(at..)?.first_chunk()?));
-    let half = |at: usize| Some(usize::from(u16::from_le_bytes(*elf.get(at..)?.first_chunk()?)));
-    // Of the header: e_shoff, e_shentsize, e_shnum; of a section: sh_flags, sh_offset, sh_size.
-    let (table, size) = (usize::try_from(word(0x28)?).ok()?, half(0x3a)?);
-    (0..half(0x3c)?).map(|number| table + number * size).find_map(|section| {
-        let code = word(section + 8)? & EXECUTABLE != 0;
-        let (start, len) = (word(section + 0x18)?, word(section + 0x20)?);
-        code.then_some(start..start + len)
-    })
+/// What `guest/images/package` writes into a package: the commit that it is of.
+fn packaged(here: &Path) -> Option<String> {
+    let commit = fs::read_to_string(here.join("commit")).ok()?;
+    Some(commit.trim_end().to_owned())
+}
+
+/// The commit of the checkout around this, and whether tracked files have changed since.
+///
+/// Only in optimised builds: the others are for development, where each commit would compile the
+/// package again.
+fn checked_out(here: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(here).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim_end().to_owned())
+    };
+    // Not of a repository that merely holds an unpacked archive of this one.
+    git(&["ls-files", "--error-unmatch", "build.rs"])?;
+    if var_os("PROFILE")? == "debug" {
+        return Some("development build".to_owned());
+    }
+    // Each commit and checkout writes to the log. It begins with the second one of a clone.
+    for file in ["HEAD", "logs/HEAD"] {
+        let file = here.join(git(&["rev-parse", "--git-path", file])?);
+        if file.exists() {
+            println!("cargo::rerun-if-changed={}", file.display());
+        }
+    }
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={}", here.join(source).display());
+    }
+    let mut status = vec!["status", "--porcelain", "--untracked-files=no", "--"];
+    status.extend(SOURCES);
+    let modified = if git(&status)?.is_empty() { "" } else { "+modified" };
+    Some(format!("{}{modified}", short(&git(&["rev-parse", "HEAD"])?)))
+}
+
+/// A commit's number, as long as people write it.
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
 }

@@ -10,7 +10,7 @@ use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
 use crate::hypercall::text;
 use crate::hypercall::wasi::{Output, OutputBuffer, OutputFile, Stdin, WasiConfig};
 use crate::hypervisor::Hypervisor;
-use crate::machine::CancelState;
+use crate::machine::{CancelState, Text};
 use crate::module::Module;
 use crate::vm::{Builder, Function, MicroVm, Snapshot};
 use std::io;
@@ -263,7 +263,8 @@ fn program(arch: Arch, large_pages: bool) -> Result<Module, Error> {
         return Ok(Module::compiled(SharedBytes::from_static(embedded.compiler), header));
     }
     let bytes = copy(embedded).map_err(Error::Memory)?;
-    Ok(Module::program(bytes, header, embedded.text))
+    let text = Text { start: embedded.text.start, end: embedded.text.end };
+    Ok(Module::program(bytes, header, text))
 }
 
 /// A copy that all compilers of this process share while there is one.

@@ -2,36 +2,8 @@
 //! guest kernels' images and the compiler.
 
 use crate::hypervisor::HypervisorError;
-use crate::machine::Text;
-use wrt_abi::EngineKind;
 use wrt_abi::cpu::Arch;
-use wrt_platform::memory::PageAligned;
-
-/// What is embedded for one processor.
-pub(crate) struct Guest {
-    /// The processor.
-    pub(crate) arch: Arch,
-    interp: &'static PageAligned<[u8]>,
-    native: &'static PageAligned<[u8]>,
-    /// The compiler, as the code that it makes of itself for this processor.
-    pub(crate) compiler: &'static PageAligned<[u8]>,
-    /// Where that code is in it.
-    pub(crate) text: Text,
-}
-
-// `GUESTS` and `COMPILER_ID`, a digest of the compiler: the build script has built them and
-// written this.
-include!(concat!(env!("OUT_DIR"), "/guests.rs"));
-
-impl Guest {
-    /// The kernel's image that holds an engine: an ELF file.
-    pub(crate) fn image(&self, engine: EngineKind) -> &'static [u8] {
-        match engine {
-            EngineKind::Interp => &self.interp.0,
-            EngineKind::Native => &self.native.0,
-        }
-    }
-}
+pub(crate) use wrt_guest_images::{COMPILER_ID, GUESTS, Guest};
 
 /// What there is for a processor.
 ///
@@ -43,4 +15,14 @@ pub(crate) fn guest(arch: Arch) -> Result<&'static Guest, HypervisorError> {
         .iter()
         .find(|guest| guest.arch == arch)
         .ok_or(HypervisorError::Unsupported("this build has no guest for its processor"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compilers_id_is_its_digest() {
+        assert_eq!(COMPILER_ID, blake3::hash(&GUESTS[0].compiler.0).to_string());
+    }
 }

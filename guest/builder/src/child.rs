@@ -44,7 +44,7 @@ impl Builder {
         for arg in ["--no-pie", "--build-id=none", "--gc-sections", "-z", "max-page-size=16384"] {
             flags.push(format!("-Clink-arg={arg}"));
         }
-        self.cargo(action, &flags, |cargo| {
+        self.cargo(action, &self.target(), Some(&flags), |cargo| {
             cargo.args(["--package", PACKAGE, "--release", "--target", triple]);
         })
     }

@@ -1,16 +1,15 @@
 //! The compiler: from its sources to the artefact that the host embeds.
 //!
-//! 1. rustc makes a WebAssembly program of it, for WASI.
-//! 2. rustc makes a program for this machine of it, since somebody has to compile the
-//!    compiler; optimised less, because it runs once.
-//! 3. That one compiles the first to machine code, for any processor of the architecture.
+//! 1. rustc makes two programs of it: one for WASI, and one for this machine, since something has
+//!    to compile the compiler; optimised less, because it runs once. One cargo run makes both, so
+//!    that build scripts and macros, a tenth of the work, are compiled once.
+//! 2. The second compiles the first to machine code, for any processor of the architecture.
 //!
-//! The last two are left out when the WebAssembly program is the one that was compiled last:
-//! of the same sources, compilers make the same artefact wherever they run.
+//! That is left out when the WebAssembly program is the one that was compiled last: of the same
+//! sources, compilers make the same artefact wherever they run.
 
 use crate::{Action, Arch, Builder};
 use anyhow::{Context as _, Result, ensure};
-use std::env::consts::EXE_SUFFIX;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
@@ -26,7 +25,7 @@ const PROFILE: &str = "compiler";
 pub(crate) const WASI: &str = "wasm32-wasip1";
 
 /// How much rustc optimises the one that runs on this machine, once: little, and in parallel.
-const CHEAPLY: [&str; 3] = ["opt-level=1", "codegen-units=16", "lto='off'"];
+const CHEAPLY: [&str; 2] = ["-Copt-level=1", "-Ccodegen-units=16"];
 
 impl Builder {
     /// Builds the compiler and returns the path of its own artefact for `arch`: the native
@@ -36,8 +35,13 @@ impl Builder {
     ///
     /// As [`Self::build`].
     pub fn build_compiler(&self, arch: Arch) -> Result<PathBuf> {
-        self.run_on_compiler(Action::Build, &["--target", WASI])?;
-        let module = self.target().join(WASI).join(PROFILE).join(PACKAGE).with_extension("wasm");
+        let machine = this_machine()?;
+        // A profile is for all targets of a cargo run, flags are for one of them.
+        let cheaply = format!("target.{machine}.rustflags={CHEAPLY:?}");
+        let targets = ["--target", WASI, "--target", &machine, "--config", &cheaply];
+        self.run_on_compiler(Action::Build, &targets)?;
+        let built = |triple: &str| self.compiler_target().join(triple).join(PROFILE).join(PACKAGE);
+        let module = built(WASI).with_extension("wasm");
         let program = fs::read(&module).with_context(|| format!("{}", module.display()))?;
 
         let artifact = self.work.join(format!("{PACKAGE}-{}.cwasm", arch.name()));
@@ -47,14 +51,9 @@ impl Builder {
             return Ok(artifact);
         }
 
-        // The same profile by name, which leaves build scripts and macros shared.
-        let settings = CHEAPLY.map(|setting| format!("profile.{PROFILE}.{setting}"));
-        let cheaply: Vec<&str> = settings.iter().flat_map(|s| ["--config", s]).collect();
-        self.run_on_compiler(Action::Build, &cheaply)?;
-        let native = self.target().join(PROFILE).join(format!("{PACKAGE}{EXE_SUFFIX}"));
-
         // Another build may share the folder: nobody sees half an artefact.
         let unfinished = self.work.join(format!("{PACKAGE}.{}", std::process::id()));
+        let native = built(&machine);
         let status = Command::new(&native)
             .args([arch.name(), &arch.abi().baseline().to_string(), NO_ADDRESS_MAP])
             .stdin(File::open(&module)?)
@@ -75,10 +74,25 @@ impl Builder {
         self.run_on_compiler(Action::Clippy, &["--target", WASI])
     }
 
+    /// Where cargo puts the compilers: not where it puts the kernels, which it builds at the
+    /// same time.
+    fn compiler_target(&self) -> PathBuf {
+        self.work.join("compiler")
+    }
+
     fn run_on_compiler(&self, action: Action, arguments: &[&str]) -> Result<()> {
-        self.cargo(action, &[], |cargo| {
+        self.cargo(action, &self.compiler_target(), None, |cargo| {
             cargo.args(["--package", PACKAGE, "--profile", PROFILE]);
             cargo.args(arguments);
         })
     }
+}
+
+/// The triple of the machine that this runs on, as rustc has it.
+fn this_machine() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-vV").output().context("cannot run rustc")?;
+    let version = String::from_utf8(output.stdout)?;
+    let triple = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(triple.context("rustc -vV names no host")?.to_owned())
 }

@@ -31,7 +31,8 @@ impl Builder {
 
     /// It is linked as the native engine's kernel is.
     fn run_on_evil(&self, arch: Arch, action: Action) -> Result<()> {
-        self.cargo(action, &arch.rustflags(Kernel::Native, &self.guest), |cargo| {
+        let flags = arch.rustflags(Kernel::Native, &self.guest);
+        self.cargo(action, &self.target(), Some(&flags), |cargo| {
             cargo.args([
                 "--package",
                 PACKAGE,

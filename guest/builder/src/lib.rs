@@ -1,8 +1,8 @@
 //! Builds what runs in a VM: the guest kernel's images and the compiler.
 //!
 //! These are programs for other targets than the host, so cargo cannot build all in one go:
-//! `host`'s build script calls a [`Builder`], which runs cargo once more in `guest/`. Some
-//! things make this more than a call:
+//! the build script of `guest/images` runs a [`Builder`], which runs cargo once more in `guest/`.
+//! Some things make this more than a call:
 //!
 //! * wasmi is used with the changes in `guest/patches` ([`patched`] explains how);
 //! * on x86-64 the interpreter's kernel is linked for the host's own Linux triple, without its
@@ -16,11 +16,13 @@
 mod child;
 mod compiler;
 mod evil;
+mod images;
 mod patched;
 
 use anyhow::{Context as _, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// Architecture of a guest image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,10 +139,12 @@ pub fn work_folder(out: &Path) -> PathBuf {
 }
 
 /// Runs cargo on the guest.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Builder {
     guest: PathBuf,
     work: PathBuf,
+    /// The patched crates, once they are made.
+    patched: Mutex<Option<Vec<(String, PathBuf)>>>,
 }
 
 impl Builder {
@@ -152,27 +156,7 @@ impl Builder {
     pub fn new(guest: impl Into<PathBuf>, work: impl Into<PathBuf>) -> Self {
         let guest = guest.into();
         let guest = guest.canonicalize().unwrap_or(guest);
-        Self { guest, work: work.into() }
-    }
-
-    /// Files and folders whose contents decide what is built.
-    pub fn inputs(&self) -> Vec<PathBuf> {
-        let guest = &self.guest;
-        [
-            "src",
-            "wit",
-            "child",
-            "compiler",
-            "engine-config",
-            "patches",
-            "Cargo.toml",
-            "Cargo.lock",
-            "builder/src",
-            "check-toolchain",
-            "../shared-abi/src",
-        ]
-        .map(|path| guest.join(path))
-        .to_vec()
+        Self { guest, work: work.into(), patched: Mutex::new(None) }
     }
 
     /// Checks that the toolchain can build guests for some architectures, and programs for the
@@ -243,25 +227,37 @@ impl Builder {
 
     fn run_on_kernel(&self, arch: Arch, kernel: Kernel, action: Action) -> Result<()> {
         let flags = arch.rustflags(kernel, &self.guest);
-        self.cargo(action, &flags, |cargo| {
+        self.cargo(action, &self.target(), Some(&flags), |cargo| {
             cargo.args(["--package", "wrt-guest", "--features", kernel.feature()]);
             cargo.args(["--release", "--target", arch.triple(kernel)]);
         })
     }
 
-    /// Where cargo puts what it builds.
+    /// Where cargo puts what it builds, but for the compiler.
     fn target(&self) -> PathBuf {
         self.work.join("target")
     }
 
-    /// Runs cargo with the arguments that `arguments` adds.
+    /// The patched copies of crates, each with its name.
+    fn patched(&self) -> Result<Vec<(String, PathBuf)>> {
+        let mut patched = self.patched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(patched) = &*patched {
+            return Ok(patched.clone());
+        }
+        let made = patched::prepare(&self.guest, &self.work.join("patched"))?;
+        Ok(patched.insert(made).clone())
+    }
+
+    /// Runs cargo with the arguments that `arguments` adds. Without `rustflags` they may be
+    /// among these.
     fn cargo(
         &self,
         action: Action,
-        rustflags: &[String],
+        target: &Path,
+        rustflags: Option<&[String]>,
         arguments: impl FnOnce(&mut Command),
     ) -> Result<()> {
-        let sources = patched::prepare(&self.guest, &self.work.join("patched"))?;
+        let sources = self.patched()?;
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.guest);
         // The outer build's flags, wrappers and profile are for the host.
@@ -276,9 +272,15 @@ impl Builder {
                 cargo.env_remove(&*name);
             }
         }
-        for name in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS"] {
+        for name in ["RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS"] {
             cargo.env_remove(name);
         }
+        // Not this repository's either, which checks more than the guests need.
+        cargo.env("RUSTC_WRAPPER", "");
+        match rustflags {
+            Some(flags) => cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")),
+            None => cargo.env_remove("CARGO_ENCODED_RUSTFLAGS"),
+        };
         cargo
             .arg(match action {
                 Action::Build => "build",
@@ -286,8 +288,7 @@ impl Builder {
             })
             .arg("--locked")
             .arg("--target-dir")
-            .arg(self.target())
-            .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"));
+            .arg(target);
         for (name, path) in sources {
             cargo.arg("--config");
             cargo.arg(format!("patch.crates-io.{name}.path={path:?}"));

@@ -7,4 +7,4 @@ pub(super) const SHORT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WR
 
 /// The engines in the guests besides: `--version`.
 pub(super) static LONG: LazyLock<String> =
-    LazyLock::new(|| format!("{SHORT}\nengines: {}", env!("WRT_ENGINES")));
+    LazyLock::new(|| format!("{SHORT}\nengines: {}", wrt_guest_images::ENGINES));

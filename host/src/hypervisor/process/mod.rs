@@ -40,6 +40,7 @@ use aarch64 as arch;
 use x86_64 as arch;
 
 use super::{Access, AddressSpace, Gpa, Gva, Hypervisor, HypervisorError, Mapping, Vcpu, Vm};
+use crate::embedded;
 use child::{Child, MappingCall, failed};
 use spawn::Namespaces;
 use std::collections::HashMap;
@@ -54,9 +55,6 @@ use wrt_platform::memory::{SparseMemory, sealed_program, vacate};
 const NAME: &str = "process";
 const BOUNDARY: &str = "a traced child process without system calls (seccomp)";
 
-/// The child's program.
-static PROGRAM: &[u8] = include_bytes!(env!("WRT_CHILD"));
-
 /// What makes children.
 pub(super) struct Process {
     program: Arc<OwnedFd>,
@@ -67,7 +65,7 @@ impl Process {
     /// is made.
     pub(super) fn open() -> Result<Self, HypervisorError> {
         arch::check_processor()?;
-        let program = sealed_program("wrt-vm guest", PROGRAM)
+        let program = sealed_program("wrt-vm guest", embedded::guest(arch::ARCH)?.child)
             .map_err(failed("make a file in memory (memfd_create)"))?;
         Ok(Self { program: Arc::new(program) })
     }
