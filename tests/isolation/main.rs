@@ -1,8 +1,8 @@
 //! `wrt-vm-isolation`: attacks on wrt-vm, from inside its VMs, and what comes of them.
 //!
-//! A [case](case) runs in a process of its own, which is the host under attack: with the VM that
-//! attacks, and two honest neighbours, in it. What is left of that host is [judged](judge) from
-//! inside, and, should it die, from outside ([`runner`]).
+//! A case runs in a process of its own, which is the host under attack: with the VM that
+//! attacks, and two honest neighbours, in it. What is left of that host is judged from
+//! inside, and, should it die, from outside (`runner`).
 
 #[cfg(all(evil, target_os = "linux"))]
 mod arch;

@@ -4,13 +4,13 @@
 //! the build script of `guest/images` runs a [`Builder`], which runs cargo once more in `guest/`.
 //! Some things make this more than a call:
 //!
-//! * wasmi is used with the changes in `guest/patches` ([`patched`] explains how);
+//! * wasmi is used with the changes in `guest/patches` (`patched` explains how);
 //! * on x86-64 the interpreter's kernel is linked for the host's own Linux triple, without its
 //!   C library: `x86_64-unknown-none` has soft floats, with which an interpreter is slow and
 //!   wasmi's dispatch grows the stack at every instruction. The native engine's kernel is
 //!   built for that triple, because wasmtime wants `std` on every other; compiled code has
 //!   its floats in registers all the same. On Arm one triple serves both;
-//! * the compiler is compiled twice ([`compiler`] explains how): by rustc to WebAssembly, and
+//! * the compiler is compiled twice (`compiler` explains how): by rustc to WebAssembly, and
 //!   that by itself to the artefact which the native engine runs.
 
 mod child;

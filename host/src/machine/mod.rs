@@ -1,9 +1,9 @@
 //! Builds and runs one guest.
 //!
-//! [`Machine`] puts together what a guest needs: RAM ([`memory`]), the kernel image
-//! ([`image`]), page tables and descriptor tables ([`translation`], [`arch`]), a vCPU in its
-//! boot state; and then exchanges commands with the runtime ([`run`]) while serving its
-//! hypercalls. It works on its caller's thread or on its own ([`home`]).
+//! `Machine` puts together what a guest needs: RAM (`memory`), the kernel image
+//! (`image`), page tables and descriptor tables (`translation`, [`arch`]), a vCPU in its
+//! boot state; and then exchanges commands with the runtime (`run`) while serving its
+//! hypercalls. It works on its caller's thread or on its own (`home`).
 
 mod addresses;
 pub mod arch;

@@ -14,7 +14,7 @@
 //! that is [reset](crate::MicroVm::reset_with) to a world with directories gets a new worker, and so
 //! does one whose worker is gone.
 //!
-//! What passes is in [`message`]; directories and modules go as file descriptors, standard
+//! What passes is in `message`; directories and modules go as file descriptors, standard
 //! streams are inherited. A worker runs a hostile guest, and may have become its own: what it
 //! says is bounded, and believed of its own VM only. One that does not answer is not waited for
 //! longer than its call may take, and some grace; then it is killed. It ends when its parent does.
