@@ -24,6 +24,11 @@ pub fn serve(engine: &mut impl Engine, first: Order) -> ! {
             Some(Command::Call) => engine.call(words[0], words[1], &mut payload),
             Some(Command::FindMemory) => engine.find_memory(words[0], payload_len, &mut payload),
             Some(Command::LocateMemory) => engine.locate_memory(words[0]),
+            Some(Command::Examine) => {
+                let [address, len, ..] = words;
+                let load = Load { address, len, memory_limit: 0, cpu_features: 0 };
+                engine.examine(load, &mut payload)
+            }
             Some(Command::ReadGlobal) => engine.read_global(words[0], payload_len, &mut payload),
             Some(Command::Register) => engine.register(words[0], payload_len, &mut payload),
             Some(Command::ListExports) => engine.list_exports(words[0], words[1], &mut payload),

@@ -7,6 +7,7 @@
 use crate::artifact::{Header, Source, Target};
 use crate::embedded::{self, Guest};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
+use crate::examiner::Examiner;
 use crate::hypercall::text;
 use crate::hypercall::wasi::{Output, OutputBuffer, OutputFile, Stdin, WasiConfig};
 use crate::hypervisor::Hypervisor;
@@ -47,6 +48,7 @@ pub struct Compiler {
     /// Whether it has begun before. Most compilers have one module, for which a snapshot is waste.
     begun: bool,
     ready: Option<Ready>,
+    examiner: Examiner,
 }
 
 /// The compiler's guest, about to begin.
@@ -86,7 +88,8 @@ impl Compiler {
         let large_pages = vm.expect_much();
         let machine = Target::of(hypervisor);
         let program = program(machine.arch, large_pages)?;
-        Ok(Self { vm, program, machine, time_limit, begun: false, ready: None })
+        let examiner = Examiner::new(hypervisor);
+        Ok(Self { vm, program, machine, time_limit, begun: false, ready: None, examiner })
     }
 
     /// Ends a compilation that takes longer with [`Error::CannotCompile`]; 10 minutes unless
@@ -105,8 +108,8 @@ impl Compiler {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidModule`]; [`Error::CannotCompile`] when the compiler fails or reaches
-    /// one of its limits.
+    /// [`Error::InvalidModule`]; [`Error::Unsupported`] for a valid module that no engine runs;
+    /// [`Error::CannotCompile`] when the compiler fails or reaches one of its limits.
     pub fn compile(&mut self, module: &Module, target: Target) -> Result<Module, Error> {
         self.compile_for(module, target, None)
     }
@@ -137,7 +140,10 @@ impl Compiler {
         }
         match ended {
             Ok(()) | Err(Error::Exit(0)) => {}
-            Err(error) => return Err(self.explain(error, &message.contents(), module)),
+            Err(error) => {
+                let error = self.explain(error, &message.contents(), module);
+                return Err(self.examiner.judge(error, module, started + self.time_limit));
+            }
         }
         let code = match output.finish() {
             Ok(Some(code)) => code,

@@ -7,7 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
-use wrt_abi::TrapKind;
+use wrt_abi::proposals::Proposals;
+use wrt_abi::{EngineKind, TrapKind};
 use wrt_platform::text::Line;
 
 /// Any error of this library. Each message is complete: it includes its cause, which
@@ -53,6 +54,14 @@ pub enum Error {
         offset: Option<u64>,
         /// Why.
         reason: String,
+    },
+    /// The module is valid, and needs proposals that the engine does not support.
+    #[error("{}", Lacking(*needs, *engine))]
+    Unsupported {
+        /// The proposals.
+        needs: Proposals,
+        /// The engine.
+        engine: EngineKind,
     },
     /// Compiled code that this engine cannot run: made by another version, or for another
     /// processor, or damaged.
@@ -334,6 +343,37 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(offset) => write!(f, " at offset {offset:#x}"),
+/// An import as messages name it.
+struct Import<'a>(&'a str, &'a str);
+
+impl fmt::Display for Import<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self("", name) | Self(name, "") => write!(f, "`{name}`"),
+            Self(module, name) => write!(f, "`{module}` `{name}`"),
+        }
+    }
+}
+
+/// What a module needs, and an engine lacks.
+struct Lacking(Proposals, EngineKind);
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(needs, engine) = *self;
+        let everywhere = needs.lacking_in(EngineKind::Native).lacking_in(EngineKind::Interp);
+        if !everywhere.is_empty() {
+            return write!(f, "not supported: {everywhere}, which the module needs");
+        }
+        let lacking = needs.lacking_in(engine);
+        write!(
+            f,
+            "the module needs {lacking}, which the interpreter does not support: \
+             use the native engine (--engine native)"
+        )
+    }
+}
+
             None => Ok(()),
         }
     }

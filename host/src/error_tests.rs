@@ -3,6 +3,7 @@
 use super::*;
 use std::error::Error as StdError;
 use std::io;
+use wrt_abi::proposals::Proposal;
 use wrt_platform::dispatch::DispatchError;
 use wrt_platform::memory::AllocError;
 use wrt_platform::pressure::PressureError;
@@ -87,6 +88,10 @@ fn errors() -> Vec<Error> {
         Error::Read { name: text(), error: io() },
         Error::NotWasm(CAUSE.to_owned()),
         Error::InvalidModule { offset: Some(1), reason: CAUSE.to_owned() },
+        Error::Unsupported {
+            needs: Proposals::NONE.with(Proposal::Gc),
+            engine: EngineKind::Interp,
+        },
         Error::UnusableArtifact(CAUSE.to_owned()),
         Error::CannotCompile(CAUSE.to_owned()),
         Error::Cache { dir: PathBuf::from(NASTY), reason: CAUSE.to_owned() },
@@ -112,6 +117,7 @@ fn errors() -> Vec<Error> {
             | Error::Read { .. }
             | Error::NotWasm(_)
             | Error::InvalidModule { .. }
+            | Error::Unsupported { .. }
             | Error::UnusableArtifact(_)
             | Error::CannotCompile(_)
             | Error::Cache { .. }

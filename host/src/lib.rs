@@ -52,6 +52,7 @@ mod cache;
 mod compiler;
 mod embedded;
 mod error;
+mod examiner;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -81,5 +82,6 @@ pub use vm::{
     LoadedModule, Memory, MicroVm, Snapshot,
 };
 pub use wrt_abi::cpu::{Arch, CpuFeatures};
+pub use wrt_abi::proposals::{Proposal, Proposals};
 pub use wrt_abi::value::{ValueType, WireValue as Value};
 pub use wrt_abi::{EngineKind, TrapKind};

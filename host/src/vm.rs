@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use wrt_abi::mailbox::PAYLOAD_MAX;
+use wrt_abi::proposals::Proposals;
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue as Value};
 use wrt_abi::wire::{Reader, Writer};
 use wrt_abi::{Command, EngineKind, Reply};
@@ -150,6 +151,21 @@ impl MicroVm {
                 self.load_bytes(&compiled, Content::Code)
             }
         }
+    }
+
+    /// Finds out which [proposals](Proposals) a core module needs that some engine lacks. The
+    /// bytes are looked at inside the VM; nothing of them stays there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] in a VM with another engine than the interpreter, which looks.
+    pub fn examine(&mut self, module: &Module) -> Result<Proposals, Error> {
+        let address = self.machine.share(module.bytes(), Content::Data)?;
+        let answer = self.command(Command::Examine, &[address, module.len() as u64], &[]);
+        let unshared = self.machine.unshare(address);
+        let answer = answer?;
+        unshared?;
+        Ok(Proposals::from_bits(answer.words[0]))
     }
 
     /// The code of a module, from the cache or from the compiler.

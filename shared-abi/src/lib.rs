@@ -39,6 +39,7 @@ pub mod log;
 pub mod mailbox;
 mod numbers;
 pub mod process;
+pub mod proposals;
 pub mod report;
 pub mod value;
 pub mod vector;
@@ -49,4 +50,4 @@ pub use numbers::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind, 
 
 /// Version of this interface. The guest sends it with [`Call::Ready`]; the host refuses
 /// any other. It is unrelated to the crate's version.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;

@@ -162,6 +162,10 @@ numbered! {
         Run = 10,
     }
 }
+        /// Find out which [proposals](crate::proposals) a module needs, for the host to choose an
+        /// engine by. *Arguments:* address and length of its bytes. *Reply:* the set as a word.
+        /// Bytes that are no module need none. The interpreter's kernel alone serves this.
+        Examine = 11,
 
 numbered! {
     /// Host to guest: how a call ended.
@@ -210,6 +214,9 @@ numbered! {
         NotForComponents = 10,
     }
 }
+        /// The module is valid, and needs [proposals](crate::proposals) that this engine does not
+        /// support. *Words:* the set of them.
+        Unsupported = 11,
 
 numbered! {
     /// Why Wasm code trapped.

@@ -1,10 +1,10 @@
 //! Compilers for the modules of one command.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wrt_platform::lock::UnfairLock;
 use wrt_vm::hypervisor::Hypervisor;
-use wrt_vm::{Bytes, Compiler, Error, Module, Target};
+use wrt_vm::{Bytes, Compiler, Error, MicroVm, Module, Proposals, Target};
 
 /// From this size on, people see that something is going on.
 const SHOWN: usize = 256 << 10;
@@ -66,10 +66,30 @@ impl Compilers {
         let compiled = compiler.compile(module, target);
         progress.finish_and_clear();
         // One that failed otherwise may have lost its VM.
-        if self.keep && matches!(compiled, Ok(_) | Err(Error::InvalidModule { .. })) {
+        if self.keep
+            && matches!(
+                compiled,
+                Ok(_) | Err(Error::InvalidModule { .. } | Error::Unsupported { .. })
+            )
+        {
             self.stock.lock().idle.push(compiler);
         }
         compiled
+    }
+
+    /// Which proposals a core module needs that some engine lacks, as a VM says that is made for
+    /// this. A module that cannot be looked at by then needs none: an engine will say what is
+    /// wrong.
+    pub(super) fn needs(&self, module: &Module, deadline: Instant) -> Proposals {
+        let builder = MicroVm::builder().deadline(Some(deadline));
+        let examined = builder.build_on(self.hypervisor.as_ref()).and_then(|mut vm| {
+            vm.set_deadline(Some(deadline));
+            vm.examine(module)
+        });
+        examined.unwrap_or_else(|error| {
+            tracing::debug!("cannot find out what the module needs: {error}");
+            Proposals::NONE
+        })
     }
 
     fn take(&self, limit: Duration) -> Result<Compiler, Error> {

@@ -20,8 +20,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// What `--engine` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Wanted {
-    /// Native if the code is in the cache, or the module is small or a component; else the
-    /// interpreter
+    /// Native if the code is in the cache, or the module is small, a component, or needs what the
+    /// interpreter does not support; else the interpreter
     Auto,
     /// Compiled code; compile now if it is not in the cache
     Native,
@@ -95,6 +95,16 @@ impl Chooser<'_> {
             return self.compile(&module, target, LIMIT, "a component; compiled just now");
         }
         if module.len() > SMALL {
+            let needs = self
+                .compilers
+                .needs(&module, self.deadline.unwrap_or_else(|| Instant::now() + SMALL_LIMIT));
+            if !needs.lacking_in(EngineKind::Native).is_empty() {
+                return Err(Error::Unsupported { needs, engine: EngineKind::Native });
+            }
+            if !needs.is_empty() {
+                let why = "the interpreter does not support what it needs; compiled just now";
+                return self.compile(&module, target, LIMIT, why);
+            }
             self.say_how_to_make_it_fast(&module);
             let why = "too large to be compiled in passing";
             return Ok(choice(EngineKind::Interp, module, why));

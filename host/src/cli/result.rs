@@ -273,6 +273,7 @@ fn error_kind(error: &Error) -> &'static str {
         Error::Read { .. } => "read",
         Error::NotWasm(_) => "not-wasm",
         Error::InvalidModule { .. } => "invalid-module",
+        Error::Unsupported { .. } => "unsupported",
         Error::UnusableArtifact(_) => "unusable-artifact",
         Error::CannotCompile(_) => "cannot-compile",
         Error::Cache { .. } => "cache",

@@ -5,10 +5,11 @@ use crate::error::{Bytes, Error, Frame, Trap, VmEnd};
 use crate::hypercall::text;
 use crate::machine::Answer;
 use std::io;
+use wrt_abi::proposals::Proposals;
 use wrt_abi::report::TrapReport;
 use wrt_abi::value::{ValueType, WireValue as Value};
 use wrt_abi::wire::{Malformed, Reader};
-use wrt_abi::{Reply, TrapKind};
+use wrt_abi::{EngineKind, Reply, TrapKind};
 
 pub(super) fn refusal(reply: Reply, answer: &Answer) -> Error {
     let [a, b, _] = answer.words;
@@ -28,6 +29,13 @@ pub(super) fn refusal(reply: Reply, answer: &Answer) -> Error {
         }
         // Within the limit: it was the host that did not have it.
         Reply::LimitExceeded if a <= b => Error::Memory(no_memory(a, b)),
+        Reply::Unsupported => {
+            let needs = Proposals::from_bits(a);
+            match needs.lacking_in(EngineKind::Interp).is_empty() {
+                false => Error::Unsupported { needs, engine: EngineKind::Interp },
+                true => malformed("a module is not supported for no reason"),
+            }
+        }
         Reply::LimitExceeded => Error::MemoryLimit { wanted: a, allowed: b },
         Reply::NoSuchExport => Error::NoSuchExport(text::printable_line(payload)),
         Reply::NotForComponents => Error::Component(text::printable_line(payload)),

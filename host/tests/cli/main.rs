@@ -17,6 +17,7 @@ mod log;
 mod manual;
 mod options;
 mod output;
+mod proposals;
 mod result;
 mod selftest;
 mod signals;

@@ -125,6 +125,7 @@ fn refused(world: &mut World<'_>, module: &mut QuoteWat<'_>) -> Verdict {
                 world.refusals().keep(&bytes, &reason);
                 reason
             }
+            Err(Problem::Refused(Error::Unsupported { .. })) => return Ok(Fine::Unsupported),
             Err(Problem::Refused(Error::NotWasm(_))) if !is_core_wasm(&bytes) => {
                 return Ok(Fine::RefusedByHost);
             }

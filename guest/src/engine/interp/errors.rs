@@ -1,5 +1,6 @@
 //! wasmi's errors as answers to the host.
 
+use super::needs;
 use crate::engine::answers::{self, with_text};
 use crate::hostcall::{Answer, Payload};
 use alloc::format;
@@ -8,11 +9,22 @@ use wasmi::errors::{ErrorKind, InstantiationError, LinkerError, MemoryError, Tab
 use wasmi::{Error, TrapCode};
 use wrt_abi::{Reply, TrapKind};
 
-/// [`Reply::InvalidModule`], with the offset where the validator knows it.
-pub fn invalid_module(payload: &mut Payload, error: &Error) -> Answer {
-    let (offset, reason) = match error.kind() {
-        ErrorKind::Wasm(error) => (error.offset() as u64, String::from(error.message())),
-        other => (u64::MAX, other.to_string()),
+/// The answer for a module that wasmi refuses: [`Reply::Unsupported`] if it is valid and needs
+/// what wasmi does not have, else [`Reply::InvalidModule`], with the offset where the validator
+/// knows it.
+pub fn refused_module(payload: &mut Payload, error: &Error, module: &[u8]) -> Answer {
+    let needs = needs::of(module);
+    let invalid = match needs.is_empty() {
+        true => None,
+        false => match needs::validate(module) {
+            Ok(()) => return Answer::new(Reply::Unsupported, [needs.bits(), 0, 0]),
+            Err(error) => Some(error),
+        },
+    };
+    let (offset, reason) = match (&invalid, error.kind()) {
+        (Some(error), _) => (error.offset() as u64, String::from(error.message())),
+        (None, ErrorKind::Wasm(error)) => (error.offset() as u64, String::from(error.message())),
+        (None, other) => (u64::MAX, other.to_string()),
     };
     with_text(payload, Reply::InvalidModule, [offset, 0, 0], &reason)
 }

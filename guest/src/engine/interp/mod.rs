@@ -8,6 +8,7 @@ mod errors;
 mod exports;
 mod imports;
 mod limits;
+mod needs;
 mod values;
 mod wasi;
 
@@ -100,7 +101,15 @@ impl EngineFace for Interp {
                 self.modules.push(module);
                 Answer::ok(number.into())
             }
-            Err(error) => errors::invalid_module(payload, &error),
+            Err(error) => errors::refused_module(payload, &error, bytes),
+        }
+    }
+
+    fn examine(&mut self, load: Load, payload: &mut Payload) -> Answer {
+        // SAFETY: they are mapped until this command is answered, and nothing of them is kept.
+        match unsafe { load.bytes() } {
+            Some(bytes) => Answer::ok(needs::of(bytes).bits()),
+            None => answers::failed(payload, "a module beyond the address space"),
         }
     }
 

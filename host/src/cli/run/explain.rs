@@ -57,6 +57,7 @@ impl Run {
             Some(
                 Error::NotWasm(_)
                     | Error::InvalidModule { .. }
+                    | Error::Unsupported { .. }
                     | Error::CannotCompile(_)
                     | Error::UnusableArtifact(_)
                     | Error::Unlinkable { .. }
