@@ -4,7 +4,8 @@
 //! guest-physical      host mapping                                     in the guest's map
 //! 0x0010_0000 core    one reservation, one slot:
 //!                     tables | SYSTEM | data | stack | MAILBOX | heap  (guards between)
-//! 0x0800_0000 image   read-only: the same pages for all VMs            IMAGE
+//! 0x4000_0000 image   read-only: the same pages for all VMs            IMAGE
+//! 0x5000_0000 tables  where the core has too few: see `more_tables`
 //! 0x1_0000_0000 ...   chunks of heap growth and of regions             HEAP, REGION n
 //! ```
 //! The heap and each region are a reservation whose first bytes are usable. Growing one adds
@@ -46,6 +47,8 @@ const CHUNKS_GPA: u64 = 1 << 32;
 /// Apple's default guest-physical space: 36 bits.
 const CHUNKS_END: u64 = 1 << 36;
 
+/// Bytes of guest-physical memory that heap and regions have at most.
+pub(super) const GUEST_PHYSICAL_MAX: u64 = CHUNKS_END - CHUNKS_GPA;
 /// A large page of x86-64, and of a host whose pages have 4 KiB.
 pub(super) const LARGE_PAGE: u64 = 2 << 20;
 
@@ -98,7 +101,7 @@ pub(crate) struct GuestMemory {
     boot: BootState,
 }
 
-const READ_WRITE: Access = Access::READ.union(Access::WRITE);
+pub(super) const READ_WRITE: Access = Access::READ.union(Access::WRITE);
 
 impl GuestMemory {
     /// Builds the memory of a guest that is about to boot, for the first time or with what
@@ -125,7 +128,7 @@ impl GuestMemory {
             Some(format) => unsafe {
                 let upkeep = (image.arch == Arch::Aarch64)
                     .then(|| core.base().add(parts.system + arm::SYSTEM_UPKEEP as usize).cast());
-                Translation::tables(format, core.base().cast(), CORE_GPA, upkeep)
+                Translation::tables(format, core.base().cast(), CORE_GPA, upkeep, limit)
             },
         };
         // SAFETY: the heap's offset lies within the reservation.

@@ -12,8 +12,8 @@ use crate::machine::translation::tables_size;
 use fixture::{Fixture, Form, LIMIT, host_bytes};
 use std::sync::Arc;
 use wrt_abi::layout::{
-    GRANULE, IMAGE_BASE, MAILBOX_BASE, REGION_BASE, REGION_MAX, REGION_STRIDE, STACK_TOP,
-    SYSTEM_BASE,
+    GRANULE, IMAGE_BASE, MAILBOX_BASE, REGION_BASE, REGION_COUNT, REGION_MAX, REGION_STRIDE,
+    STACK_TOP, SYSTEM_BASE,
 };
 use wrt_abi::mailbox::MAILBOX_SIZE;
 use wrt_platform::memory::{GUARD, SharedBytes};
@@ -75,6 +75,79 @@ fn leads_nowhere_to_its_page_tables(f: &Fixture) {
     for page in image.chain(SYSTEM_BASE..STACK_TOP).chain(heap).step_by(4096) {
         if let Some(leaf) = f.translate(page) {
             assert!(!tables.contains(&leaf.gpa), "{page:#x} leads to {:#x}", leaf.gpa);
+        }
+    }
+}
+
+#[test]
+fn a_region_that_grows_by_small_steps_gets_more_page_tables() {
+    const ALL: u64 = 5 << 30;
+    let mut f = Fixture::with_limit(ALL + HEAP_INITIAL);
+    for _ in 0..2 {
+        let gva = f.memory.reserve(&mut f.vm, 0).unwrap();
+        assert_eq!(f.more_tables(), 0);
+        // No step fills a large page.
+        for len in (MIB..=ALL).step_by(MIB as usize) {
+            let usable = f.memory.commit(&mut f.vm, gva, len, len);
+            assert_eq!(usable.unwrap(), len);
+        }
+        assert!(f.more_tables() > 1, "each time as many as there are");
+        f.check();
+        f.memory.reset(&mut f.vm, f.image, None).unwrap();
+        f.check();
+    }
+}
+
+#[test]
+fn as_many_regions_as_there_may_be_have_page_tables() {
+    for form in Form::ALL {
+        let mut f = Fixture::of(form);
+        for _ in 0..REGION_COUNT {
+            f.memory.reserve(&mut f.vm, GRANULE).unwrap();
+        }
+        assert!(matches!(f.memory.reserve(&mut f.vm, GRANULE), Err(MemoryRefused::Limit)));
+        f.check();
+    }
+}
+
+#[test]
+fn page_tables_that_cannot_be_had_leave_all_as_it_was() {
+    let mut f = Fixture::with_limit(5 << 30);
+    let gva = f.memory.reserve(&mut f.vm, 0).unwrap();
+    let mut len = 0;
+    // Backed well ahead, so that the next mapping that is wanted is one of page tables.
+    while f.more_tables() == 0 {
+        let region = f.memory.regions.values().next().unwrap();
+        f.vm.refuse_maps = len > 1 << 30 && region.backed > len + MIB;
+        len += MIB;
+        if f.memory.commit(&mut f.vm, gva, len, len).is_err() {
+            f.vm.refuse_maps = false;
+            len -= MIB;
+            f.check();
+            let usable = f.memory.commit(&mut f.vm, gva, len + MIB, len + MIB).unwrap();
+            assert_eq!(usable, len + MIB);
+            assert_eq!(f.more_tables(), 1);
+        }
+    }
+    f.check();
+}
+
+#[test]
+fn a_large_stack_is_mapped_by_large_pages() {
+    const STACK: usize = (256 << 20) + (256 << 10);
+    for form in [Form::X86_64, Form::Aarch64] {
+        let f = Fixture::with_stack(form, STACK);
+        f.check();
+        let large = arch::format(f.image.arch).large_page_size();
+        let leaves = f.leaves();
+        let count = leaves.iter().filter(|(leaf, len)| leaf.writable && *len == large).count();
+        assert!(count as u64 >= (256 << 20) / large - 1, "{form:?}: {count}");
+        assert!(leaves.len() < 4000, "{form:?}: {}", leaves.len());
+        let bottom = STACK_TOP - STACK as u64;
+        for (at, mapped) in
+            [(bottom - 1, false), (bottom, true), (STACK_TOP - 1, true), (STACK_TOP, false)]
+        {
+            assert_eq!(f.translate(at).is_some(), mapped, "{form:?}: {at:#x}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod home;
 pub(crate) mod image;
 pub(crate) mod mailbox;
 mod memory;
+mod more_tables;
 mod read_only;
 mod run;
 mod trace;

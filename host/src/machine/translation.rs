@@ -8,13 +8,14 @@
 //! has them until the memory that they lead to is gone.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::arch::{Format, PageTables};
+use super::arch::{Format, OutOfTables, PageTables, Pool};
 use super::memory::{LARGE_PAGE, MemoryRefused};
+use super::more_tables::MoreTables;
 use crate::hypervisor::{Access, AddressSpace, Gpa, Gva, Vm};
 use std::ptr::NonNull;
 
-/// Page tables that a guest can have; they are untouched until used.
-const TABLES: usize = 1024;
+/// Page tables that a guest has from the start; they are untouched until used.
+pub(super) const TABLES: usize = 1024;
 
 /// Bytes of guest memory that tables of a form take.
 pub(super) fn tables_size(format: &Format) -> usize {
@@ -28,8 +29,10 @@ pub(super) enum Translation {
     Tables {
         /// What is known of them.
         tables: PageTables,
-        /// Where the host has them.
+        /// Where the host has the first.
         pool: NonNull<u64>,
+        /// Those that were added.
+        more: Box<MoreTables>,
         /// Where the host asks the stub to have the processor forget what it knows of them,
         /// if it does.
         upkeep: Option<NonNull<u64>>,
@@ -42,7 +45,7 @@ pub(super) enum Translation {
 unsafe impl Send for Translation {}
 
 impl Translation {
-    /// Page tables at `gpa`, zeroed as yet.
+    /// Page tables at `gpa`, zeroed as yet, for a guest that may have `limit` bytes of memory.
     ///
     /// # Safety
     ///
@@ -54,8 +57,10 @@ impl Translation {
         pool: NonNull<u64>,
         gpa: Gpa,
         upkeep: Option<NonNull<u64>>,
+        limit: u64,
     ) -> Self {
-        Self::Tables { tables: PageTables::new(format, gpa, TABLES), pool, upkeep }
+        let more = Box::new(MoreTables::new(format, limit));
+        Self::Tables { tables: PageTables::new(format, gpa, TABLES), pool, more, upkeep }
     }
 
     /// Bytes of the smallest page, which all addresses and lengths here are multiples of.
@@ -103,7 +108,7 @@ impl Translation {
         access: Access,
     ) -> Result<(), MemoryRefused> {
         match self {
-            Self::Tables { .. } => self.map_in_tables(gva, gpa, len, access, true),
+            Self::Tables { .. } => self.map_in_tables(Some(vm), gva, gpa, len, access, true),
             Self::Backend if len == 0 => Ok(()),
             Self::Backend => Ok(space(vm)?.map(gva, gpa, len, access)?),
         }
@@ -118,16 +123,26 @@ impl Translation {
         access: Access,
     ) -> Result<(), MemoryRefused> {
         match self {
-            Self::Tables { .. } => self.map_in_tables(gva, gpa, len, access, false),
+            Self::Tables { .. } => self.map_in_tables(None, gva, gpa, len, access, false),
             Self::Backend => Ok(()),
         }
     }
 
     /// Has a range that is not mapped yet be mapped so that [`Self::allow_more`] can change any
     /// part of it, where page tables do that by the size of their pages.
-    pub(super) fn expect_changes(&mut self, gva: Gva, len: u64) -> Result<(), MemoryRefused> {
-        let Some((tables, pool)) = self.edit() else { return Ok(()) };
-        tables.use_small_pages(pool, gva, len).map_err(|_| MemoryRefused::Limit)
+    pub(super) fn expect_changes(
+        &mut self,
+        vm: &mut dyn Vm,
+        gva: Gva,
+        len: u64,
+    ) -> Result<(), MemoryRefused> {
+        loop {
+            let Some((tables, mut pool)) = self.edit() else { return Ok(()) };
+            match tables.use_small_pages(&mut pool, gva, len) {
+                Ok(()) => return Ok(()),
+                Err(OutOfTables) => self.add_tables(vm)?,
+            }
+        }
     }
 
     /// Lets the guest do more with a part of what it reaches at `gva`: `access`, and what it
@@ -151,7 +166,7 @@ impl Translation {
                 if !tables.has_edges_at(gva, len) || upkeep.is_none() && !vm.forget_translations() {
                     return Ok(false);
                 }
-                self.map_in_tables(gva, gpa, len, access, true)?;
+                self.map_in_tables(Some(vm), gva, gpa, len, access, true)?;
             }
             Self::Backend if len == 0 => {}
             Self::Backend => space(vm)?.map(gva, gpa, len, access)?,
@@ -159,27 +174,41 @@ impl Translation {
         Ok(true)
     }
 
+    /// Maps a range in the tables, of which there are more then, if there is a VM to add them to.
     fn map_in_tables(
         &mut self,
+        mut vm: Option<&mut dyn Vm>,
         gva: Gva,
         gpa: Gpa,
         len: u64,
         access: Access,
         user: bool,
     ) -> Result<(), MemoryRefused> {
-        let Some((tables, pool)) = self.edit() else { return Ok(()) };
-        let mapped = tables.map(pool, gva, gpa, len, access, user);
-        if mapped.is_err() {
+        loop {
+            let Some((tables, mut pool)) = self.edit() else { return Ok(()) };
+            let Err(OutOfTables) = tables.map(&mut pool, gva, gpa, len, access, user) else {
+                return Ok(());
+            };
             // Not half of it: the chunk behind it may go.
-            tables.unmap(pool, gva, len);
+            tables.unmap(&mut pool, gva, len);
+            match &mut vm {
+                Some(vm) => self.add_tables(*vm)?,
+                None => return Err(MemoryRefused::Limit),
+            }
         }
-        mapped.map_err(|_| MemoryRefused::Limit)
+    }
+
+    fn add_tables(&mut self, vm: &mut dyn Vm) -> Result<(), MemoryRefused> {
+        match self {
+            Self::Tables { tables, more, .. } => more.add_to(tables, vm),
+            Self::Backend => Err(MemoryRefused::Unknown),
+        }
     }
 
     /// The tables and their memory, to be changed; the processor will forget what it knows of
     /// them before the runtime goes on, if it can be asked to.
-    fn edit(&mut self) -> Option<(&mut PageTables, &mut [u64])> {
-        let Self::Tables { tables, pool, upkeep } = self else { return None };
+    fn edit(&mut self) -> Option<(&mut PageTables, Pool<'_>)> {
+        let Self::Tables { tables, pool, more, upkeep } = self else { return None };
         if let Some(upkeep) = upkeep {
             // SAFETY: valid (1) and ours (2), and the vCPU is stopped. Volatile: the stub
             // writes it too. What it wrote is not read.
@@ -188,8 +217,8 @@ impl Translation {
         let words = tables_size(tables.format()) / 8;
         // SAFETY: as long and as valid as `tables` was promised (1), ours alone (2), and the
         // vCPU is stopped.
-        let pool = unsafe { std::slice::from_raw_parts_mut(pool.as_ptr(), words) };
-        Some((tables, pool))
+        let first = unsafe { std::slice::from_raw_parts_mut(pool.as_ptr(), words) };
+        Some((tables, Pool { first, more: more.words() }))
     }
 
     /// Takes the translations of a range away.
@@ -201,8 +230,8 @@ impl Translation {
     ) -> Result<(), MemoryRefused> {
         match self {
             Self::Tables { .. } => {
-                if let Some((tables, pool)) = self.edit() {
-                    tables.unmap(pool, gva, len);
+                if let Some((tables, mut pool)) = self.edit() {
+                    tables.unmap(&mut pool, gva, len);
                 }
             }
             Self::Backend if len == 0 => {}
@@ -211,10 +240,13 @@ impl Translation {
         Ok(())
     }
 
-    /// Takes all of them away. The memory of tables is the caller's to zero.
+    /// Takes all of them away. The memory of the first tables is the caller's to zero.
     pub(super) fn clear(&mut self, vm: &mut dyn Vm) -> Result<(), MemoryRefused> {
         match self {
-            Self::Tables { tables, .. } => tables.clear(),
+            Self::Tables { tables, more, .. } => {
+                tables.clear();
+                more.remove(vm)?;
+            }
             Self::Backend => space(vm)?.clear()?,
         }
         Ok(())

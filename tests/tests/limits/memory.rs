@@ -112,6 +112,117 @@ fn a_whole_32_bit_memory_can_be_had() {
     }
 }
 
+/// A function that grows the memory by so many pages until that fails, and returns its pages then.
+fn grows_by_steps(index: &str) -> String {
+    format!(
+        r#"(module (memory (export "memory") {index} 1)
+            (func (export "grow") (param {index}) (result {index})
+                (loop $again
+                    (br_if $again ({index}.ne
+                        (memory.grow (local.get 0)) ({index}.const -1))))
+                (memory.size))
+            (func (export "touch") (param {index}) (i32.store8 (local.get 0) (i32.const 1))))"#
+    )
+}
+
+#[test]
+fn a_memory_grows_page_by_page_to_the_end() {
+    for setup in matrix() {
+        let mut vm = setup.builder().max_memory(4 << 30).build().unwrap();
+        let instance = instantiate(&mut vm, &grows_by_steps("i32")).unwrap();
+        let grow = vm.function(instance, "grow").unwrap();
+        let grown = vm.call(&grow, &[Value::I32(1)]).unwrap();
+        assert_eq!(grown, [Value::I32(65_536)], "{setup}");
+        let touch = vm.function(instance, "touch").unwrap();
+        vm.call(&touch, &[Value::I32(-1)]).unwrap();
+        assert_works(&mut vm);
+    }
+}
+
+#[test]
+fn a_64_bit_memory_has_eight_gibibytes() {
+    let (most, pages) = (8_u64 << 30, (8 << 30) / PAGE);
+    for setup in matrix() {
+        let mut vm = setup.builder().max_memory(most + PAGE).build().unwrap();
+        // Made as large as that, grown at once, and grown by steps past what it began with.
+        for (begin, step) in [(pages, 1), (1, pages - 1), (6, 6)] {
+            vm.reset().unwrap();
+            let text = grows_by_steps("i64").replace("i64 1)", &format!("i64 {begin})"));
+            let instance = instantiate(&mut vm, &text).unwrap();
+            let [grow, touch] = ["grow", "touch"].map(|f| vm.function(instance, f).unwrap());
+            let grown = vm.call(&grow, &[Value::I64(step.cast_signed())]).unwrap();
+            let reached = pages - (pages - begin) % step;
+            assert_eq!(
+                grown,
+                [Value::I64(reached.cast_signed())],
+                "{setup}: from {begin} by {step}"
+            );
+            let end = reached * PAGE;
+            vm.call(&touch, &[Value::I64(end.cast_signed() - 1)]).unwrap();
+            let beyond = vm.call(&touch, &[Value::I64(end.cast_signed())]).unwrap_err();
+            assert!(
+                matches!(&beyond, Error::Trap(trap) if trap.kind == TrapKind::MemoryOutOfBounds),
+                "{setup}: {beyond}"
+            );
+            let memory = vm.memory(instance, "memory").unwrap();
+            let mut byte = [0];
+            vm.read_memory(memory, end - 1, &mut byte).unwrap();
+            assert_eq!(byte, [1], "{setup}");
+        }
+        vm.reset().unwrap();
+        let too_large = format!("(module (memory i64 {}))", pages + 1);
+        let error = instantiate(&mut vm, &too_large).unwrap_err();
+        assert!(!matches!(error, Error::Ended(_)), "{setup}: {error}");
+        assert_works(&mut vm);
+    }
+}
+
+#[test]
+fn hundreds_of_memories_can_be_had() {
+    const OF_A_MODULE: usize = 100;
+    let text = format!(
+        r#"(module {} (func (export "touch")
+            (i32.store8 0 (i32.const 65535) (i32.const 1))
+            (i32.store8 99 (i32.const 65535) (i32.const 1))))"#,
+        "(memory 1)".repeat(OF_A_MODULE)
+    );
+    for setup in matrix() {
+        let mut vm = setup.builder().build().unwrap();
+        for number in 0..8 {
+            let instance = instantiate(&mut vm, &text);
+            let instance = instance.unwrap_or_else(|error| panic!("{setup}: {number}: {error}"));
+            run(&mut vm, instance, "touch").unwrap();
+        }
+        assert_works(&mut vm);
+    }
+}
+
+#[test]
+fn tables_grow_to_their_limit() {
+    let text = r#"(module
+        (table $one 0 funcref) (table $other 0 externref) (elem declare func $grow)
+        (func $grow (export "grow") (param i32) (result i32)
+            (loop $again
+                (br_if $again (i32.ne (i32.const -1)
+                    (table.grow $one (ref.func $grow) (local.get 0)))))
+            (table.size $one))
+        (func (export "grow-other") (result i32) (table.grow $other (ref.null extern) (i32.const 1)))
+        (func (export "last") (result i32)
+            (ref.is_null (table.get $one (i32.sub (table.size $one) (i32.const 1))))))"#;
+    for setup in matrix() {
+        for step in [100, 2_500_000] {
+            let mut vm = setup.builder().build().unwrap();
+            let instance = instantiate(&mut vm, text).unwrap();
+            let grow = vm.function(instance, "grow").unwrap();
+            let grown = vm.call(&grow, &[Value::I32(step)]).unwrap();
+            assert_eq!(grown, [Value::I32(10_000_000)], "{setup}: by {step}");
+            assert_eq!(run(&mut vm, instance, "last").unwrap(), [Value::I32(0)], "{setup}");
+            assert_eq!(run(&mut vm, instance, "grow-other").unwrap(), [Value::I32(-1)], "{setup}");
+            assert_works(&mut vm);
+        }
+    }
+}
+
 /// The engine keeps the names of exports, in its own memory: loading a module full of them
 /// again and again uses that up.
 #[test]

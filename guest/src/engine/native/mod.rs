@@ -7,6 +7,7 @@ mod component;
 mod errors;
 mod imports;
 mod limits;
+mod memory;
 mod platform;
 mod program;
 mod values;

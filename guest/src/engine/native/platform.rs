@@ -1,16 +1,16 @@
 //! What wasmtime asks of its platform, and where this kernel has it.
 //!
 //! Source of the functions and their contracts: `runtime/vm/sys/custom/capi.rs` of wasmtime.
-//! Every mapping that wasmtime asks for is a linear memory or the like: a region whose first
-//! bytes are usable and whose rest faults. Code is not mapped by wasmtime; see [`Published`].
+//! A mapping that wasmtime asks for is a region whose first bytes are usable and whose rest
+//! faults. Neither linear memories nor code are such; see [`super::memory`] and [`Published`].
 
 use crate::arch;
 use crate::fault::{Cause, Fault};
 use crate::hostcall;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use wasmtime::CustomCodeMemory;
-use wrt_abi::layout::{GRANULE, REGION_BASE, REGION_FIRST, REGION_MAX, REGION_STRIDE};
+use wrt_abi::layout::{GRANULE, REGION_BASE, REGION_MAX, REGION_STRIDE};
 
 /// Protection of a mapping: nothing, or reading and writing.
 const NONE: u32 = 0;
@@ -43,9 +43,6 @@ extern "C" fn wasmtime_page_size() -> usize {
     PAGE
 }
 
-/// Whether [`REGION_FIRST`] was not used yet.
-static FIRST_IS_FREE: AtomicBool = AtomicBool::new(true);
-
 #[unsafe(no_mangle)]
 extern "C" fn wasmtime_mmap_new(size: usize, protection: u32, mapping: &mut *mut u8) -> i32 {
     let usable = match protection {
@@ -56,11 +53,7 @@ extern "C" fn wasmtime_mmap_new(size: usize, protection: u32, mapping: &mut *mut
     if size as u64 > REGION_MAX {
         return REFUSED;
     }
-    let region = match usable == 0 && FIRST_IS_FREE.swap(false, Ordering::Relaxed) {
-        true => Some(REGION_FIRST as usize),
-        false => hostcall::region_reserve(usable),
-    };
-    match region {
+    match hostcall::region_reserve(usable) {
         Some(base) => {
             *mapping = ptr::with_exposed_provenance_mut(base);
             OK

@@ -10,7 +10,7 @@ mod paging;
 pub(crate) mod reading;
 mod x86_64;
 
-pub(crate) use paging::{Format, PageTables};
+pub(crate) use paging::{Format, OutOfTables, PageTables, Pool};
 pub use x86_64::{Descriptors, selectors};
 
 use crate::error::Exception;

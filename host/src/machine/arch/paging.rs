@@ -79,11 +79,32 @@ pub(crate) struct PageTables {
     format: &'static Format,
     /// Address of the pool's first table, which is the root.
     base: Gpa,
+    /// Tables from there on.
     capacity: usize,
+    /// Address of the tables after those, and how many there are.
+    more: (Gpa, usize),
     used: usize,
     /// Number in the pool of the table that maps an address at a level, by level and the
     /// address's bits above what the table spans.
     known: BTreeMap<(u8, u64), usize>,
+}
+
+/// The memory of tables: one word an entry.
+#[derive(Debug, Default)]
+pub(crate) struct Pool<'a> {
+    /// That of the tables that there were from the start.
+    pub(crate) first: &'a mut [u64],
+    /// That of tables that were [added](PageTables::add).
+    pub(crate) more: &'a mut [u64],
+}
+
+impl Pool<'_> {
+    fn entry(&mut self, at: usize) -> &mut u64 {
+        match at.checked_sub(self.first.len()) {
+            None => &mut self.first[at],
+            Some(at) => &mut self.more[at],
+        }
+    }
 }
 
 /// The pool has no table left.
@@ -93,7 +114,14 @@ pub(crate) struct OutOfTables;
 impl PageTables {
     /// Tables at `base`, in a pool of `capacity` tables, of which the first is the root.
     pub(crate) fn new(format: &'static Format, base: Gpa, capacity: usize) -> Self {
-        Self { format, base, capacity, used: 1, known: BTreeMap::from([((format.root, 0), 0)]) }
+        let known = BTreeMap::from([((format.root, 0), 0)]);
+        Self { format, base, capacity, more: (base, 0), used: 1, known }
+    }
+
+    /// Makes the pool larger by `count` tables, which are zeroed. All that are added follow the
+    /// first of them, which is at `gpa`.
+    pub(crate) fn add(&mut self, gpa: Gpa, count: usize) {
+        self.more = (gpa, self.more.1 + count);
     }
 
     /// Their form.
@@ -106,7 +134,8 @@ impl PageTables {
         self.base
     }
 
-    /// Forgets every table but the root. The pool's memory is the caller's to zero.
+    /// Forgets every table but the root, and those that were added. The pool's memory is the
+    /// caller's to zero.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.format, self.base, self.capacity);
     }
@@ -114,11 +143,9 @@ impl PageTables {
     /// Maps `len` bytes at `gva` to `gpa`. All three are multiples of a page; the range must
     /// not be mapped yet, except to the same place. Large pages are used where both addresses
     /// allow, unless small ones were used there before.
-    ///
-    /// `pool` is the pool's memory, one word an entry.
     pub(crate) fn map(
         &mut self,
-        pool: &mut [u64],
+        pool: &mut Pool<'_>,
         gva: Gva,
         gpa: Gpa,
         len: u64,
@@ -142,7 +169,7 @@ impl PageTables {
             };
             let leaf = Leaf { gpa: Gpa(pa), access, user, large };
             let table = self.table(pool, level, va)?;
-            pool[table * format.entries() + format.index(level, va)] = (format.leaf)(leaf);
+            *pool.entry(table * format.entries() + format.index(level, va)) = (format.leaf)(leaf);
             done += size;
         }
         Ok(())
@@ -152,7 +179,7 @@ impl PageTables {
     /// changed later.
     pub(crate) fn use_small_pages(
         &mut self,
-        pool: &mut [u64],
+        pool: &mut Pool<'_>,
         gva: Gva,
         len: u64,
     ) -> Result<(), OutOfTables> {
@@ -178,7 +205,7 @@ impl PageTables {
 
     /// Takes the translations of a range away. The caller makes sure that the processor's
     /// own copies go too.
-    pub(crate) fn unmap(&mut self, pool: &mut [u64], gva: Gva, len: u64) {
+    pub(crate) fn unmap(&mut self, pool: &mut Pool<'_>, gva: Gva, len: u64) {
         let format = self.format;
         let large_page = format.large_page_size();
         let mut done = 0;
@@ -193,28 +220,33 @@ impl PageTables {
                 }
             };
             if let Some(table) = table {
-                pool[table * format.entries() + format.index(level, va)] = 0;
+                *pool.entry(table * format.entries() + format.index(level, va)) = 0;
             }
             done += size;
         }
     }
 
     /// The table that holds `va`'s entry at `level`, made if need be.
-    fn table(&mut self, pool: &mut [u64], level: u8, va: u64) -> Result<usize, OutOfTables> {
+    fn table(&mut self, pool: &mut Pool<'_>, level: u8, va: u64) -> Result<usize, OutOfTables> {
         let format = self.format;
         let key = (level, va >> format.span_bits(level));
         if let Some(&table) = self.known.get(&key) {
             return Ok(table);
         }
         let parent = self.table(pool, level + 1, va)?;
-        if self.used == self.capacity {
+        if self.used == self.capacity + self.more.1 {
             return Err(OutOfTables);
         }
         let table = self.used;
         self.used += 1;
         self.known.insert(key, table);
-        let address = Gpa(self.base.0 + table as u64 * format.page_size());
-        pool[parent * format.entries() + format.index(level + 1, va)] = (format.table)(address);
+        let (first, number) = match table.checked_sub(self.capacity) {
+            None => (self.base, table),
+            Some(number) => (self.more.0, number),
+        };
+        let address = Gpa(first.0 + number as u64 * format.page_size());
+        let entry = pool.entry(parent * format.entries() + format.index(level + 1, va));
+        *entry = (format.table)(address);
         Ok(table)
     }
 }

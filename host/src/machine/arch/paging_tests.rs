@@ -51,6 +51,11 @@ impl Processor {
     }
 }
 
+/// The first tables of a pool, and those after them.
+fn memory(pool: &mut [u64]) -> Pool<'_> {
+    Pool { first: pool, more: &mut [] }
+}
+
 fn access() -> impl Strategy<Value = Access> {
     prop_oneof![
         Just(Access::READ),
@@ -73,7 +78,7 @@ proptest! {
         let bits = processor.format.page_bits;
         let (mut pool, mut tables) = processor.pool(64);
         let (gva, gpa) = (page << bits, frame << bits);
-        tables.map(&mut pool, Gva(gva), Gpa(gpa), pages << bits, access, user).unwrap();
+        tables.map(&mut memory(&mut pool), Gva(gva), Gpa(gpa), pages << bits, access, user).unwrap();
 
         let inside = (probe % pages) << bits | 0x123;
         let found = processor.walk(&pool, gva + inside).unwrap();
@@ -82,7 +87,7 @@ proptest! {
         prop_assert!(processor.walk(&pool, gva - 1).is_none());
         prop_assert!(processor.walk(&pool, gva + (pages << bits)).is_none());
 
-        tables.unmap(&mut pool, Gva(gva), pages << bits);
+        tables.unmap(&mut memory(&mut pool), Gva(gva), pages << bits);
         prop_assert!(processor.walk(&pool, gva + inside).is_none());
     }
 
@@ -95,8 +100,8 @@ proptest! {
         let (gva, gpa) = (0x8_0000_0000u64, 0x1_0000_0000u64);
         let access = Access::READ | Access::WRITE;
         let end = first << bits;
-        tables.map(&mut pool, Gva(gva), Gpa(gpa), end, access, true).unwrap();
-        tables.map(&mut pool, Gva(gva + end), Gpa(gpa + end), more << bits, access, true).unwrap();
+        tables.map(&mut memory(&mut pool), Gva(gva), Gpa(gpa), end, access, true).unwrap();
+        tables.map(&mut memory(&mut pool), Gva(gva + end), Gpa(gpa + end), more << bits, access, true).unwrap();
         for page in 0..first + more {
             let found = processor.walk(&pool, gva + (page << bits)).unwrap();
             prop_assert_eq!(found.address, gpa + (page << bits));
@@ -109,7 +114,9 @@ fn aligned_memory_takes_large_pages() {
     for processor in &PROCESSORS {
         let (mut pool, mut tables) = processor.pool(8);
         let access = Access::READ | Access::WRITE;
-        tables.map(&mut pool, Gva(1 << 30), Gpa(1 << 32), 64 << 20, access, true).unwrap();
+        tables
+            .map(&mut memory(&mut pool), Gva(1 << 30), Gpa(1 << 32), 64 << 20, access, true)
+            .unwrap();
         assert!(processor.walk(&pool, 1 << 30).unwrap().large);
         let above = usize::from(processor.format.root - LARGE_LEVEL);
         assert_eq!(tables.used, 1 + above, "the root, and a table a level down to the large page");
@@ -122,8 +129,8 @@ fn small_pages_can_be_changed_one_by_one() {
         let (page, large) = (processor.format.page_size(), processor.format.large_page_size());
         let (mut pool, mut tables) = processor.pool(16);
         let (gva, gpa) = (Gva(1 << 35), Gpa(1 << 34));
-        tables.use_small_pages(&mut pool, gva, large + page).unwrap();
-        tables.map(&mut pool, gva, gpa, 3 * large, Access::READ, true).unwrap();
+        tables.use_small_pages(&mut memory(&mut pool), gva, large + page).unwrap();
+        tables.map(&mut memory(&mut pool), gva, gpa, 3 * large, Access::READ, true).unwrap();
         let is_large =
             |n: u64, pool: &[u64]| processor.walk(pool, gva.0 + n * large).unwrap().large;
         assert_eq!([0, 1, 2].map(|n| is_large(n, &pool)), [false, false, true]);
@@ -132,7 +139,7 @@ fn small_pages_can_be_changed_one_by_one() {
         assert!(tables.has_edges_at(start, 2 * large - 5 * page));
         assert!(!tables.has_edges_at(start, 2 * large), "an edge within a large page");
         let (from, code) = (Gpa(gpa.0 + 5 * page), Access::READ | Access::EXECUTE);
-        tables.map(&mut pool, start, from, 3 * page, code, true).unwrap();
+        tables.map(&mut memory(&mut pool), start, from, 3 * page, code, true).unwrap();
         for number in 0..16 {
             let found = processor.walk(&pool, gva.0 + number * page).unwrap();
             assert_eq!(found.address, gpa.0 + number * page);
@@ -142,11 +149,44 @@ fn small_pages_can_be_changed_one_by_one() {
 }
 
 #[test]
+fn added_tables_serve_as_the_first_do() {
+    for processor in PROCESSORS {
+        let format = processor.format;
+        let (page, large) = (format.page_size(), format.large_page_size());
+        let (first, added) = (4, 12);
+        let words = |tables: usize| tables * format.entries();
+        // Where the first end the others begin, so that one pool can be walked.
+        let mut pool = vec![0; words(first + added)];
+        let mut tables = PageTables::new(format, BASE, first);
+        let mut mapped = 0;
+        let mut map = |pool: &mut [u64], tables: &mut PageTables| {
+            let (head, more) = pool.split_at_mut(words(first));
+            let (gva, gpa) = (Gva(mapped * large), Gpa((1 << 32) + mapped * large));
+            let mut memory = Pool { first: head, more };
+            let done = tables.map(&mut memory, gva, gpa, page, Access::READ, true);
+            done.inspect(|()| mapped += 1)
+        };
+        while map(&mut pool, &mut tables).is_ok() {}
+        for _ in 0..2 {
+            tables.add(Gpa(BASE.0 + first as u64 * page), added / 2);
+            map(&mut pool, &mut tables).unwrap();
+            while map(&mut pool, &mut tables).is_ok() {}
+        }
+        assert!(mapped as usize > added, "{:?}: {mapped}", processor.arch);
+        for number in 0..mapped {
+            let found = processor.walk(&pool, number * large).unwrap();
+            assert_eq!(found.address, (1 << 32) + number * large, "{:?}", processor.arch);
+        }
+    }
+}
+
+#[test]
 fn an_empty_pool_is_an_error() {
     for processor in &PROCESSORS {
         let page = processor.format.page_size();
         let (mut pool, mut tables) = processor.pool(2);
-        let mapped = tables.map(&mut pool, Gva(page), Gpa(page), page, Access::READ, true);
+        let mapped =
+            tables.map(&mut memory(&mut pool), Gva(page), Gpa(page), page, Access::READ, true);
         assert_eq!(mapped, Err(OutOfTables));
     }
 }
@@ -155,5 +195,5 @@ fn an_empty_pool_is_an_error() {
 #[should_panic(expected = "never writable and executable")]
 fn writable_code_is_refused() {
     let (mut pool, mut tables) = PROCESSORS[0].pool(8);
-    let _ = tables.map(&mut pool, Gva(0x1000), Gpa(0x1000), 4096, Access::all(), true);
+    let _ = tables.map(&mut memory(&mut pool), Gva(0x1000), Gpa(0x1000), 4096, Access::all(), true);
 }

@@ -276,7 +276,7 @@ impl GuestMemory {
         content: Content,
     ) -> Result<(), MemoryRefused> {
         if content == Content::Code && len <= SMALL_PAGES_UP_TO {
-            self.translation.expect_changes(gva, len)?;
+            self.translation.expect_changes(vm, gva, len)?;
         }
         for (from, to, access) in content.parts(len) {
             let (gva, gpa) = (Gva(gva.0 + from), Gpa(gpa.0 + from));

@@ -4,6 +4,7 @@ use super::*;
 use crate::embedded::GUESTS;
 use crate::hypervisor::{AddressSpace, Vcpu};
 use crate::machine::arch::reading::{self, Entry};
+use crate::machine::more_tables::MORE_GPA;
 use std::io;
 use wrt_abi::EngineKind;
 
@@ -58,8 +59,11 @@ impl Vm for Notes {
         assert!(len > 0, "an empty mapping");
         assert!((gpa.0 | host | len).is_multiple_of(4096), "pages are whole: {mapping:?}");
         assert!(access.is_wx_safe(), "writable and executable: {mapping:?}");
+        let of_tables = |at: &u64| (MORE_GPA..CHUNKS_GPA).contains(at);
         for (start, other) in &self.mappings {
-            let apart = gpa.0 + len + GRANULE <= *start || start + other.len + GRANULE <= gpa.0;
+            // No address of the guest leads to page tables: those that are added are in one piece.
+            let guard = if of_tables(&gpa.0) && of_tables(start) { 0 } else { GRANULE };
+            let apart = gpa.0 + len + guard <= *start || start + other.len + guard <= gpa.0;
             assert!(apart, "no guard between {mapping:?} and {other:?}");
         }
         self.mappings.insert(gpa.0, mapping);
@@ -207,6 +211,14 @@ impl Fixture {
         Self::make(image, form == Form::Backend, limit, None)
     }
 
+    /// A VM whose guest has a stack of another size.
+    pub(super) fn with_stack(form: Form, stack: usize) -> Self {
+        let Self { image, .. } = Self::of(form);
+        let mut vm = Notes::default();
+        let memory = GuestMemory::new(&mut vm, image, stack, LIMIT, None).unwrap();
+        Self { vm, memory, image }
+    }
+
     /// A backend that translates makes the pages, too.
     fn make(
         image: &'static Image<'static>,
@@ -258,7 +270,7 @@ impl Fixture {
     }
 
     /// Every page that the guest reaches, and its length.
-    fn leaves(&self) -> Vec<(Leaf, u64)> {
+    pub(super) fn leaves(&self) -> Vec<(Leaf, u64)> {
         if let Some(space) = &self.vm.space {
             return space.pages.values().map(|leaf| (*leaf, 4096)).collect();
         }
@@ -313,9 +325,15 @@ impl Fixture {
         }
     }
 
-    /// Mappings that a VM always has: the core, the image, and its code if that is copied.
+    /// Mappings that a VM always has: the core, the image, and its code if that is copied; and
+    /// those of page tables that it was given later.
     pub(super) fn fixed(&self) -> usize {
-        2 + usize::from(self.memory.translation.has_large_pages())
+        2 + usize::from(self.memory.translation.has_large_pages()) + self.more_tables()
+    }
+
+    /// Mappings of page tables beyond the core's.
+    pub(super) fn more_tables(&self) -> usize {
+        self.vm.mappings.range(MORE_GPA..CHUNKS_GPA).count()
     }
 
     /// All that must hold at any time.
