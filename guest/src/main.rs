@@ -40,5 +40,5 @@ extern "C" fn runtime_main(trap: u64) -> ! {
     let first = hostcall::ready(Chosen::KIND);
     // SAFETY: a boot comes here once, and nothing else names the static.
     let engine = unsafe { &mut *ENGINE.0.get() };
-    command::serve(engine.get_or_insert_with(Chosen::new), first)
+    command::serve(engine.get_or_insert_with(|| Chosen::new(command::stack(&first))), first)
 }

@@ -78,8 +78,8 @@ pub use machine::{Exits, Usage};
 pub use module::Module;
 pub use pool::{Pool, PoolCounts};
 pub use vm::{
-    Builder, CancelHandle, DEFAULT_MAX_MEMORY, Export, Function, FunctionType, Instance,
-    LoadedModule, Memory, MicroVm, Snapshot,
+    Builder, CancelHandle, DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK, Export, Function, FunctionType,
+    Instance, LoadedModule, Memory, MicroVm, Snapshot,
 };
 pub use wrt_abi::cpu::{Arch, CpuFeatures};
 pub use wrt_abi::proposals::{Proposal, Proposals};

@@ -4,7 +4,7 @@ mod answers;
 mod builder;
 mod snapshot;
 
-pub use builder::{Builder, DEFAULT_MAX_MEMORY};
+pub use builder::{Builder, DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK};
 pub use snapshot::Snapshot;
 
 use crate::artifact::Target;
@@ -210,7 +210,7 @@ impl MicroVm {
         let address = self.machine.share(module.bytes(), content)?;
         let features = self.target.features.bits();
         let (len, max_memory) = (module.len() as u64, self.settings.max_memory);
-        let words = [address, len, max_memory, features, log::wanted()];
+        let words = [address, len, max_memory, features, log::wanted(), self.settings.max_stack];
         let answer = self.command(Command::Load, &words, &[]);
         // The interpreter has copied what it needs; code is run where it is. To take the bytes
         // away now would cost the guest all its translations, just as it begins.

@@ -11,7 +11,7 @@
 //! 0000_0180_0000  SYSTEM   privileged: descriptor tables, stub stack
 //! 0000_0190_0000  DOORBELL privileged, Arm: nothing behind it
 //! 0000_01c0_0000  MAILBOX  rw-
-//! 0000_01e0_0000  STACK    rw-, grows down from STACK_TOP, guard below
+//! 0000_0ff0_0000  STACK    rw-, grows down from STACK_TOP, guard below
 //! 0000_4000_0000  HEAP     rw-, grows up
 //! 0008_0000_0000  REGION 0 one reservation each: a linear memory or any allocation too
 //! 000c_0000_0000  REGION 1 large for the heap (rw-), a module (r--), compiled code (r--, r-x)
@@ -33,13 +33,19 @@ pub const SYSTEM_BASE: u64 = 0x0180_0000;
 /// The mailbox page.
 pub const MAILBOX_BASE: u64 = 0x01c0_0000;
 
-/// One past the highest byte of the runtime's stack.
-pub const STACK_TOP: u64 = 0x0200_0000;
+/// One past the highest byte of the runtime's stack. Large pages of every kind can end here.
+pub const STACK_TOP: u64 = 0x3000_0000;
 /// Largest stack that a host may give.
-pub const STACK_MAX: u64 = 0x0020_0000;
-/// Bytes of the stack that compiled Wasm code may use, where an engine runs it there. The
-/// rest is the runtime's.
-pub const WASM_STACK: u64 = 0x0010_0000;
+pub const STACK_MAX: u64 = WASM_STACK_MAX + KERNEL_STACK_MAX;
+/// Most bytes of the stack that compiled Wasm code may use, where an engine runs it there.
+pub const WASM_STACK_MAX: u64 = 512 << 20;
+/// Most bytes of the stack that are the runtime's own.
+pub const KERNEL_STACK_MAX: u64 = 1 << 20;
+/// Bytes of stack that Wasm calls may use unless the host is told otherwise.
+pub const WASM_STACK_DEFAULT: u64 = 64 << 20;
+/// Bytes of stack in the configuration that the compiler and the guest share; no host gives less.
+/// The host's word for the stack comes with the first module.
+pub const WASM_STACK: u64 = 1 << 20;
 
 /// First byte of the runtime's heap.
 pub const HEAP_BASE: u64 = 0x4000_0000;

@@ -127,7 +127,9 @@ numbered! {
     Command {
         /// Take a module. *Arguments:* address and length of its bytes, bytes that all linear
         /// memories may take, [CPU features](crate::cpu::CpuFeatures) of this machine, the
-        /// highest [`LogLevel`] that somebody wants lines of (0: none). *Reply:* module number.
+        /// highest [`LogLevel`] whose lines are wanted (0: none), bytes of stack that Wasm calls
+        /// may take. *Reply:* module number. The stack is that of the first `Load`; later ones
+        /// do not change it.
         ///
         /// The interpreter is given a WebAssembly binary, which it validates; the bytes may be
         /// gone after the reply. The native engine is given a compiled artefact, which stays

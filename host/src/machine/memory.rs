@@ -39,16 +39,17 @@ use wrt_abi::layout::{HEAP_BASE, HEAP_INITIAL, HEAP_MAX, REGION_COUNT, arm};
 use wrt_platform::memory::Reservation;
 
 const CORE_GPA: Gpa = Gpa(0x0010_0000);
-const IMAGE_GPA: Gpa = Gpa(0x0800_0000);
+/// Above the largest core.
+const IMAGE_GPA: Gpa = Gpa(0x4000_0000);
 /// Of code that is copied to large pages.
-const CODE_GPA: Gpa = Gpa(0x0a00_0000);
+const CODE_GPA: Gpa = Gpa(0x4200_0000);
 /// Above the hole below 4 GiB, where x86 machines have their devices.
 const CHUNKS_GPA: u64 = 1 << 32;
 /// Apple's default guest-physical space: 36 bits.
 const CHUNKS_END: u64 = 1 << 36;
-
 /// Bytes of guest-physical memory that heap and regions have at most.
 pub(super) const GUEST_PHYSICAL_MAX: u64 = CHUNKS_END - CHUNKS_GPA;
+
 /// A large page of x86-64, and of a host whose pages have 4 KiB.
 pub(super) const LARGE_PAGE: u64 = 2 << 20;
 

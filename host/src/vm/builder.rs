@@ -11,7 +11,7 @@ use crate::worker::{Workers, in_workers};
 use std::path::PathBuf;
 use std::time::Instant;
 use wrt_abi::EngineKind;
-use wrt_abi::layout::{GRANULE, STACK_MAX, WASM_STACK};
+use wrt_abi::layout::{GRANULE, KERNEL_STACK_MAX, WASM_STACK_DEFAULT, WASM_STACK_MAX};
 
 /// Bytes of linear memory that a program may have unless told otherwise.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
@@ -20,8 +20,10 @@ const ENGINE_MEMORY: u64 = 1 << 30;
 /// Bytes of the kernel's stack unless told otherwise.
 const STACK_DEFAULT: u64 = 256 << 10;
 
-/// Largest stack of the kernel's own.
-const KERNEL_STACK_MAX: u64 = STACK_MAX - WASM_STACK;
+/// Least stack that Wasm calls can do with.
+const WASM_STACK_MIN: u64 = 64 << 10;
+/// Bytes of stack that a program's calls may take unless told otherwise.
+pub const DEFAULT_MAX_STACK: u64 = WASM_STACK_DEFAULT;
 
 /// Settings of a micro-VM.
 #[derive(Clone, Debug)]
@@ -30,6 +32,7 @@ pub struct Builder {
     pub(super) engine: EngineKind,
     image: Option<GuestImage>,
     pub(super) max_memory: u64,
+    pub(super) max_stack: u64,
     stack_size: u64,
     pub(super) wasi: WasiConfig,
     pub(super) cache: Option<Cache>,
@@ -44,6 +47,7 @@ impl Default for Builder {
             engine: EngineKind::Interp,
             image: None,
             max_memory: DEFAULT_MAX_MEMORY,
+            max_stack: DEFAULT_MAX_STACK,
             stack_size: STACK_DEFAULT,
             wasi: WasiConfig::new(),
             cache: None,
@@ -81,6 +85,17 @@ impl Builder {
     /// memory comes on top, at most 1 GiB of it.
     pub fn max_memory(mut self, bytes: u64) -> Self {
         self.max_memory = bytes;
+        self
+    }
+
+    /// Bytes of stack that Wasm calls may take: 64 MiB unless set, from 64 KiB to 512 MiB. A
+    /// program whose calls want more traps. The host has memory only for what was used of it.
+    ///
+    /// In compiled code a call takes what its function's frame needs, a hundred bytes or so. In
+    /// the interpreter the locals and operands of all calls are in the stack, and one call for
+    /// each 64 bytes of it may be live.
+    pub fn max_stack(mut self, bytes: u64) -> Self {
+        self.max_stack = bytes;
         self
     }
 
@@ -166,10 +181,17 @@ impl Builder {
                 "the kernel stack must have between {GRANULE} and {KERNEL_STACK_MAX} bytes"
             )));
         }
+        if !(WASM_STACK_MIN..=WASM_STACK_MAX).contains(&self.max_stack) {
+            return Err(Error::Failed(format!(
+                "the stack of Wasm calls cannot have {} bytes: it may have {WASM_STACK_MIN} to \
+                 {WASM_STACK_MAX}",
+                self.max_stack
+            )));
+        }
         let stack_size = match self.engine {
             EngineKind::Interp => self.stack_size,
             // Compiled code shares the kernel's stack.
-            EngineKind::Native => self.stack_size + WASM_STACK,
+            EngineKind::Native => self.stack_size + self.max_stack,
         };
         let config = MachineConfig {
             engine: self.engine,

@@ -16,7 +16,7 @@ pub(crate) const SMALLEST: [Slot; 1] = [(0, 5 * PAGE, true)];
 /// The slots of a fresh [`wrt_vm::MicroVm`], see host/src/machine/memory.rs: the core and the
 /// image, to some pages.
 pub(crate) const LIKE_OURS: [Slot; 2] =
-    [(0x0010_0000, 6656 << 10, true), (0x0800_0000, 4356 << 10, false)];
+    [(0x0010_0000, 6656 << 10, true), (0x4000_0000, 4356 << 10, false)];
 
 const PAGE: usize = 4096;
 const TSS_OFFSET: usize = 3 * PAGE;

@@ -53,7 +53,7 @@ pub(crate) struct Places {
 }
 
 /// Guest-physical address of what no guest writes of the image, and is not copied.
-pub(crate) const IMAGE_GPA: u64 = 0x0800_0000;
+pub(crate) const IMAGE_GPA: u64 = 0x4000_0000;
 /// Guest-physical address of the first region's memory.
 pub(crate) const CHUNKS_GPA: u64 = 1 << 32;
 

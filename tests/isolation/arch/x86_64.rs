@@ -12,7 +12,7 @@ pub(super) const PROCESSOR: Processor = Processor {
         system: 0x0050_4000,
         data: 0x0050_c000,
         // Code is a copy that all VMs have.
-        image: &[IMAGE_GPA, 0x0a00_0000],
+        image: &[IMAGE_GPA, 0x4200_0000],
     },
     instructions: X86::NUMBERS,
     name: |of| format!("{:?}", X86::ALL.get(of as usize)),

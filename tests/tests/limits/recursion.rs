@@ -55,10 +55,65 @@ fn deep_recursion_that_ends_is_no_trap() {
         let mut vm = setup.vm();
         let instance = instantiate(&mut vm, RECURSION).unwrap();
         let even = vm.function(instance, "even").unwrap();
-        for depth in [10_001, 50_000] {
+        for depth in [10_001, 50_000, 200_001] {
             let answer = vm.call(&even, &[Value::I32(depth)]).unwrap();
             assert_eq!(answer, [Value::I32((depth + 1) % 2)], "{setup}: {depth} deep");
         }
+    }
+}
+
+/// Functions as compilers make them of parsers: many values live across a call.
+#[test]
+fn large_frames_go_a_hundred_thousand_deep() {
+    const LIVE: usize = 30;
+    let locals: Vec<String> = (0..LIVE)
+        // What was loaded before a call cannot be loaded again after it.
+        .map(|n| format!("(local.set {} (i32.load offset={} (i32.const 0)))", n + 1, 4 * n))
+        .collect();
+    let sum: String = (0..LIVE).fold("(i32.const 0)".to_owned(), |sum, n| {
+        format!("(i32.add {sum} (local.get {}))", n + 1)
+    });
+    let text = format!(
+        r#"(module (memory 1) (func $f (export "f") (param i32) (result i32) (local {}) {}
+            (if (result i32) (local.get 0)
+                (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1)))))
+                (else (i32.const 0)))
+            (i32.add {sum})))"#,
+        "i32 ".repeat(LIVE),
+        locals.join(" "),
+    );
+    for setup in matrix() {
+        let mut vm = setup.vm();
+        let instance = instantiate(&mut vm, &text).unwrap();
+        let f = vm.function(instance, "f").unwrap();
+        let deep = Value::I32(100_000);
+        assert_eq!(vm.call(&f, &[deep]).unwrap(), [deep], "{setup}");
+    }
+}
+
+#[test]
+fn the_stack_is_as_large_as_it_was_told_to_be() {
+    for setup in matrix() {
+        for (bytes, fits, does_not) in [(64 << 10, 200, 20_000), (256 << 20, 2_000_000, 20_000_000)]
+        {
+            let mut vm = setup.builder().max_stack(bytes).build().unwrap();
+            let instance = instantiate(&mut vm, RECURSION).unwrap();
+            let even = vm.function(instance, "even").unwrap();
+            let answer = vm.call(&even, &[Value::I32(fits)]).unwrap();
+            assert_eq!(answer, [Value::I32(1)], "{setup}: {bytes} bytes");
+            let error = vm.call(&even, &[Value::I32(does_not)]).unwrap_err();
+            assert!(
+                matches!(&error, Error::Trap(trap) if trap.kind == TrapKind::StackOverflow),
+                "{setup}: {bytes} bytes: {error}"
+            );
+            assert_works(&mut vm);
+        }
+        for bytes in [0, 1, (64 << 10) - 1, (512 << 20) + 1, u64::MAX] {
+            let error = setup.builder().max_stack(bytes).build().err().unwrap();
+            assert!(error.to_string().contains("stack"), "{setup}: {error}");
+        }
+        let mut vm = setup.builder().max_stack(512 << 20).build().unwrap();
+        assert_works(&mut vm);
     }
 }
 

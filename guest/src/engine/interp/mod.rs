@@ -25,10 +25,10 @@ use wasmi::{
 use wrt_abi::wire::{Reader, Writer};
 use wrt_abi::{EngineKind, Reply};
 
-/// Calls that may be live at once. A frame takes 24 bytes, so this is a cap, not a reserve.
-const MAX_CALL_DEPTH: usize = 65_536;
-/// Bytes that the operands and locals of all live calls may take.
-const MAX_VALUE_STACK: usize = 8 << 20;
+/// Bytes of stack for which one more call may be live. A frame of wasmi's takes half of them, the
+/// locals and operands of a small function the rest: neither limit is reached long before the
+/// other.
+const STACK_PER_CALL: usize = 64;
 
 /// wasmi with all that it has given out numbers for.
 pub struct Interp {
@@ -45,8 +45,9 @@ pub struct Interp {
 }
 
 impl Interp {
-    /// An engine with every proposal on that wasmi has.
-    pub fn new() -> Self {
+    /// An engine with every proposal on that wasmi has, for calls that take up to `stack` bytes.
+    pub fn new(stack: u64) -> Self {
+        let stack = usize::try_from(stack).unwrap_or(usize::MAX);
         let mut config = Config::default();
         config
             .wasm_multi_memory(true)
@@ -57,8 +58,8 @@ impl Interp {
             .wasm_extended_const(true)
             .wasm_simd(true)
             .wasm_relaxed_simd(true)
-            .set_max_recursion_depth(MAX_CALL_DEPTH)
-            .set_max_stack_height(MAX_VALUE_STACK)
+            .set_max_recursion_depth(stack / STACK_PER_CALL)
+            .set_max_stack_height(stack)
             // Everything is validated at once, each function translated when it is first
             // called: a large module starts several times faster.
             .compilation_mode(CompilationMode::LazyTranslation);

@@ -70,11 +70,16 @@ pub struct Native {
 }
 
 impl Native {
-    /// An engine with every proposal on that wasmtime has here.
-    pub fn new() -> Self {
+    /// An engine with every proposal on that wasmtime has here, for calls that take up to `stack`
+    /// bytes. The host has mapped as many besides the kernel's own.
+    pub fn new(stack: u64) -> Self {
+        let stack = usize::try_from(stack).unwrap_or(usize::MAX);
         // SAFETY: the host knows this machine, and told its features before any code is loaded.
         let mut config = unsafe { wrt_engine_config::runtime(has_feature) };
         config.with_custom_code_memory(Some(Arc::new(platform::Published)));
+        config.with_host_memory(Arc::new(memory::Regions));
+        // The second has no use here, and is no less than the first.
+        config.max_wasm_stack(stack).async_stack_size(stack);
         let engine = Engine::new(&config).expect("a configuration that was tried at build time");
         let mut store = Store::new(&engine, State { limits: Limits::new(), wasi: Wasi::new() });
         store.limiter(|state| &mut state.limits);

@@ -165,6 +165,14 @@ impl Reservation {
         }
     }
 
+    /// Keeps the system from using large pages for these bytes. Best effort.
+    pub fn prefer_small_pages(&self, offset: usize, len: usize) {
+        if let Ok(start) = self.check(offset, len) {
+            // SAFETY: as in `protect`; contents do not change.
+            unsafe { sys::prefer_small_pages(start, len) };
+        }
+    }
+
     /// Shows `len` bytes of an image from its byte `from` on, copy-on-write, in place of what
     /// was there. All are whole pages.
     ///

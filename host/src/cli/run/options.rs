@@ -64,6 +64,10 @@ pub(in crate::cli) struct Run {
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
     pub(super) max_output: Option<u64>,
 
+    /// Stack that the program's calls may take in all: `1MiB`, `256MiB`. Deeper recursion traps.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = quantity::bytes)]
+    pub(super) max_stack: u64,
+
     /// What to run it in: `kvm` (Linux), `hvf` (macOS), `process` (a child process without system
     /// calls, where there is no hypervisor), or `auto`, the best of them that works.
     #[arg(long, default_value = "auto", value_parser = str::parse::<Backend>)]

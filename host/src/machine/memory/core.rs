@@ -45,20 +45,16 @@ impl CoreParts {
             None => (0, 0),
         };
         let data_size = data_size(image);
-        let granule = GRANULE as usize;
         // Each part is followed by a guard.
-        let mut next = 0;
-        let mut place = |size: usize| {
-            let at = next;
-            next += size.next_multiple_of(granule) + granule;
-            at
+        let after = |at: usize, size: usize| {
+            at + (size as u64 + GRANULE).next_multiple_of(GRANULE) as usize
         };
-        let _tables = place(tables_size);
-        let system = place(system_size);
-        let data = place(data_size);
-        let stack = place(stack_size);
-        let mailbox = place(MAILBOX_SIZE);
-        let heap = next.next_multiple_of(LARGE_PAGE as usize);
+        let system = after(0, tables_size);
+        let data = after(system, system_size);
+        let stack = after(data, data_size);
+        let stack = stack + stack_shift(stack as u64, stack_size as u64, tables) as usize;
+        let mailbox = after(stack, stack_size);
+        let heap = after(mailbox, MAILBOX_SIZE).next_multiple_of(LARGE_PAGE as usize);
         Self { tables_size, system, system_size, data, data_size, stack, stack_size, mailbox, heap }
     }
 
@@ -73,6 +69,17 @@ impl CoreParts {
             (self.heap, HEAP_INITIAL as usize),
         ]
     }
+}
+
+/// Bytes to leave out before the stack's place at `at`, so that large pages can map most of a
+/// large stack: tables full of small ones would cost more than all else that a VM has.
+fn stack_shift(at: u64, stack_size: u64, tables: Option<&'static Format>) -> u64 {
+    let Some(large) = tables.map(Format::large_page_size).filter(|&large| stack_size >= large)
+    else {
+        return 0;
+    };
+    let wanted = (STACK_TOP - stack_size) % large;
+    (wanted + large - (CORE_GPA.0 + at) % large) % large
 }
 
 /// Bytes from the first to the last writable segment's end.
@@ -127,6 +134,10 @@ impl GuestMemory {
             (MAILBOX_BASE, mailbox, MAILBOX_SIZE),
         ] {
             translation.map(vm, Gva(gva), gpa(offset), size as u64, READ_WRITE)?;
+        }
+        if stack_size >= LARGE_PAGE as usize {
+            // Most programs need a few pages of it.
+            self.core.prefer_small_pages(stack, stack_size);
         }
         self.core.populate(
             stack + stack_size - STACK_TOUCHED.min(stack_size),

@@ -149,6 +149,16 @@ pub(super) unsafe fn prefer_large_pages(start: NonNull<u8>, len: usize) {
     let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
 }
 
+/// Keeps the kernel from using large pages.
+///
+/// # Safety
+///
+/// 1. The range is whole pages of the caller's.
+pub(super) unsafe fn prefer_small_pages(start: NonNull<u8>, len: usize) {
+    // SAFETY: by (1); contents do not change.
+    let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxNoHugepage) };
+}
+
 /// Makes pages the next to be reclaimed, if the flags ask for it.
 ///
 /// # Safety

@@ -144,6 +144,13 @@ pub(super) fn populate_read(_: &[u8]) {}
 /// None; Linux has conditions.
 pub(super) unsafe fn prefer_large_pages(_: NonNull<u8>, _: usize) {}
 
+/// Nothing, as [`prefer_large_pages`].
+///
+/// # Safety
+///
+/// None; Linux has conditions.
+pub(super) unsafe fn prefer_small_pages(_: NonNull<u8>, _: usize) {}
+
 /// Copies bytes; the kernel shares whole pages until they are written.
 ///
 /// # Safety
