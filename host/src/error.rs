@@ -79,11 +79,11 @@ pub enum Error {
         reason: String,
     },
     /// An import that nothing provides, or with another type.
-    #[error("cannot link import `{module}` `{name}`: {reason}")]
+    #[error("cannot link import {}: {reason}", Import(module, name))]
     Unlinkable {
         /// The import's module.
         module: String,
-        /// The import's name.
+        /// The import's name; empty for what a component imports by one name.
         name: String,
         /// What is wrong with it.
         reason: String,
@@ -191,7 +191,10 @@ pub struct Frame {
     pub module: u32,
     /// Index of the function in it.
     pub function: u32,
-    /// Its name, if the module has one. Control characters are replaced.
+    /// Where in the module's bytes the instruction is, if that is known: compiled code says so.
+    pub offset: Option<u32>,
+    /// Its name, if the module has one, as people write it: what Rust's and C++'s compilers encoded
+    /// is decoded. Control characters are replaced.
     pub name: Option<String>,
 }
 
@@ -206,6 +209,9 @@ impl fmt::Display for Trap {
         }
         for (number, frame) in self.frames.iter().enumerate() {
             write!(f, "\n  {number:>3}: ")?;
+            if let Some(offset) = frame.offset {
+                write!(f, "{offset:#8x} - ")?;
+            }
             match &frame.name {
                 Some(name) => write!(f, "{name}")?,
                 None => write!(f, "<function {}>", frame.function)?,
@@ -337,19 +343,13 @@ impl fmt::Display for Seconds {
     }
 }
 
-struct At(Option<u64>);
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(offset) => write!(f, " at offset {offset:#x}"),
 /// An import as messages name it.
 struct Import<'a>(&'a str, &'a str);
 
 impl fmt::Display for Import<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self("", name) | Self(name, "") => write!(f, "`{name}`"),
+            Self(only, "") if !only.is_empty() => write!(f, "`{only}`"),
             Self(module, name) => write!(f, "`{module}` `{name}`"),
         }
     }
@@ -374,6 +374,12 @@ impl fmt::Display for Lacking {
     }
 }
 
+struct At(Option<u64>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(offset) => write!(f, " at offset {offset:#x}"),
             None => Ok(()),
         }
     }

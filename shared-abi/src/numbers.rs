@@ -162,12 +162,12 @@ numbered! {
         /// a component. *Arguments:* instance number. A component that says that it failed
         /// has left with code 1.
         Run = 10,
-    }
-}
         /// Find out which [proposals](crate::proposals) a module needs, for the host to choose an
         /// engine by. *Arguments:* address and length of its bytes. *Reply:* the set as a word.
         /// Bytes that are no module need none. The interpreter's kernel alone serves this.
         Examine = 11,
+    }
+}
 
 numbered! {
     /// Host to guest: how a call ended.
@@ -214,11 +214,11 @@ numbered! {
         UnusableArtifact = 9,
         /// Not done with components. *Payload:* the reason.
         NotForComponents = 10,
-    }
-}
         /// The module is valid, and needs [proposals](crate::proposals) that this engine does not
         /// support. *Words:* the set of them.
         Unsupported = 11,
+    }
+}
 
 numbered! {
     /// Why Wasm code trapped.

@@ -8,6 +8,8 @@ pub const BACKTRACE_MAX: usize = 32;
 const UNCOUNTED: u32 = u32::MAX;
 /// Bytes of a function's name that a backtrace keeps.
 pub const NAME_MAX: usize = 256;
+/// Stands for an offset that is not known.
+const NO_OFFSET: u32 = u32::MAX;
 
 /// One frame of a Wasm backtrace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +18,10 @@ pub struct Frame<'a> {
     pub module: u32,
     /// Index of the function in that module.
     pub function: u32,
-    /// Its name from the module's name section, empty when there is none.
+    /// Where in the module's bytes the instruction is, if that is known.
+    pub offset: Option<u32>,
+    /// The function's name from the module's name section, as people write it; empty when there
+    /// is none.
     pub name: &'a [u8],
 }
 
@@ -25,12 +30,18 @@ impl<'a> Frame<'a> {
     pub fn write(&self, to: &mut Writer<'_>) -> Result<(), Malformed> {
         to.u32(self.module)?;
         to.u32(self.function)?;
+        to.u32(self.offset.unwrap_or(NO_OFFSET))?;
         to.bytes(&self.name[..self.name.len().min(NAME_MAX)])
     }
 
     /// Reads one frame.
     pub fn read(from: &mut Reader<'a>) -> Result<Self, Malformed> {
-        Ok(Self { module: from.u32()?, function: from.u32()?, name: from.bytes()? })
+        Ok(Self {
+            module: from.u32()?,
+            function: from.u32()?,
+            offset: Some(from.u32()?).filter(|&offset| offset != NO_OFFSET),
+            name: from.bytes()?,
+        })
     }
 }
 

@@ -185,13 +185,14 @@ proptest! {
     fn a_trap_report_comes_back(
         message in prop::collection::vec(any::<u8>(), 0..2000),
         depth in prop::option::of(0..u32::MAX),
-        frames in prop::collection::vec((any::<u32>(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..400)), 0..50),
+        frames in prop::collection::vec((any::<u32>(), any::<u32>(), prop::option::of(0..u32::MAX), prop::collection::vec(any::<u8>(), 0..400)), 0..50),
     ) {
         let mut buffer = vec![0; 64 << 10];
         let mut writer = Writer::new(&mut buffer);
         prop_assert_eq!(TrapReport::begin(&mut writer, &message, depth), Ok(()));
-        for (module, function, name) in &frames {
-            let frame = Frame { module: *module, function: *function, name };
+        for (module, function, offset, name) in &frames {
+            let (module, function, offset) = (*module, *function, *offset);
+            let frame = Frame { module, function, offset, name };
             prop_assert_eq!(frame.write(&mut writer), Ok(()));
         }
         let len = writer.len();
@@ -200,8 +201,9 @@ proptest! {
         prop_assert_eq!(report.message, &message[..message.len().min(4 * NAME_MAX)]);
         let read: Vec<Frame<'_>> = report.frames().collect();
         prop_assert_eq!(read.len(), frames.len().min(BACKTRACE_MAX));
-        for (read, (module, function, name)) in read.iter().zip(&frames) {
-            prop_assert_eq!((read.module, read.function), (*module, *function));
+        for (read, (module, function, offset, name)) in read.iter().zip(&frames) {
+            let place = (read.module, read.function, read.offset);
+            prop_assert_eq!(place, (*module, *function, *offset));
             prop_assert_eq!(read.name, &name[..name.len().min(NAME_MAX)]);
         }
     }

@@ -5,6 +5,7 @@ mod imports;
 #[cfg(feature = "interp")]
 mod interp;
 mod limits;
+mod names;
 #[cfg(feature = "native")]
 mod native;
 
@@ -88,11 +89,11 @@ pub trait Engine {
 
     /// Takes a module, validating it where it was not compiled before.
     fn load(&mut self, load: Load, payload: &mut Payload) -> Answer;
-    /// Instantiates a module and runs its start function.
     /// Finds out which proposals a module needs.
     fn examine(&mut self, _load: Load, payload: &mut Payload) -> Answer {
         answers::failed(payload, "this engine does not examine modules")
     }
+    /// Instantiates a module and runs its start function.
     fn instantiate(&mut self, module: u64, payload: &mut Payload) -> Answer;
     /// Runs an instance as a program.
     fn run(&mut self, instance: u64, payload: &mut Payload) -> Answer;

@@ -137,6 +137,8 @@ struct TrapReport {
 struct FrameReport {
     module: u32,
     function: u32,
+    /// Where in the module's bytes, if that is known.
+    offset: Option<u32>,
     name: Option<String>,
 }
 
@@ -186,6 +188,7 @@ impl From<&Trap> for TrapReport {
         let frame = |frame: &wrt_vm::Frame| FrameReport {
             module: frame.module,
             function: frame.function,
+            offset: frame.offset,
             name: frame.name.clone(),
         };
         Self {

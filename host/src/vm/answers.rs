@@ -68,6 +68,7 @@ fn trap(kind: u64, payload: &[u8]) -> Error {
         .map(|frame| Frame {
             module: frame.module,
             function: frame.function,
+            offset: frame.offset,
             name: (!frame.name.is_empty()).then(|| text::printable_line(frame.name)),
         })
         .collect();

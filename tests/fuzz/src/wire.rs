@@ -150,7 +150,7 @@ fn report(bytes: &[u8]) {
     assert!(report.message.len() + 8 <= bytes.len());
     let frames: Vec<_> = report.frames().collect();
     assert!(frames.len() <= BACKTRACE_MAX);
-    let size: usize = frames.iter().map(|frame| 12 + frame.name.len()).sum();
+    let size: usize = frames.iter().map(|frame| 16 + frame.name.len()).sum();
     assert!(report.message.len() + 8 + size <= bytes.len(), "bytes that nobody sent");
 }
 
@@ -162,7 +162,8 @@ fn trap(message: &[u8], depth: Option<u32>, frames: &[(u32, u32, &[u8])], room: 
     }
     let mut whole = 0;
     for &(module, function, name) in frames {
-        if (Frame { module, function, name }).write(&mut writer).is_err() {
+        let offset = (function % 2 == 0).then_some(module);
+        if (Frame { module, function, offset, name }).write(&mut writer).is_err() {
             break;
         }
         whole += 1;

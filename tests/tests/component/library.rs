@@ -119,6 +119,7 @@ fn an_import_that_nobody_has_is_named() {
         }
         let error = instantiate(setup, &mut vm, r#"(component (import "f" (func)))"#).unwrap_err();
         assert!(matches!(&error, Error::Unlinkable { module, .. } if module == "f"), "{error}");
+        assert!(error.to_string().starts_with("cannot link import `f`: "), "{error}");
     }
 }
 

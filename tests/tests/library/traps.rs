@@ -3,7 +3,7 @@
 use crate::{call, instantiate, try_instantiate};
 use std::thread;
 use wrt_tests::matrix;
-use wrt_vm::{Error, Frame, MicroVm, Trap, TrapKind, Value};
+use wrt_vm::{EngineKind, Error, MicroVm, Module, Trap, TrapKind, Value};
 
 /// Every function but the first and the last traps.
 const TRAPS: &str = r#"(module
@@ -108,13 +108,9 @@ fn a_backtrace_names_the_functions_innermost_first() {
         instantiate(&mut vm, "(module (func $wrong) (func $also_wrong))");
         let instance = instantiate(&mut vm, text);
         let trap = trap(call(&mut vm, instance, "start", &[Value::I32(1)]));
-        let frame = |function, name: Option<&str>| Frame {
-            module: 1,
-            function,
-            name: name.map(str::to_owned),
-        };
+        let frame = |function, name: Option<&str>| (1, function, name.map(str::to_owned));
         assert_eq!(
-            trap.frames,
+            places(&trap),
             [
                 frame(4, Some("inner")),
                 frame(3, None),
@@ -126,7 +122,64 @@ fn a_backtrace_names_the_functions_innermost_first() {
         );
         assert_eq!(trap.depth, Some(5), "{setup}");
         let shown = trap.to_string();
-        assert!(shown.contains("0: inner\n") && shown.contains("1: <function 3>\n"), "{shown}");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines[2].ends_with(" inner") && lines[3].ends_with(" <function 3>"), "{shown}");
+        match setup.engine {
+            EngineKind::Interp => assert!(trap.frames.iter().all(|frame| frame.offset.is_none())),
+            EngineKind::Native => assert_offsets(&trap, &Module::from_text(text).unwrap()),
+        }
+    }
+}
+
+/// Module, function and name of each frame.
+fn places(trap: &Trap) -> Vec<(u32, u32, Option<String>)> {
+    let frames = trap.frames.iter();
+    frames.map(|frame| (frame.module, frame.function, frame.name.clone())).collect()
+}
+
+/// Asserts that the innermost frame is at an `unreachable`, and each other one at a `call`, or
+/// just after it.
+fn assert_offsets(trap: &Trap, module: &Module) {
+    const UNREACHABLE: u8 = 0x00;
+    const CALL: u8 = 0x10;
+    let shown = trap.to_string();
+    for (number, frame) in trap.frames.iter().enumerate() {
+        let offset = frame.offset.expect("compiled code knows where it is");
+        assert!(shown.contains(&format!(" {number}: {offset:#8x} - ")), "{shown}");
+        let at = |offset: u32| module.as_slice().get(offset as usize).copied();
+        match number {
+            0 => assert_eq!(at(offset), Some(UNREACHABLE), "{shown}"),
+            _ => assert!([at(offset), at(offset.wrapping_sub(2))].contains(&Some(CALL)), "{shown}"),
+        }
+    }
+}
+
+/// What Rust's and C++'s compilers make of names is shown as people write it; other names, and
+/// what only looks like such, as they are.
+#[test]
+fn names_are_shown_as_people_write_them() {
+    let long = format!("_ZN{}E", "3abc".repeat(400));
+    let cases = [
+        ("_ZN3app5parse17h05d1c379f9825f6eE", "app::parse"),
+        ("_ZN4core3fmt9Formatter3pad17h0123456789abcdefE", "core::fmt::Formatter::pad"),
+        ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
+        (
+            "_ZNSt6vectorIiSaIiEE9push_backERKi",
+            "std::vector<int, std::allocator<int> >::push_back(int const&)",
+        ),
+        ("_Z3addii", "add(int, int)"),
+        ("main", "main"),
+        ("_Znot a name", "_Znot a name"),
+        ("_R", "_R"),
+    ];
+    for setup in matrix() {
+        for (encoded, shown) in cases.iter().copied().chain([(long.as_str(), &long[..256])]) {
+            let text = format!(r#"(module (func (@name "{encoded}") (export "f") (unreachable)))"#);
+            let mut vm = setup.vm();
+            let instance = instantiate(&mut vm, &text);
+            let trap = trap(call(&mut vm, instance, "f", &[]));
+            assert_eq!(trap.frames[0].name.as_deref(), Some(shown), "{setup}");
+        }
     }
 }
 
@@ -155,13 +208,9 @@ fn a_backtrace_goes_through_modules_tables_and_memories_that_moved() {
         for address in [i32::MAX, -1] {
             let trap = trap(call(&mut vm, two, "begin", &at(address)));
             assert_eq!(trap.kind, TrapKind::MemoryOutOfBounds, "{setup}");
-            let frame = |module, function, name: &str| Frame {
-                module,
-                function,
-                name: Some(name.to_owned()),
-            };
+            let frame = |module, function, name: &str| (module, function, Some(name.to_owned()));
             let expected = [frame(0, 0, "load"), frame(1, 1, "through"), frame(1, 2, "begin")];
-            assert_eq!(trap.frames, expected, "{setup}");
+            assert_eq!(places(&trap), expected, "{setup}");
             assert_eq!(trap.depth, Some(3), "{setup}");
         }
     }

@@ -1,5 +1,6 @@
 //! Trap reports: what happened, and in which functions.
 
+use crate::engine::names;
 use crate::hostcall::{Answer, Payload};
 use alloc::string::{String, ToString as _};
 use wasmi::errors::ErrorKind;
@@ -33,9 +34,11 @@ pub fn report<T>(
             .enumerate()
             .find_map(|(number, module)| Some((number, module, module.function_index(frame)?)));
         let Some((number, module, function)) = place else { continue };
-        let name = function_name(module, function).unwrap_or_default();
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        if (Frame { module: number, function, name: name.as_bytes() }).write(&mut writer).is_err() {
+        let name = names::readable(function_name(module, function).unwrap_or_default());
+        let module = u32::try_from(number).unwrap_or(u32::MAX);
+        // wasmi's code does not say where in the module it comes from.
+        let frame = Frame { module, function, offset: None, name: name.as_bytes() };
+        if frame.write(&mut writer).is_err() {
             break;
         }
     }

@@ -3,7 +3,7 @@
 use super::program::Program;
 use super::wasi::Exit;
 use super::{State, component};
-use crate::engine::answers;
+use crate::engine::{answers, names};
 use crate::hostcall::{Answer, Payload};
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -120,8 +120,11 @@ fn report(payload: &mut Payload, kind: TrapKind, error: &Error, programs: &[Prog
         let place = programs.iter().position(|program| program.contains(frame.module()));
         let Some(number) = place else { continue };
         let module = u32::try_from(number).unwrap_or(u32::MAX);
-        let name = frame.func_name().unwrap_or_default().as_bytes();
-        if (Frame { module, function: frame.func_index(), name }).write(&mut writer).is_err() {
+        let name = names::readable(frame.func_name().unwrap_or_default());
+        let offset = frame.module_offset().and_then(|offset| u32::try_from(offset).ok());
+        let function = frame.func_index();
+        let frame = Frame { module, function, offset, name: name.as_bytes() };
+        if frame.write(&mut writer).is_err() {
             break;
         }
     }

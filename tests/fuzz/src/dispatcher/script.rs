@@ -447,7 +447,8 @@ impl Answer {
             Self::Trap { message, depth, frames } => {
                 let _ = TrapReport::begin(&mut writer, message, *depth);
                 for (module, function, name) in frames {
-                    let frame = Frame { module: *module, function: *function, name };
+                    let (module, function) = (*module, *function);
+                    let frame = Frame { module, function, offset: Some(module), name };
                     count += usize::from(frame.write(&mut writer).is_ok());
                 }
             }
