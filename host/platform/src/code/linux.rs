@@ -4,6 +4,7 @@
 //! `execmem`) know the difference, and a page cannot be both even for a moment.
 
 use super::cache::instructions_changed;
+use crate::memory::name_limit;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -31,7 +32,8 @@ impl View {
     fn new(file: &OwnedFd, len: usize, protection: ProtFlags) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice.
         let start =
-            unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, file, 0) }?;
+            unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, file, 0) }
+                .map_err(|errno| name_limit(errno.into()))?;
         NonNull::new(start.cast())
             .map(|start| Self { start, len })
             .ok_or_else(|| io::ErrorKind::OutOfMemory.into())

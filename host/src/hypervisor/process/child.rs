@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::thread::ThreadId;
 use wrt_abi::layout::GRANULE;
 use wrt_abi::process::{GATE_BASE, GATE_SIZE, READY, Report, Step, WINDOW_BASE, WINDOW_SIZE};
+use wrt_platform::memory::name_limit;
 
 /// The lowest address that may be mapped is above it, on any kernel.
 const LOWEST: u64 = GRANULE;
@@ -113,7 +114,9 @@ impl Child {
         if report & READY == 0 {
             return Err(HypervisorError::Call {
                 action: Step::describe(report >> 32),
-                error: io::Error::from_raw_os_error((report & 0xffff_ffff).try_into().unwrap_or(0)),
+                error: name_limit(io::Error::from_raw_os_error(
+                    (report & 0xffff_ffff).try_into().unwrap_or(0),
+                )),
             });
         }
         child.kept = report & !READY;
@@ -376,5 +379,5 @@ fn may_be_namespaces(error: &io::Error) -> bool {
 
 /// Makes the error of a failed call.
 pub(super) fn failed(action: &'static str) -> impl FnOnce(io::Error) -> HypervisorError {
-    move |error| HypervisorError::Call { action, error }
+    move |error| HypervisorError::Call { action, error: name_limit(error) }
 }

@@ -50,7 +50,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_abi::process::{WINDOW_BASE, WINDOW_SIZE};
-use wrt_platform::memory::{SparseMemory, sealed_program, vacate};
+use wrt_platform::memory::{SparseMemory, check_address_space, sealed_program, vacate};
 
 const NAME: &str = "process";
 const BOUNDARY: &str = "a traced child process without system calls (seccomp)";
@@ -71,6 +71,8 @@ impl Process {
     }
 
     fn create(&self) -> Result<ProcessVm, HypervisorError> {
+        // A child that cannot map it could not even say so.
+        check_address_space(WINDOW_SIZE).map_err(failed("map guest memory"))?;
         let memory = SparseMemory::new("wrt-vm memory", WINDOW_SIZE)
             .map_err(failed("make guest memory (memfd_create)"))?;
         let child = Child::start(self.program.as_fd(), memory.as_fd(), &Namespaces::ATTEMPTS)

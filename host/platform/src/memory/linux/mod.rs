@@ -4,6 +4,7 @@ mod image;
 
 pub(super) use image::Image;
 
+use super::limits::name_limit;
 use super::{Attributes, VmFlags, VmInherit, VmProt, page_size};
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
@@ -34,7 +35,8 @@ pub(super) fn reserve(len: usize, random: bool) -> io::Result<NonNull<u8>> {
             ProtFlags::empty(),
             MapFlags::PRIVATE | MapFlags::NORESERVE,
         )
-    }?;
+    }
+    .map_err(|errno| name_limit(errno.into()))?;
     NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
