@@ -6,6 +6,8 @@
 //! | | in the jail |
 //! |---|---|
 //! | files | below the directories that were opened to the program, as they were opened to it |
+//! | other names, sizes and times of files | none: its root directory is empty, and `..` ends at an opened directory |
+//! | privileges | none; of root those over files of other users, if a directory belongs to one |
 //! | network, other processes, their memory, signals | none, but the guest's own child process on the `process` backend |
 //! | new processes, other programs, new code | none |
 //! | devices | the hypervisor that is open; no second one |
@@ -29,22 +31,36 @@
 //! println!("{}", entrance.enter(&vm)?);
 //! # Ok(()) }
 //! ```
+//!
+//! Directories are opened when it is entered, and have no paths afterwards: a world that a VM gets
+//! in the jail, by [`MicroVm::reset_with`], has them from the world that the jail was made of, of
+//! which it is a clone. An empty root takes a process of one thread, unless it is root's.
 
 use crate::cache::Cache;
 use crate::error::Error;
-use crate::hypercall::wasi::WasiConfig;
+use crate::hypercall::wasi::{WasiConfig, cannot_open};
 use crate::machine;
 use crate::vm::MicroVm;
 use crate::worker;
+use rustix::process::geteuid;
 use std::fmt;
-use std::os::fd::BorrowedFd;
-use std::path::Path;
-use wrt_platform::sandbox::{Closing, Enforced, Profile, ProfileBuilder, Sandbox};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use wrt_platform::sandbox::{Closing, Enforced, Profile, ProfileBuilder, ProfileError, Sandbox};
+use wrt_platform::text::Line;
+
+/// What a directory is in a jail: a descriptor, if paths lead nowhere in it.
+pub(crate) type Inside = Arc<OnceLock<OwnedFd>>;
 
 /// A jail to enter: what stays possible in it.
 #[derive(Debug)]
 pub struct Jail {
     profile: ProfileBuilder,
+    /// What becomes of the places of the profile, in their order.
+    inside: Vec<Inside>,
+    /// Which place is the cache's.
+    cache: Option<PathBuf>,
 }
 
 impl Jail {
@@ -58,28 +74,48 @@ impl Jail {
             .deny_process_exec()
             .deny_ipc()
             .deny_executable_memory()
+            .deny_paths()
             .allow_hypervisor();
-        world.open_in(Self { profile })
+        world.open_in(Self { profile, inside: Vec::new(), cache: None })
     }
 
-    /// Has entries of a cache thrown out from inside, but not read or written.
+    /// Lets entries of a cache be thrown out from inside, but neither read nor written.
     pub fn forgetting(mut self, cache: &Cache) -> Self {
         self.profile = self.profile.allow_file_removal(&[cache.path()]);
+        self.inside.push(cache.inside());
+        self.cache = Some(cache.path().to_owned());
         self
     }
 
     /// Opens a directory in it.
-    pub(crate) fn directory(mut self, path: &Path, write: bool) -> Self {
+    pub(crate) fn directory(mut self, path: &Path, write: bool, inside: Inside) -> Self {
         self.profile = match write {
             true => self.profile.allow_file_read_write(&[path]),
             false => self.profile.allow_file_read(&[path]),
         };
-        self
+        self.inside.push(inside);
+        self.with_files_of(rustix::fs::stat(path))
     }
 
     /// Opens a directory in it that is open already.
-    pub(crate) fn descriptor(mut self, directory: BorrowedFd<'_>, write: bool) -> Self {
+    pub(crate) fn descriptor(
+        mut self,
+        directory: BorrowedFd<'_>,
+        write: bool,
+        inside: Inside,
+    ) -> Self {
         self.profile = self.profile.allow_descriptor(directory, write);
+        self.inside.push(inside);
+        self.with_files_of(rustix::fs::fstat(directory))
+    }
+
+    /// Leaves root its rights over files of other users, if a directory belongs to one: it was
+    /// opened as root sees it.
+    fn with_files_of(mut self, directory: rustix::io::Result<rustix::fs::Stat>) -> Self {
+        let user = geteuid();
+        if user.is_root() && directory.is_ok_and(|found| found.st_uid != user.as_raw()) {
+            self.profile = self.profile.allow_files_of_others();
+        }
         self
     }
 
@@ -88,13 +124,25 @@ impl Jail {
     ///
     /// # Errors
     ///
-    /// [`Error::Jail`] when a directory of the world cannot be opened, or the system refuses.
+    /// [`Error::Wasi`] when a directory of the world cannot be opened; [`Error::Jail`] when the
+    /// system refuses.
     pub fn close_names(self) -> Result<Entrance, Error> {
-        let profile = self.profile.build().map_err(|error| Error::Jail(error.to_string()))?;
+        let Self { profile, inside, cache } = self;
+        let profile = profile.build().map_err(|error| match error {
+            ProfileError::Place { path, error } if cache.as_ref() == Some(&path) => {
+                Error::Cache { dir: path, reason: error.to_string() }
+            }
+            ProfileError::Place { path, error } => cannot_open(Line(path.display()), error),
+            other @ ProfileError::NothingDenied => Error::Jail(other.to_string()),
+        })?;
         // A thread of ours that has nothing to do would be outside.
         machine::rest();
         worker::rest();
         let closing = Sandbox::close_names(profile).map_err(refused)?;
+        for (place, inside) in closing.places().unwrap_or_default().iter().zip(inside) {
+            // One that is set was set by a jail that this process is in already.
+            let _ = inside.set(place.as_fd().try_clone_to_owned().map_err(refused)?);
+        }
         Ok(Entrance { closing })
     }
 }

@@ -5,7 +5,7 @@
 
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use std::io;
-use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 /// Where the system lists them.
 const LIST: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
@@ -46,4 +46,54 @@ impl Inherited {
         }
         Ok(Self { descriptors })
     }
+}
+
+/// Puts a descriptor in the place of a standard stream. Programs that this process starts get it.
+///
+/// # Errors
+///
+/// When the number is no standard stream's, or the system refuses.
+pub fn replace_stream(number: RawFd, with: OwnedFd) -> io::Result<()> {
+    if !(0..=2).contains(&number) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the number is a standard stream's, which nothing owns; what was open there before
+    // is closed by the call. (`dup2` is another call on each architecture.)
+    #[cfg(target_os = "linux")]
+    let replaced = unsafe { libc::dup3(with.as_raw_fd(), number, 0) };
+    // SAFETY: as above.
+    #[cfg(not(target_os = "linux"))]
+    let replaced = unsafe { libc::dup2(with.as_raw_fd(), number) };
+    if replaced < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Has a command start without any descriptor of this process's beyond `last`, whatever other
+/// code has left open. (Rust's own are not passed on in any case.)
+#[cfg(target_os = "linux")]
+pub fn pass_none_after(
+    command: &mut std::process::Command,
+    last: RawFd,
+) -> &mut std::process::Command {
+    use std::os::unix::process::CommandExt as _;
+    let first = last.unsigned_abs() + 1;
+    // SAFETY: between fork and exec it makes one system call. A kernel without it (before 5.11)
+    // leaves the descriptors that they are.
+    unsafe {
+        command.pre_exec(move || {
+            libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            Ok(())
+        })
+    }
+}
+
+/// Elsewhere each descriptor says for itself whether it is passed on.
+#[cfg(not(target_os = "linux"))]
+pub fn pass_none_after(
+    command: &mut std::process::Command,
+    _: RawFd,
+) -> &mut std::process::Command {
+    command
 }

@@ -2,11 +2,14 @@
 
 use super::Entry;
 use crate::error::Error;
-use rustix::fs::{Mode, OFlags};
+use crate::jail::Inside;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
 
@@ -18,6 +21,8 @@ pub(super) const UNFINISHED_FOR: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug)]
 pub(super) struct Dir {
     path: PathBuf,
+    /// What it is in a jail.
+    inside: Inside,
 }
 
 impl Dir {
@@ -29,11 +34,16 @@ impl Dir {
             return Err(refused("it is no directory".to_owned()));
         }
         trusted(&metadata).map_err(refused)?;
-        Ok(Self { path })
+        Ok(Self { path, inside: Inside::default() })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it is in a jail, where it has no path. All clones share it.
+    pub(super) fn inside(&self) -> Inside {
+        Arc::clone(&self.inside)
     }
 
     /// Opens a file, if there is one; says why it cannot be trusted, if it cannot.
@@ -42,7 +52,7 @@ impl Dir {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::open(self.path.join(name), flags, Mode::empty()) {
             Ok(file) => File::from(file),
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
         let metadata = file.metadata().map_err(|error| error.to_string())?;
@@ -104,6 +114,12 @@ impl Dir {
     /// Removes what has this name. Another process may have been faster.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         let path = self.path.join(name);
+        if let Some(dir) = self.inside.get() {
+            return match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => Ok(()),
+                Err(error) => Err(error.into()),
+            };
+        }
         let removed = match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path),
             _ => fs::remove_file(&path),

@@ -17,6 +17,7 @@ pub use making::{Making, Turn};
 use crate::artifact::{self, Header, Source, Target};
 use crate::compiler;
 use crate::error::Error;
+use crate::jail::Inside;
 use crate::module::Module;
 use dir::Dir;
 use kept::Kept;
@@ -91,6 +92,11 @@ impl Cache {
     /// Its directory.
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Its directory in a jail.
+    pub(crate) fn inside(&self) -> Inside {
+        self.dir.inside()
     }
 
     /// The code of a module, if it was compiled for `target` by this version's compiler.

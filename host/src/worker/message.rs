@@ -103,7 +103,7 @@ pub(crate) struct World {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Source {
     Empty,
-    /// The worker's own, which it has from its parent.
+    /// The parent's own. One descriptor, which becomes the worker's own.
     Inherit,
     Bytes(Vec<u8>),
     /// So many bytes of a file that nobody changes. One descriptor.
@@ -114,7 +114,7 @@ pub(crate) enum Source {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Sink {
     Discard,
-    /// The worker's own, which it has from its parent.
+    /// Where the parent's own goes. One descriptor, which becomes the worker's own.
     Inherit,
     /// To the parent, before each response; no more than so many bytes in all.
     Capture(u64),

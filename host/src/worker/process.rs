@@ -8,15 +8,17 @@
 
 use super::Workers;
 use command_fds::{CommandFdExt as _, FdMapping};
+use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use wrt_platform::children::kill_with_parent;
+use wrt_platform::descriptors::pass_none_after;
 
 /// The descriptors that a worker finds its sockets at.
 pub(super) const REQUESTS: i32 = 3;
@@ -43,7 +45,8 @@ pub(super) struct Started {
 }
 
 impl Process {
-    /// Starts a worker.
+    /// Starts a worker with its sockets and nothing else of this process: no environment, no other
+    /// descriptor.
     ///
     /// # Errors
     ///
@@ -54,9 +57,17 @@ impl Process {
         let mapping =
             |socket: UnixStream, child_fd| FdMapping { parent_fd: socket.into(), child_fd };
         let mut command = workers.command()?;
+        // Streams come with a world that has them. Words of its own are for those who asked.
+        let [input, output, words] = nowhere()?;
+        let words = if workers.verbose > 0 { Stdio::inherit() } else { words };
         command
+            .env_clear()
+            .stdin(input)
+            .stdout(output)
+            .stderr(words)
             .fd_mappings(vec![mapping(its_requests, REQUESTS), mapping(its_cancels, CANCELS)])
             .map_err(io::Error::other)?;
+        pass_none_after(&mut command, CANCELS);
         kill_with_parent(&mut command);
         let child = spawn(command)?;
         let id = child.id();
@@ -96,6 +107,19 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Between two requests it holds nothing that would be lost.
         self.end(Duration::ZERO);
+    }
+}
+
+/// Streams that have nothing to read and take everything.
+fn nowhere() -> io::Result<[Stdio; 3]> {
+    match File::options().read(true).write(true).open("/dev/null") {
+        Ok(null) => Ok([null.try_clone()?.into(), null.try_clone()?.into(), null.into()]),
+        // A system without devices: what is written is refused.
+        Err(_) => {
+            let (nothing, _) = io::pipe()?;
+            let (_, refused) = io::pipe()?;
+            Ok([nothing.into(), refused.try_clone()?.into(), refused.into()])
+        }
     }
 }
 

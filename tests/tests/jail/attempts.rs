@@ -1,10 +1,10 @@
 //! What somebody tries who has got out of a VM, into the process that has it.
 
-use std::ffi::c_long;
+use std::ffi::{CStr, c_long};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
@@ -18,6 +18,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) closed: &'a Path,
     /// One that is, with a file `file` and a link `link` to the secret.
     pub(crate) open: &'a Path,
+    /// The same as it is open in this process.
+    pub(crate) inside: i32,
     /// A port of this machine on which somebody listens.
     pub(crate) port: u16,
     /// The process that has started this one.
@@ -139,8 +141,10 @@ pub(crate) const DENIED: &[Attempt] = &[
 
 /// What must go on, or the jail would keep the VM from its work, too.
 pub(crate) const ALLOWED: &[Attempt] = &[
-    ("read in an open directory", |s| fs::read(s.open.join("file")).map(drop)),
-    ("make a file in an open directory", |s| fs::write(s.open.join("new"), "")),
+    ("read in an open directory", |s| open_inside(s, c"file", libc::O_RDONLY)),
+    ("make a file in an open directory", |s| {
+        open_inside(s, c"new", libc::O_WRONLY | libc::O_CREAT)
+    }),
     ("map memory", |_| map(libc::PROT_READ | libc::PROT_WRITE).map(drop)),
     ("make a thread", |_| {
         std::thread::Builder::new()
@@ -154,9 +158,21 @@ pub(crate) const ALLOWED: &[Attempt] = &[
     }),
 ];
 
-/// Whether a call was refused for want of a right, or is said not to be there.
+/// Whether a call was refused, is said not to be there, or found no file where one is: paths lead
+/// nowhere in a jail.
 pub(crate) fn is_denial(errno: i32) -> bool {
-    [libc::EPERM, libc::EACCES, libc::ENOSYS].contains(&errno)
+    [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::ENOENT, libc::ESRCH].contains(&errno)
+}
+
+/// Opens a file in the directory that is open to the program.
+fn open_inside(scene: &Scene<'_>, name: &CStr, flags: i32) -> io::Result<()> {
+    // SAFETY: a string with its end; the number is of a directory that stays open.
+    let opened =
+        unsafe { libc::openat(scene.inside, name.as_ptr(), flags | libc::O_CLOEXEC, 0o600) };
+    checked(opened)?;
+    // SAFETY: it was opened just now, and nothing else has it.
+    drop(unsafe { OwnedFd::from_raw_fd(opened) });
+    Ok(())
 }
 
 /// What a call returned, as a result.

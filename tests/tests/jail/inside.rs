@@ -1,9 +1,10 @@
 //! The processes of a drill.
 
-use crate::{ROOT, try_all};
+use crate::{BACKEND, PORT, Place, ROOT, try_all};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -15,18 +16,32 @@ use wrt_vm::{Backend, Jail, MicroVm, Module, Value, WasiConfig};
 pub(crate) const IN_WORKER: &str = "in-worker";
 
 /// What a worker's handler needs, opened before the jail.
-static WORKER: OnceLock<(PathBuf, File)> = OnceLock::new();
+static WORKER: OnceLock<(Place, File)> = OnceLock::new();
 
-pub(crate) fn play(backend: &Backend) -> ExitCode {
-    let root = PathBuf::from(std::env::var_os(ROOT).unwrap());
-    let report = || OpenOptions::new().create(true).append(true).open(root.join("report")).unwrap();
+/// Plays a part in the drill. A worker has no environment, and learns from its parent's what to do.
+pub(crate) fn play() -> Option<ExitCode> {
+    let is_worker = std::env::args().nth(1).as_deref() == Some("worker");
+    let parents = is_worker.then(parents_environment).unwrap_or_default();
+    let variable = |name: &str| std::env::var(name).ok().or_else(|| parents.get(name).cloned());
+    let backend: Backend = variable(BACKEND)?.parse().unwrap();
+    let place = Place::new(variable(ROOT)?.into(), variable(PORT)?.parse().unwrap());
+    let report = place.root.join("report");
+    let report = OpenOptions::new().create(true).append(true).open(report).unwrap();
     match std::env::args().nth(1).as_deref() {
         // What `serve` expects to be started as.
-        Some("worker") => be_worker(&root, report()),
-        Some(IN_WORKER) => drill_worker(*backend, &root, report()),
-        _ => drill_this(*backend, &root, report()),
+        Some("worker") => be_worker(place, report),
+        Some(IN_WORKER) => drill_worker(backend, &place.root, report),
+        _ => drill_this(backend, &place, report),
     }
-    ExitCode::SUCCESS
+    Some(ExitCode::SUCCESS)
+}
+
+fn parents_environment() -> HashMap<String, String> {
+    assert_eq!(std::env::vars_os().count(), 0, "a worker has an environment");
+    let parent = std::os::unix::process::parent_id();
+    let environment = std::fs::read_to_string(format!("/proc/{parent}/environ")).unwrap();
+    let variables = environment.split('\0').filter_map(|variable| variable.split_once('='));
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn world(root: &Path) -> WasiConfig {
@@ -34,14 +49,16 @@ fn world(root: &Path) -> WasiConfig {
 }
 
 /// Enters as `wrt-vm run` does, and does the drill.
-fn drill_this(backend: Backend, root: &Path, mut report: File) {
+fn drill_this(backend: Backend, place: &Place, mut report: File) {
+    let root = &place.root;
     let hypervisor = backend.open().unwrap();
-    let entrance = Jail::of(&world(root)).close_names().unwrap();
-    let mut vm = MicroVm::builder().wasi(world(root)).build_on(hypervisor.as_ref()).unwrap();
+    let world = world(root);
+    let entrance = Jail::of(&world).close_names().unwrap();
+    let mut vm = MicroVm::builder().wasi(world).build_on(hypervisor.as_ref()).unwrap();
     let jailed = entrance.enter(&vm).unwrap();
     writeln!(report, "jail: {jailed}").unwrap();
     goes_on(&mut vm);
-    try_all(root, &mut report);
+    try_all(place, &mut report);
     goes_on(&mut vm);
     writeln!(report, "the VM goes on").unwrap();
 }
@@ -66,8 +83,8 @@ fn drill_worker(backend: Backend, root: &Path, mut report: File) {
 }
 
 /// Is a worker, which does the drill when it gets a signal.
-fn be_worker(root: &Path, report: File) {
-    WORKER.set((root.to_owned(), report)).unwrap();
+fn be_worker(place: Place, report: File) {
+    WORKER.set((place, report)).unwrap();
     let handler: extern "C" fn(libc::c_int) = on_signal;
     // SAFETY: the handler runs on the main thread, which waits for orders then and holds no
     // lock: so it may do more than a handler may in general.
@@ -76,8 +93,8 @@ fn be_worker(root: &Path, report: File) {
 }
 
 extern "C" fn on_signal(_: libc::c_int) {
-    let (root, mut report) = WORKER.get().map(|(root, file)| (root, file)).unwrap();
-    try_all(root, &mut report);
+    let (place, mut report) = WORKER.get().map(|(place, file)| (place, file)).unwrap();
+    try_all(place, &mut report);
     writeln!(report, "drilled").unwrap();
 }
 

@@ -9,6 +9,8 @@ pub enum Part {
     Reads,
     /// Changing files and directories.
     Writes,
+    /// Names, sizes and times of files that are not open.
+    Paths,
     /// Using devices that are opened later, a second hypervisor for one.
     Devices,
     /// Sockets to elsewhere.
@@ -36,6 +38,7 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::Reads => "reads",
             Self::Writes => "writes",
+            Self::Paths => "paths",
             Self::Devices => "devices",
             Self::Network => "network",
             Self::Fork => "new processes",

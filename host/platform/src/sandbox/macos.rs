@@ -46,12 +46,17 @@ fn path_of(file: BorrowedFd<'_>) -> io::Result<PathBuf> {
 #[derive(Debug)]
 pub(super) struct Names;
 
-pub(super) fn close_names(profile: &Profile) -> Result<Names, SandboxError> {
+pub(super) fn close_names(profile: &mut Profile) -> Result<Names, SandboxError> {
     limit("core dumps", Resource::Core, 0)?;
     if let Some(files) = profile.open_files {
         limit("open files", Resource::Nofile, files)?;
     }
     Ok(Names)
+}
+
+/// Paths lead to them.
+pub(super) fn are_places_usable(_: &Names) -> bool {
+    false
 }
 
 pub(super) fn close_calls(profile: &Profile, _: &Names) -> Result<Enforced, SandboxError> {
@@ -104,6 +109,7 @@ fn parts(profile: &Profile) -> Vec<(Part, State)> {
     vec![
         (Part::Reads, seatbelt(profile.reads)),
         (Part::Writes, seatbelt(profile.writes)),
+        (Part::Paths, seatbelt(profile.paths)),
         (Part::Devices, seatbelt(profile.ipc)),
         (Part::Network, seatbelt(profile.network)),
         (Part::Fork, seatbelt(profile.fork)),

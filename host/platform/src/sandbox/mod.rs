@@ -7,26 +7,20 @@
 //! | | Linux | macOS |
 //! |---|---|---|
 //! | files | Landlock | Seatbelt |
+//! | names, sizes and times of files | an empty root directory (namespaces, or `chroot`) | Seatbelt |
 //! | network | seccomp; Landlock (TCP) | Seatbelt |
 //! | processes | seccomp; Landlock (execution) | Seatbelt |
 //! | IPC | seccomp; Landlock (abstract sockets) | Seatbelt (Mach lookups, POSIX and SysV) |
 //! | signals | seccomp; Landlock | Seatbelt |
 //! | devices | Landlock (`ioctl` on devices opened later) | Seatbelt (IOKit) |
 //! | system calls | seccomp: a list of what is allowed | — |
+//! | privileges | `no_new_privs`, no capabilities | Seatbelt |
 //! | limits | `setrlimit` | `setrlimit` |
 //!
 //! # What a process with virtual machines needs
 //!
-//! From the entry on, a process that runs guests makes these calls and no others (traced with
-//! `strace -f` on x86-64): `ioctl` on descriptors of KVM; `mmap`, `mprotect`, `munmap`,
-//! `madvise`, `brk`, `mremap` for guest memory; `futex`, `tgkill` to its own threads,
-//! `rt_sig*`, `sigaltstack`, `clock_nanosleep` and `poll` for its watchdog and its waiting;
-//! `clone` of threads with what glibc does in a new one (`rseq`, `set_robust_list`,
-//! `sched_getaffinity`, `gettid`); `read`, `write`, `openat2`, `statx`, `newfstatat`,
-//! `getdents64`, `fcntl`, `close` and their family for WASI below the opened directories;
-//! `getrandom`; `ioctl(TCGETS)` on the standard streams; `exit_group`. A tracer of a guest's
-//! process adds `ptrace`, `wait4` and `kill` to that child. All of it is in the list of
-//! allowed calls (`linux/groups.rs`); the profile for it is
+//! On Linux a list of system calls, each with the reason why it is made (`linux/groups.rs`): all
+//! others are denied, those of kernels to come among them. The profile for it is
 //!
 //! ```no_run
 //! # use wrt_platform::sandbox::{Profile, Sandbox};
@@ -37,6 +31,7 @@
 //!     .deny_file_read_all()
 //!     .deny_file_write_all()
 //!     .allow_descriptor(&opened, true)
+//!     .deny_paths()
 //!     .deny_process_fork()
 //!     .deny_process_exec()
 //!     .deny_ipc()
@@ -107,7 +102,8 @@ pub enum SandboxError {
 impl Sandbox {
     /// Confines this process to `profile`, all its threads as far as the system can, for ever.
     ///
-    /// Takes about 0.2 ms on Linux (`benches/costs`).
+    /// Takes about 0.2 ms on Linux, three times as long where paths are denied
+    /// (`benches/costs`).
     ///
     /// # Errors
     ///
@@ -125,8 +121,8 @@ impl Sandbox {
     /// # Errors
     ///
     /// As [`Self::enter`].
-    pub fn close_names(profile: Profile) -> Result<Closing, SandboxError> {
-        let names = sys::close_names(&profile)?;
+    pub fn close_names(mut profile: Profile) -> Result<Closing, SandboxError> {
+        let names = sys::close_names(&mut profile)?;
         Ok(Closing { profile, names })
     }
 }
@@ -144,6 +140,12 @@ impl Closing {
     pub fn allow_trace(mut self, children: &[u32]) -> Self {
         self.profile.traced.extend_from_slice(children);
         self
+    }
+
+    /// The places that the profile allows, in the order in which they were named, if they have to
+    /// be used by these descriptors: paths lead to them no more.
+    pub fn places(&self) -> Option<&[Place]> {
+        sys::are_places_usable(&self.names).then_some(&self.profile.places)
     }
 
     /// Enters the second half.

@@ -2,7 +2,7 @@
 
 use crate::text::Line;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Signals that a profile may let out.
@@ -38,7 +38,16 @@ impl Signal {
 #[derive(Debug)]
 pub struct Place {
     pub(super) file: OwnedFd,
+    /// What it was called, if it was opened by a name.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "macOS tells paths of files"))]
+    pub(super) path: Option<PathBuf>,
     pub(super) purpose: Purpose,
+}
+
+impl AsFd for Place {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 /// What an allowed place is for.
@@ -56,7 +65,7 @@ pub(super) enum Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// An allowed place cannot be opened. Leave it out, or make it.
-    #[error("a profile allows {}, which cannot be opened: {error}", Line(path.display()))]
+    #[error("cannot open {}: {error}", Line(path.display()))]
     Place {
         /// The place.
         path: PathBuf,
@@ -81,6 +90,9 @@ pub struct Profile {
     pub(super) exec: bool,
     pub(super) ipc: bool,
     pub(super) executable_memory: bool,
+    pub(super) paths: bool,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "macOS has no capabilities"))]
+    pub(super) files_of_others: bool,
     pub(super) hypervisor: bool,
     pub(super) kill: bool,
     pub(super) places: Vec<Place>,
@@ -95,8 +107,15 @@ pub struct Profile {
 #[must_use]
 pub struct ProfileBuilder {
     profile: Profile,
-    paths: Vec<(PathBuf, Purpose)>,
+    wanted: Vec<(Wanted, Purpose)>,
     error: Option<ProfileError>,
+}
+
+/// A place that is allowed.
+#[derive(Debug)]
+enum Wanted {
+    Path(PathBuf),
+    Open(OwnedFd),
 }
 
 impl Profile {
@@ -120,7 +139,7 @@ impl ProfileBuilder {
     }
 
     /// No reading of files but in allowed places. Names, sizes and times can still be asked
-    /// for on Linux (`stat`).
+    /// for, until [`Self::deny_paths`].
     pub fn deny_file_read_all(mut self) -> Self {
         self.profile.reads = true;
         self
@@ -151,7 +170,8 @@ impl ProfileBuilder {
     }
 
     fn add<P: AsRef<Path>>(mut self, paths: &[P], purpose: Purpose) -> Self {
-        self.paths.extend(paths.iter().map(|path| (path.as_ref().to_owned(), purpose)));
+        let paths = paths.iter().map(|path| Wanted::Path(path.as_ref().to_owned()));
+        self.wanted.extend(paths.map(|path| (path, purpose)));
         self
     }
 
@@ -161,7 +181,7 @@ impl ProfileBuilder {
         match file.as_fd().try_clone_to_owned() {
             Ok(file) => {
                 let purpose = if write { Purpose::ReadWrite } else { Purpose::Read };
-                self.profile.places.push(Place { file, purpose });
+                self.wanted.push((Wanted::Open(file), purpose));
             }
             Err(error) => {
                 let path = PathBuf::from("an open directory");
@@ -194,6 +214,22 @@ impl ProfileBuilder {
     /// No memory becomes executable any more. Libraries cannot be loaded either.
     pub fn deny_executable_memory(mut self) -> Self {
         self.profile.executable_memory = true;
+        self
+    }
+
+    /// No path leads anywhere any more: not to a file, nor to its name, size or times. What is
+    /// allowed is reached by the descriptors that [`Closing::places`](super::Closing::places)
+    /// has. On Linux the process gets an empty root directory, where the system lets it; a
+    /// process of one thread has the best prospects.
+    pub fn deny_paths(mut self) -> Self {
+        self.profile.paths = true;
+        self
+    }
+
+    /// Files of other users stay root's to read and to write in the allowed places, which takes
+    /// capabilities that root gives up otherwise. For others than root this says nothing.
+    pub fn allow_files_of_others(mut self) -> Self {
+        self.profile.files_of_others = true;
         self
     }
 
@@ -238,14 +274,22 @@ impl ProfileBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        for (path, purpose) in self.paths {
-            match super::sys::open_place(&path) {
-                Ok(file) => self.profile.places.push(Place { file: file.into(), purpose }),
-                // Nothing is left there to be removed.
-                Err(error)
-                    if purpose == Purpose::Remove && error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(ProfileError::Place { path, error }),
-            }
+        for (wanted, purpose) in self.wanted {
+            let (file, path) = match wanted {
+                Wanted::Open(file) => (file, None),
+                Wanted::Path(path) => match super::sys::open_place(&path) {
+                    Ok(file) => (file.into(), Some(path)),
+                    // Nothing is left there to be removed.
+                    Err(error)
+                        if purpose == Purpose::Remove
+                            && error.kind() == io::ErrorKind::NotFound =>
+                    {
+                        continue;
+                    }
+                    Err(error) => return Err(ProfileError::Place { path, error }),
+                },
+            };
+            self.profile.places.push(Place { file, path, purpose });
         }
         if !self.profile.writes
             && self.profile.places.iter().any(|place| place.purpose != Purpose::Read)

@@ -23,10 +23,13 @@ const BASE: &str = "(version 1)
 (allow sysctl-read)
 (allow process-info* (target self))
 (allow signal (target self))
-(allow file-read-metadata)
 (allow file-read* (literal \"/dev/urandom\") (literal \"/dev/random\") (literal \"/dev/null\"))
 (allow file-write-data (literal \"/dev/null\"))
 ";
+
+/// What is changed in a place that may be written: contents, names and times, as WASI does. Not
+/// modes (set-user-ID ones among them), owners, flags, attributes and access lists.
+const CHANGES: &str = "file-write-create file-write-data file-write-unlink file-write-times";
 
 /// Writes the profile, whose places have these paths, without links.
 ///
@@ -44,6 +47,8 @@ pub(super) fn text(profile: &Profile, paths: &[PathBuf]) -> Result<Text, NulErro
     };
     allow(profile.network, "network*");
     allow(profile.network, "system-socket");
+    // What links, sizes and times are about; in allowed places it is part of reading.
+    allow(profile.paths, "file-read-metadata");
     allow(profile.reads, "file-read*");
     allow(profile.writes, "file-write*");
     allow(profile.fork, "process-fork");
@@ -60,7 +65,7 @@ pub(super) fn text(profile: &Profile, paths: &[PathBuf]) -> Result<Text, NulErro
         let name = format!("PLACE_{number}");
         let operations: &[&str] = match place.purpose {
             Purpose::Read => &["file-read*"],
-            Purpose::ReadWrite => &["file-read*", "file-write*"],
+            Purpose::ReadWrite => &["file-read*", CHANGES],
             Purpose::Remove => &["file-write-unlink"],
         };
         for operation in operations {
@@ -74,6 +79,7 @@ pub(super) fn text(profile: &Profile, paths: &[PathBuf]) -> Result<Text, NulErro
 
 #[cfg(test)]
 mod tests {
+    use super::super::ProfileBuilder;
     use super::*;
 
     fn lines(profile: &Profile) -> Vec<String> {
@@ -90,9 +96,34 @@ mod tests {
             .deny_process_exec()
             .deny_ipc()
             .deny_executable_memory()
+            .deny_paths()
             .build()
             .unwrap();
         assert_eq!(text(&closed, &[]).unwrap().profile, BASE);
+    }
+
+    #[test]
+    fn what_files_are_like_is_asked_for_in_places_alone() {
+        let closed = |profile: ProfileBuilder| {
+            let profile = profile.deny_file_write_all().deny_paths().allow_file_read_write(&["/"]);
+            text(&profile.build().unwrap(), &["/".into()]).unwrap().profile
+        };
+        let closed = closed(Profile::builder().deny_file_read_all());
+        assert!(!closed.contains("file-read-metadata"), "{closed}");
+        let place = closed.lines().filter(|line| line.contains("PLACE_0"));
+        for line in place.clone() {
+            assert!(line.ends_with(" (subpath (param \"PLACE_0\")))"), "{line}");
+        }
+        let changes: Vec<&str> = place
+            .flat_map(|line| line.split(['(', ' ', ')']))
+            .filter(|word| word.starts_with("file-write"))
+            .collect();
+        // `file-write*` has these, and modes, owners, flags, attributes, access lists, mounts.
+        assert_eq!(
+            changes,
+            ["file-write-create", "file-write-data", "file-write-unlink", "file-write-times"]
+        );
+        assert!(lines(&Profile::default()).contains(&"(allow file-read-metadata)".to_owned()));
     }
 
     #[test]
@@ -116,7 +147,7 @@ mod tests {
             .unwrap();
         let text = text(&profile, &[odd]).unwrap();
         assert!(!text.profile.contains("(allow default)"));
-        assert!(text.profile.contains("(allow file-write* (subpath (param \"PLACE_0\")))"));
+        assert!(text.profile.contains("file-write-times (subpath (param \"PLACE_0\")))"));
         assert_eq!(text.parameters[0].as_bytes(), b"PLACE_0");
         assert!(text.parameters[1].as_bytes().ends_with(b"(\""));
     }
@@ -134,7 +165,7 @@ mod tests {
         let profile = Profile::builder().allow_file_removal(&["/"]).deny_file_write_all().build();
         let text = text(&profile.unwrap(), &["/".into()]).unwrap().profile;
         assert!(text.contains("(allow file-write-unlink (subpath (param \"PLACE_0\")))"));
-        assert!(!text.contains("file-read* (subpath") && !text.contains("file-write* (subpath"));
+        assert!(!text.contains("file-read* (subpath") && !text.contains("file-write-data (sub"));
     }
 
     #[test]

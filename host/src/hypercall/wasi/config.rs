@@ -3,7 +3,7 @@
 use super::descriptors;
 use crate::error::{Error, is_out_of_descriptors};
 use crate::hypercall::wasi::stdio::{OutputBuffer, OutputFile, shown_input, shown_output};
-use crate::jail::Jail;
+use crate::jail::{Inside, Jail};
 use crate::module::Module;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -21,7 +21,7 @@ use wrt_platform::memory::SharedBytes;
 use wrt_platform::text::Line;
 
 /// The error of a directory.
-pub(super) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Error {
+pub(crate) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Error {
     Error::Wasi(format!("cannot open the directory {what} for the program: {why}"))
 }
 
@@ -43,6 +43,14 @@ pub(super) struct Preopen {
     pub(super) host: Directory,
     pub(super) guest: String,
     pub(super) read_only: bool,
+    /// What it is in a jail. All clones share it.
+    pub(super) inside: Inside,
+}
+
+impl Preopen {
+    pub(super) fn new(host: Directory, guest: String, read_only: bool) -> Self {
+        Self { host, guest, read_only, inside: Inside::default() }
+    }
 }
 
 /// A directory of the host.
@@ -114,14 +122,14 @@ impl WasiConfig {
     /// Opens a directory of the host to the program, under the name `guest`.
     pub fn dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
         let host = Directory::At(host.into());
-        self.preopens.push(Preopen { host, guest: guest.into(), read_only: false });
+        self.preopens.push(Preopen::new(host, guest.into(), false));
         self
     }
 
     /// As [`Self::dir`], but nothing below can be changed.
     pub fn read_only_dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
         let host = Directory::At(host.into());
-        self.preopens.push(Preopen { host, guest: guest.into(), read_only: true });
+        self.preopens.push(Preopen::new(host, guest.into(), true));
         self
     }
 
@@ -159,9 +167,14 @@ impl WasiConfig {
 
     /// Opens this world's directories in a jail.
     pub(crate) fn open_in(&self, jail: Jail) -> Jail {
-        self.preopens.iter().fold(jail, |jail, Preopen { host, read_only, .. }| match host {
-            Directory::At(path) => jail.directory(path, !read_only),
-            Directory::Open(directory) => jail.descriptor(directory.as_fd(), !read_only),
+        self.preopens.iter().fold(jail, |jail, Preopen { host, read_only, inside, .. }| {
+            let inside = Arc::clone(inside);
+            match host {
+                Directory::At(path) => jail.directory(path, !read_only, inside),
+                Directory::Open(directory) => {
+                    jail.descriptor(directory.as_fd(), !read_only, inside)
+                }
+            }
         })
     }
 
@@ -195,11 +208,12 @@ impl WasiConfig {
 
 impl Preopen {
     fn open(&self) -> Result<descriptors::Directory, Error> {
-        let Self { host, guest, read_only } = self;
+        let Self { host, guest, read_only, inside } = self;
         // Opened anew, so that no other VM moves its position.
-        let opened = match host {
-            Directory::At(path) => open_directory(CWD, path.as_path()),
-            Directory::Open(directory) => open_directory(directory.as_fd(), "."),
+        let opened = match (inside.get(), host) {
+            (Some(directory), _) => open_directory(directory.as_fd(), "."),
+            (None, Directory::At(path)) => open_directory(CWD, path.as_path()),
+            (None, Directory::Open(directory)) => open_directory(directory.as_fd(), "."),
         };
         let opened = opened.map_err(io::Error::from).map_err(|error| match host {
             _ if is_out_of_descriptors(&error) => Error::OutOfDescriptors(error),

@@ -24,6 +24,7 @@ mod unstable;
 mod wait;
 mod world;
 
+pub(crate) use config::cannot_open;
 pub use config::{Output, Stdin, WasiConfig};
 pub use stdio::OutputBuffer;
 pub(crate) use stdio::OutputFile;

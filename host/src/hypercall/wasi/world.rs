@@ -7,13 +7,19 @@ use crate::error::Error;
 use crate::worker::{Sink, Source, World};
 use rustix::fs::{Mode, OFlags, open};
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use wrt_platform::memory::{SharedBytes, unnamed_file};
 use wrt_platform::text::Line;
 
 /// Bytes of standard input that go in a message; more go in a file.
 const IN_MESSAGE: usize = 64 << 10;
+
+// Numbers of the standard streams, on every system.
+const STDIN: i32 = 0;
+const STDOUT: i32 = 1;
+const STDERR: i32 = 2;
 
 impl WasiConfig {
     /// The world in words, and the descriptors that go with them.
@@ -24,12 +30,11 @@ impl WasiConfig {
     pub(crate) fn describe(&self) -> Result<(World, Vec<OwnedFd>), Error> {
         let mut descriptors = Vec::new();
         let mut preopens = Vec::new();
-        for Preopen { host, guest, read_only } in &self.preopens {
+        for Preopen { host, guest, read_only, .. } in &self.preopens {
             let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
             let opened = match host {
-                Directory::At(path) => open(path, flags, Mode::empty()).map_err(|error| {
-                    cannot_open(Line(path.display()), std::io::Error::from(error))
-                })?,
+                Directory::At(path) => open(path, flags, Mode::empty())
+                    .map_err(|error| cannot_open(Line(path.display()), io::Error::from(error)))?,
                 Directory::Open(directory) => {
                     directory.try_clone().map_err(|error| cannot_open(guest, error))?
                 }
@@ -39,7 +44,14 @@ impl WasiConfig {
         }
         let stdin = match &self.stdin {
             Stdin::Empty => Source::Empty,
-            Stdin::Inherit => Source::Inherit,
+            Stdin::Inherit => match io::stdin().as_fd().try_clone_to_owned() {
+                Ok(stream) => {
+                    descriptors.push(stream);
+                    Source::Inherit
+                }
+                // A closed one has nothing to read.
+                Err(_) => Source::Empty,
+            },
             Stdin::Bytes(bytes) if bytes.len() <= IN_MESSAGE => Source::Bytes(bytes.clone()),
             Stdin::Bytes(bytes) => {
                 descriptors.push(unnamed_file(bytes).map_err(Error::Memory)?);
@@ -54,8 +66,8 @@ impl WasiConfig {
                 Source::File(module.len() as u64)
             }
         };
-        let stdout = sink(&self.stdout, &mut descriptors)?;
-        let stderr = sink(&self.stderr, &mut descriptors)?;
+        let stdout = sink(&self.stdout, io::stdout(), &mut descriptors)?;
+        let stderr = sink(&self.stderr, io::stderr(), &mut descriptors)?;
         let (args, env, max_output) = (self.args.clone(), self.env.clone(), self.max_output);
         Ok((World { args, env, preopens, stdin, stdout, stderr, max_output }, descriptors))
     }
@@ -68,12 +80,15 @@ impl WasiConfig {
             .into_iter()
             .map(|(guest, read_only)| {
                 let host = Directory::Open(Arc::new(descriptors.next()?));
-                Some(Preopen { host, guest, read_only })
+                Some(Preopen::new(host, guest, read_only))
             })
             .collect::<Option<Vec<_>>>()?;
         let stdin = match stdin {
             Source::Empty => Stdin::Empty,
-            Source::Inherit => Stdin::Inherit,
+            Source::Inherit => {
+                become_stream(STDIN, descriptors.next()?)?;
+                Stdin::Inherit
+            }
             Source::Bytes(bytes) => Stdin::Bytes(bytes),
             Source::File(len) => {
                 let file = File::from(descriptors.next()?);
@@ -82,18 +97,8 @@ impl WasiConfig {
                 Stdin::Shared(Arc::new(bytes.ok()?))
             }
         };
-        let mut output = |sink| match sink {
-            Sink::Discard => Some(Output::Discard),
-            Sink::Inherit => Some(Output::Inherit),
-            Sink::Capture(capacity) => {
-                let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
-                Some(Output::Capture(OutputBuffer::new(capacity)))
-            }
-            Sink::File(capacity) => {
-                Some(Output::File(OutputFile::received(descriptors.next()?, capacity)))
-            }
-        };
-        let (stdout, stderr) = (output(stdout)?, output(stderr)?);
+        let stdout = output(stdout, STDOUT, &mut descriptors)?;
+        let stderr = output(stderr, STDERR, &mut descriptors)?;
         let config = Self { args, env, preopens, stdin, stdout, stderr, max_output };
         descriptors.next().is_none().then_some(config)
     }
@@ -107,15 +112,47 @@ impl WasiConfig {
     }
 }
 
-/// Where output goes, in words; its descriptor goes with them, if it has one.
-fn sink(output: &Output, descriptors: &mut Vec<OwnedFd>) -> Result<Sink, Error> {
+/// Where output goes, in words; its descriptor goes with them, if it has one: a stream of this
+/// process's, or a file.
+fn sink(output: &Output, stream: impl AsFd, descriptors: &mut Vec<OwnedFd>) -> Result<Sink, Error> {
     Ok(match output {
         Output::Discard => Sink::Discard,
-        Output::Inherit => Sink::Inherit,
+        Output::Inherit => match stream.as_fd().try_clone_to_owned() {
+            Ok(stream) => {
+                descriptors.push(stream);
+                Sink::Inherit
+            }
+            // A closed one takes nothing.
+            Err(_) => Sink::Discard,
+        },
         Output::Capture(buffer) => Sink::Capture(buffer.capacity() as u64),
         Output::File(file) => {
             descriptors.push(file.descriptor().map_err(Error::Memory)?);
             Sink::File(file.capacity())
         }
     })
+}
+
+/// Where output goes; a stream that came along takes the place of this process's own.
+fn output(
+    sink: Sink,
+    number: i32,
+    descriptors: &mut impl Iterator<Item = OwnedFd>,
+) -> Option<Output> {
+    Some(match sink {
+        Sink::Discard => Output::Discard,
+        Sink::Inherit => {
+            become_stream(number, descriptors.next()?)?;
+            Output::Inherit
+        }
+        Sink::Capture(capacity) => {
+            Output::Capture(OutputBuffer::new(usize::try_from(capacity).unwrap_or(usize::MAX)))
+        }
+        Sink::File(capacity) => Output::File(OutputFile::received(descriptors.next()?, capacity)),
+    })
+}
+
+/// Makes a descriptor the standard stream of this number.
+fn become_stream(number: i32, stream: OwnedFd) -> Option<()> {
+    wrt_platform::descriptors::replace_stream(number, stream).ok()
 }

@@ -71,16 +71,16 @@ const ARCH: u32 = 4;
 const ARGUMENTS: u32 = 16;
 
 // `SECCOMP_RET_*` of the same.
-const RET_ALLOW: u32 = 0x7fff_0000;
+pub(super) const RET_ALLOW: u32 = 0x7fff_0000;
 const RET_ERRNO: u32 = 0x0005_0000;
 const RET_KILL: u32 = 0x8000_0000;
 const DENY: Answer = Answer::Fail(1);
 
 /// `AUDIT_ARCH_*` of `linux/audit.h`.
 #[cfg(target_arch = "x86_64")]
-const THIS_ARCH: u32 = 0xc000_003e;
+pub(super) const THIS_ARCH: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
-const THIS_ARCH: u32 = 0xc000_00b7;
+pub(super) const THIS_ARCH: u32 = 0xc000_00b7;
 
 fn step(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
@@ -193,4 +193,4 @@ const fn low(number: u64) -> u32 {
 
 #[cfg(test)]
 #[path = "bpf_tests.rs"]
-mod tests;
+pub(super) mod tests;

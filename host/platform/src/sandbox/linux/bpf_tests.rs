@@ -9,7 +9,12 @@ use seccompiler::{
 };
 
 /// Runs a program as the kernel does; also how many steps it took.
-fn run(program: &BpfProgram, arch: u32, number: u32, arguments: [u64; 6]) -> (u32, usize) {
+pub(in super::super) fn run(
+    program: &BpfProgram,
+    arch: u32,
+    number: u32,
+    arguments: [u64; 6],
+) -> (u32, usize) {
     let (mut at, mut word, mut steps) = (0, 0_u32, 0);
     loop {
         let sock_filter { code, jt, jf, k } = program[at].clone();
@@ -64,7 +69,7 @@ fn reference(table: &Table) -> BpfProgram {
     SeccompFilter::new(rules.collect(), no, yes, arch).unwrap().try_into().unwrap()
 }
 
-fn profiles() -> Vec<Profile> {
+pub(in super::super) fn profiles() -> Vec<Profile> {
     let all = Profile::builder()
         .deny_network()
         .deny_process_fork()
@@ -75,15 +80,20 @@ fn profiles() -> Vec<Profile> {
         Profile::default(),
         Profile::builder().deny_network().allow_hypervisor().build().unwrap(),
         Profile::builder().deny_ipc().build().unwrap(),
-        all.allow_hypervisor().allow_trace(&[77, 78]).kill_on_attack().build().unwrap(),
+        all.allow_hypervisor()
+            .deny_file_write_all()
+            .deny_paths()
+            .allow_trace(&[77, 78])
+            .kill_on_attack()
+            .build()
+            .unwrap(),
     ]
 }
 
-#[test]
-fn both_compilers_agree() {
-    // Values around what conditions ask for, and their neighbours.
+/// Values around what conditions ask for, and their neighbours.
+pub(in super::super) fn values() -> Vec<u64> {
     let own = u64::from(std::process::id());
-    let values = [
+    vec![
         0,
         1,
         2,
@@ -117,9 +127,16 @@ fn both_compilers_agree() {
         1 << 32,
         1 << 40 | 1,
         u64::MAX,
-    ];
-    for profile in profiles() {
-        let table = calls::table(&profile);
+    ]
+}
+
+#[test]
+fn both_compilers_agree() {
+    let values = values();
+    for (profile, confined) in
+        profiles().iter().flat_map(|profile| [(profile, false), (profile, true)])
+    {
+        let table = calls::table(profile, confined);
         let (ours, theirs) = (program(&table), reference(&table));
         for number in (0..600).chain([0x3fff_ffff, 0x4000_0000, 0x4000_0001, u32::MAX]) {
             for (turn, value) in values.iter().enumerate() {
@@ -142,7 +159,7 @@ fn both_compilers_agree() {
 #[test]
 fn a_call_is_told_in_few_steps() {
     for profile in profiles() {
-        let program = program(&calls::table(&profile));
+        let program = program(&calls::table(&profile, true));
         assert!(program.len() < 1000, "{}", program.len());
         let kvm_run = run(&program, THIS_ARCH, 16, [5, 0xae80, 0, 0, 0, 0]).1;
         for number in 0..600 {
@@ -154,7 +171,7 @@ fn a_call_is_told_in_few_steps() {
 
 #[test]
 fn other_architectures_and_what_is_in_no_table() {
-    let program = program(&calls::table(&Profile::default()));
+    let program = program(&calls::table(&Profile::default(), false));
     let i386 = 0x4000_0003;
     assert_eq!(run(&program, i386, 3, [0; 6]).0, RET_KILL);
     // The numbers of x32, and ones that no kernel has.

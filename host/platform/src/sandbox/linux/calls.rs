@@ -3,8 +3,8 @@
 use super::super::Profile;
 use super::bpf::{Answer, Table, When};
 use super::groups::{
-    ABSENT, CHILDREN, FACTS, FILES, HOSTILE, IPC, MEMORY, NAMES, NETWORK, OLDER, OPEN_SOCKETS,
-    OWN_SIGNALS, PROGRAMS, THREADS, TIME_AND_EVENTS,
+    ABSENT, CHANGES, CHILDREN, Call, FACTS, FILES, HOSTILE, IPC, MEMORY, NAMES, NETWORK, OLDER,
+    OPEN_SOCKETS, OWN_SIGNALS, PATHS, PROGRAMS, THREADS, TIME_AND_EVENTS, TRACING,
 };
 use libc::c_long;
 
@@ -12,12 +12,17 @@ use libc::c_long;
 struct List(Table);
 
 impl List {
-    fn all(&mut self, calls: &[c_long], answer: &Answer) {
-        self.0.extend(calls.iter().map(|call| (*call, answer.clone())));
+    fn all(&mut self, calls: &[Call], answer: &Answer) {
+        self.0.extend(calls.iter().map(|call| (call.number, answer.clone())));
     }
 
-    fn always(&mut self, calls: &[c_long]) {
+    fn always(&mut self, calls: &[Call]) {
         self.all(calls, &Answer::Allow);
+    }
+
+    /// Allows a call of which some requests are denied elsewhere.
+    fn any(&mut self, call: c_long) {
+        self.0.insert(call, Answer::Allow);
     }
 
     /// Allows a call under these conditions, which all must hold, too.
@@ -30,21 +35,24 @@ impl List {
     }
 }
 
-/// What each call is answered.
-pub(super) fn table(profile: &Profile) -> Table {
+/// Groups that every profile allows.
+pub(super) const ALWAYS: [&[Call]; 9] =
+    [MEMORY, THREADS, OWN_SIGNALS, TIME_AND_EVENTS, FACTS, FILES, NAMES, OLDER, OPEN_SOCKETS];
+
+/// What each call is answered. `confined`: no path leads out of what is open.
+pub(super) fn table(profile: &Profile, confined: bool) -> Table {
     let mut list = List(Table::new());
-    for group in
-        [MEMORY, THREADS, OWN_SIGNALS, TIME_AND_EVENTS, FACTS, FILES, NAMES, OLDER, OPEN_SOCKETS]
-    {
+    for group in ALWAYS {
         list.always(group);
     }
     list.all(ABSENT, &Answer::Fail(ENOSYS));
     if profile.kill {
         list.all(HOSTILE, &Answer::Kill);
         if profile.traced.is_empty() {
-            list.all(&[libc::SYS_ptrace], &Answer::Kill);
+            list.0.insert(libc::SYS_ptrace, Answer::Kill);
         }
     }
+    files(&mut list, profile, confined);
     mapping(&mut list, profile);
     controls(&mut list, profile);
     sockets(&mut list, profile);
@@ -53,11 +61,27 @@ pub(super) fn table(profile: &Profile) -> Table {
     list.0
 }
 
+/// What is done with files beside reading and writing.
+fn files(list: &mut List, profile: &Profile, confined: bool) {
+    if !profile.paths {
+        list.always(PATHS);
+    }
+    if !profile.writes {
+        list.always(CHANGES);
+    }
+    if confined || !profile.writes {
+        list.any(libc::SYS_utimensat);
+    } else {
+        // Times of what is open: Landlock does not know of times, and this filter not of paths.
+        list.when(libc::SYS_utimensat, &[When::wide(1, u64::MAX, 0)]);
+    }
+}
+
 /// Mapping memory, executable or not.
 fn mapping(list: &mut List, profile: &Profile) {
     let calls = [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_pkey_mprotect];
     if !profile.executable_memory {
-        list.always(&calls);
+        calls.into_iter().for_each(|call| list.any(call));
         return;
     }
     for call in calls {
@@ -70,28 +94,48 @@ const fn bits(number: i32) -> u32 {
     number.cast_unsigned()
 }
 
-/// Requests of `ioctl`: about terminals, asking only, and about any file.
-const REQUESTS: [u32; 7] = [
-    0x5401,      // TCGETS, of `asm-generic/ioctls.h` as the next
-    0x5413,      // TIOCGWINSZ
-    0x541b,      // FIONREAD
-    0x5421,      // FIONBIO
-    0x5451,      // FIOCLEX
-    0x5450,      // FIONCLEX
-    0x4004_9409, // FICLONE, of `linux/fs.h`: shares a file's blocks with another
+/// Requests of `ioctl` about any file.
+const REQUESTS: [u32; 6] = [
+    0x5401,      // TCGETS, of `asm-generic/ioctls.h` as the next: whether it is a terminal (glibc)
+    0x802c_542a, // TCGETS2: the same (newer glibc)
+    0x5413,      // TIOCGWINSZ: the same (musl)
+    0x541b,      // FIONREAD: how much can be read
+    0x5421,      // FIONBIO: whether to wait
+    0x5451,      // FIOCLEX: not for other programs
 ];
 
-/// Options of `prctl`.
-const OPTIONS: [i32; 9] = [
+/// Commands of `fcntl`, of `asm-generic/fcntl.h` and `linux/fcntl.h`: copies and flags of
+/// descriptors, sizes of pipes, seals of files in memory.
+const COMMANDS: [i32; 10] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+    libc::F_GETPIPE_SZ,
+    libc::F_SETPIPE_SZ,
+    libc::F_ADD_SEALS,
+    libc::F_GET_SEALS,
+];
+
+/// Locks of files, which need a path to mean something to others.
+const LOCKS: [i32; 6] = [
+    libc::F_GETLK,
+    libc::F_SETLK,
+    libc::F_SETLKW,
+    libc::F_OFD_GETLK,
+    libc::F_OFD_SETLK,
+    libc::F_OFD_SETLKW,
+];
+
+/// Options of `prctl`: names of threads and of mappings, how exactly to wake up.
+const OPTIONS: [i32; 5] = [
     libc::PR_SET_NAME,
     libc::PR_GET_NAME,
     libc::PR_SET_VMA,
     libc::PR_SET_TIMERSLACK,
     libc::PR_GET_TIMERSLACK,
-    libc::PR_GET_DUMPABLE,
-    libc::PR_GET_NO_NEW_PRIVS,
-    libc::PR_GET_SECCOMP,
-    libc::PR_CAPBSET_READ,
 ];
 
 /// `ioctl`, `fcntl`, `prctl` and their like, of which only harmless requests are allowed: not
@@ -105,19 +149,16 @@ fn controls(list: &mut List, profile: &Profile) {
     for request in REQUESTS {
         list.when(libc::SYS_ioctl, &[When::is(1, request)]);
     }
-    // `F_SETOWN_EX` and `F_SETSIG` of `asm-generic/fcntl.h`.
-    let not = [bits(libc::F_SETOWN), 15, 10].map(|command| When::is_not(1, command));
-    list.when(libc::SYS_fcntl, &not);
+    let locks: &[i32] = if profile.paths { &[] } else { &LOCKS };
+    for command in COMMANDS.iter().chain(locks) {
+        list.when(libc::SYS_fcntl, &[When::is(1, bits(*command))]);
+    }
     for option in OPTIONS {
         list.when(libc::SYS_prctl, &[When::is(0, bits(option))]);
     }
     // Limits can be read; a thread can change its own scheduling.
     list.when(libc::SYS_prlimit64, &[When::wide(2, u64::MAX, 0)]);
-    list.always(&[libc::SYS_getrlimit]);
-    for call in [libc::SYS_sched_setscheduler, libc::SYS_sched_setattr, libc::SYS_sched_setaffinity]
-    {
-        list.when(call, &[When::is(0, 0)]);
-    }
+    list.when(libc::SYS_sched_setscheduler, &[When::is(0, 0)]);
     list.when(libc::SYS_setpriority, &[When::is(0, 0), When::is(1, 0)]);
 }
 
@@ -126,7 +167,7 @@ fn sockets(list: &mut List, profile: &Profile) {
     // A pair reaches nobody else.
     list.when(libc::SYS_socketpair, &[When::is(0, local)]);
     match (profile.network, profile.ipc) {
-        (false, false) => list.always(&[libc::SYS_socket]),
+        (false, false) => list.any(libc::SYS_socket),
         (false, true) => list.when(libc::SYS_socket, &[When::is_not(0, local)]),
         (true, false) => list.when(libc::SYS_socket, &[When::is(0, local)]),
         // What is connected can still be written to.
@@ -170,9 +211,7 @@ fn processes(list: &mut List, profile: &Profile) {
         list.always(PROGRAMS);
     }
     if !profile.traced.is_empty() {
-        list.always(&[libc::SYS_wait4, libc::SYS_waitid]);
-        // By a descriptor of a process, which nobody can open any more.
-        list.always(&[libc::SYS_pidfd_send_signal]);
+        list.always(TRACING);
     }
     for child in &profile.traced {
         // Not to attach to anything, whatever number it has by now.
@@ -186,10 +225,10 @@ fn signals(list: &mut List, profile: &Profile) {
     let calls = [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo];
     // musl's `pthread_kill`: the thread's number alone, which Landlock has a look at.
     #[cfg(target_env = "musl")]
-    list.always(&[libc::SYS_tkill]);
+    list.any(libc::SYS_tkill);
     if !profile.fork {
         // Children have numbers of their own, and the filter is theirs as well.
-        list.always(&calls);
+        calls.into_iter().for_each(|call| list.any(call));
         return;
     }
     for process in profile.traced.iter().copied().chain([std::process::id()]) {
@@ -204,3 +243,7 @@ fn signals(list: &mut List, profile: &Profile) {
 
 /// "No such call."
 const ENOSYS: u16 = 38;
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

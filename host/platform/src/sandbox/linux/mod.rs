@@ -1,13 +1,18 @@
-//! Linux: limits, then Landlock, then the filter of system calls, which would refuse the rest.
+//! Linux: limits, an empty root, Landlock, which would refuse that, capabilities, which that takes;
+//! then the filter of system calls, which would refuse all of it.
 
 mod bpf;
 mod calls;
+mod capabilities;
 mod filter;
 mod groups;
+mod mounts;
+mod root;
 mod rules;
 
 use super::{Enforced, Part, Profile, SandboxError, State};
 use crate::availability::Availability;
+use root::Root;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::io;
@@ -20,9 +25,15 @@ pub(super) fn open_place(path: &Path) -> io::Result<File> {
 }
 
 /// What came of the first half.
-pub(super) type Names = rules::Landlock;
+#[derive(Debug)]
+pub(super) struct Names {
+    root: root::Root,
+    landlock: rules::Landlock,
+    /// Why capabilities were not given up, if they were not.
+    privileged: Option<String>,
+}
 
-pub(super) fn close_names(profile: &Profile) -> Result<Names, SandboxError> {
+pub(super) fn close_names(profile: &mut Profile) -> Result<Names, SandboxError> {
     // Without a C library that tells, the first that asks for the size of a page reads
     // /proc/self/auxv: before the file is out of reach.
     let _ = crate::memory::page_size();
@@ -30,11 +41,19 @@ pub(super) fn close_names(profile: &Profile) -> Result<Names, SandboxError> {
     if let Some(files) = profile.open_files {
         limit("open files", Resource::Nofile, files)?;
     }
-    rules::enter(profile)
+    let root = root::enter(profile)?;
+    let landlock = rules::enter(profile)?;
+    let privileged = capabilities::drop_all(profile.files_of_others).err();
+    Ok(Names { root, landlock, privileged: privileged.map(|error| error.to_string()) })
+}
+
+/// Whether the places are to be used by their descriptors.
+pub(super) fn are_places_usable(names: &Names) -> bool {
+    names.root.is_empty()
 }
 
 pub(super) fn close_calls(profile: &Profile, names: &Names) -> Result<Enforced, SandboxError> {
-    let filtered = filter::enter(profile)?;
+    let filtered = filter::enter(profile, &names.root)?;
     Ok(Enforced::new(parts(profile, names, filtered)))
 }
 
@@ -50,7 +69,8 @@ const SECCOMP: &str = "seccomp";
 const BOTH: &str = "seccomp and Landlock";
 const NO_FILTER: &str = "the kernel has no filters of system calls (CONFIG_SECCOMP_FILTER)";
 
-fn parts(profile: &Profile, landlock: &rules::Landlock, filtered: bool) -> Vec<(Part, State)> {
+fn parts(profile: &Profile, names: &Names, filtered: bool) -> Vec<(Part, State)> {
+    let Names { root, landlock, privileged } = names;
     let not = |why: &str| State::Not { why: why.to_owned() };
     let asked = |asked: bool, state: State| if asked { state } else { State::Unasked };
     let by_calls = |by| if filtered { State::Full { by } } else { not(NO_FILTER) };
@@ -68,9 +88,28 @@ fn parts(profile: &Profile, landlock: &rules::Landlock, filtered: bool) -> Vec<(
         (false, None) => State::Full { by: LANDLOCK },
         (false, Some(_)) => not(NO_FILTER),
     };
+    let paths = match root {
+        Root::Unasked => State::Unasked,
+        Root::Empty { by, lacking: None } => State::Full { by },
+        Root::Empty { by, lacking: Some(lacking) } => {
+            State::Partial { by, lacking: lacking.clone() }
+        }
+        Root::Full { why } => not(&format!("names, sizes and times of all files: {why}")),
+    };
+    let privileges = match privileged {
+        None if profile.files_of_others => {
+            State::Full { by: "no_new_privs, no capabilities but over files of other users" }
+        }
+        None => State::Full { by: "no_new_privs, no capabilities" },
+        Some(why) => State::Partial {
+            by: "no_new_privs",
+            lacking: format!("the system does not take capabilities back: {why}"),
+        },
+    };
     vec![
         (Part::Reads, asked(profile.reads, by_rules(1, "reading files"))),
         (Part::Writes, asked(profile.writes, by_rules(rules::TRUNCATE, "truncating files"))),
+        (Part::Paths, paths),
         (Part::Devices, by_rules(rules::DEVICES, "devices opened later")),
         (Part::Network, asked(profile.network, by_calls(SECCOMP))),
         (Part::Fork, asked(profile.fork, by_calls(SECCOMP))),
@@ -79,20 +118,27 @@ fn parts(profile: &Profile, landlock: &rules::Landlock, filtered: bool) -> Vec<(
         (Part::Signals, asked(profile.confines_signals() || filtered, signals)),
         (Part::ExecutableMemory, asked(profile.executable_memory, by_calls(SECCOMP))),
         (Part::SystemCalls, by_calls(SECCOMP)),
-        (Part::Privileges, State::Full { by: "no_new_privs" }),
+        (Part::Privileges, privileges),
         (Part::Limits, State::Full { by: "setrlimit" }),
     ]
 }
 
 pub(super) fn availability() -> Availability {
     let abi = rules::abi();
-    let lack = rules::lack_of(abi, rules::ALL_THREADS);
+    let filters = filter::is_there();
+    // Later versions bring nothing that a process of one thread lacks.
+    let lack = match filters {
+        true => rules::lack_of(abi, rules::SCOPES),
+        false => Some(NO_FILTER.to_owned()),
+    };
     Availability {
         system: "sandbox",
-        available: abi > 0,
-        how: format!("seccomp; Landlock, version {abi}"),
+        available: abi > 0 && filters,
+        how: format!("seccomp; Landlock, version {abi}; an empty root; no capabilities"),
         remedy: lack.as_ref().map(|_| {
-            "a newer kernel, with CONFIG_SECURITY_LANDLOCK and `landlock` in CONFIG_LSM".to_owned()
+            "a newer kernel, with CONFIG_SECCOMP_FILTER, CONFIG_SECURITY_LANDLOCK and `landlock` \
+             in CONFIG_LSM; in a container, a seccomp profile that allows Landlock's calls"
+                .to_owned()
         }),
         missing: lack,
     }

@@ -125,7 +125,7 @@ fn restrict(profile: &Profile) -> Result<landlock::RestrictionStatus, RulesetErr
 }
 
 /// How many threads this process has; 1 if the system does not say.
-fn threads() -> usize {
+pub(super) fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
 }
 

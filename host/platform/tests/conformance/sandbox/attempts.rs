@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Error, Read as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,6 +26,8 @@ pub(super) struct Scene {
     pub(super) parent: libc::pid_t,
     helper: Option<(Sender<()>, Receiver<io::Result<()>>)>,
     sleeper: Option<libc::pid_t>,
+    /// The writable place, as it is used where paths lead nowhere.
+    pub(super) place: Option<OwnedFd>,
     #[cfg(target_os = "linux")]
     pub(super) kvm: Option<File>,
 }
@@ -38,6 +41,7 @@ impl Scene {
             parent: std::process::id().try_into().unwrap(),
             helper: None,
             sleeper: None,
+            place: None,
             #[cfg(target_os = "linux")]
             kvm: super::linux::hypervisor(),
         }
@@ -107,6 +111,8 @@ pub(super) fn is_fatal(name: &str) -> bool {
 
 pub(super) fn all() -> Vec<(&'static str, Attempt)> {
     let mut all = files();
+    #[cfg(target_os = "linux")]
+    all.extend(names());
     all.extend(talk());
     all.extend(processes());
     all.extend(memory_and_threads());
@@ -167,6 +173,41 @@ fn files() -> Vec<(&'static str, Attempt)> {
             let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
             // SAFETY: reads one structure.
             Some(checked(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) }))
+        }),
+    ]
+}
+
+/// By descriptors alone, where a profile denies paths.
+#[cfg(target_os = "linux")]
+fn names() -> Vec<(&'static str, Attempt)> {
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat, utimensat};
+    fn times() -> rustix::fs::Timestamps {
+        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        rustix::fs::Timestamps { last_access: now, last_modification: now }
+    }
+    fn done<T>(result: rustix::io::Result<T>) -> Option<io::Result<()>> {
+        Some(result.map(drop).map_err(io::Error::from))
+    }
+    vec![
+        ("ask for a size outside", |s| Some(fs::metadata(s.path("closed/file")).map(drop))),
+        ("set times outside", |s| {
+            done(utimensat(CWD, s.path("closed/file"), &times(), AtFlags::empty()))
+        }),
+        ("hold a file outside", |s| {
+            done(openat(CWD, s.path("closed/file"), OFlags::PATH, Mode::empty()))
+        }),
+        ("ask for a size above an open place", |s| {
+            done(statat(s.place.as_ref()?, "../closed/file", AtFlags::empty()))
+        }),
+        ("ask for a size in an open place", |s| {
+            done(statat(s.place.as_ref()?, "file", AtFlags::empty()))
+        }),
+        ("write in an open place", |s| {
+            let flags = OFlags::WRONLY | OFlags::CREATE;
+            done(openat(s.place.as_ref()?, "made", flags, Mode::RUSR | Mode::WUSR))
+        }),
+        ("set times in an open place", |s| {
+            done(utimensat(s.place.as_ref()?, "file", &times(), AtFlags::empty()))
         }),
     ]
 }

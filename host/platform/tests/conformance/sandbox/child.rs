@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -141,6 +142,11 @@ fn confined(case: &str, mut scene: Scene, report: &mut File) {
         scene.make_sleeper(true);
         scene.make_helper();
         closing.allow_trace(&scene.sleepers()).close_calls().unwrap()
+    } else if case == "paths" {
+        let closing = Sandbox::close_names(profile).unwrap();
+        let place = closing.places().and_then(|places| places.get(1));
+        scene.place = place.map(|place| place.as_fd().try_clone_to_owned().unwrap());
+        closing.close_calls().unwrap()
     } else {
         Sandbox::enter(profile).unwrap()
     };
@@ -191,6 +197,7 @@ fn profile(case: &str, scene: &Scene) -> ProfileBuilder {
         "hypervisor" => Profile::builder().allow_hypervisor().deny_process_fork(),
         "files" => closed().limit_open_files(24),
         "fatal" => closed().kill_on_attack(),
+        "paths" => closed().deny_paths(),
         _ => closed(),
     }
 }

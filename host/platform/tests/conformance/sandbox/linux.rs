@@ -121,6 +121,33 @@ fn a_process_of_one_thread_on_a_new_kernel_is_confined_in_full() {
 }
 
 #[test]
+fn where_paths_are_denied_none_leads_out_of_what_is_open() {
+    let report = run("paths");
+    let paths = report.part(Part::Paths);
+    if paths.starts_with("paths: not enforced") {
+        return eprintln!("skipped: {paths}");
+    }
+    for attempt in ["ask for a size outside", "set times outside", "hold a file outside"] {
+        let errno = report.errno(attempt);
+        // By mounts, by `chroot`, by the filter.
+        let expected = [libc::ENOENT, libc::ESRCH, libc::EPERM];
+        assert!(expected.contains(&errno), "{attempt}: {}", report.text());
+    }
+    if !paths.contains(", but ") {
+        assert_eq!(report.errno("ask for a size above an open place"), libc::ENOENT);
+        assert_eq!(report.errno("set times in an open place"), 0);
+    }
+    for attempt in [
+        "ask for a size in an open place",
+        "write in an open place",
+        "read what was open before",
+        "make a thread",
+    ] {
+        assert_eq!(report.outcome(attempt), Done, "{attempt}: {}", report.text());
+    }
+}
+
+#[test]
 fn attacks_can_be_the_end() {
     assert_eq!(run("fatal").signal, Some(libc::SIGSYS));
 }
