@@ -2,7 +2,7 @@
 
 use super::compilers::Compilers;
 use super::log::Destination;
-use super::run::warn_of_no_jail;
+use super::run::{warn_of_a_weak_jail, warn_of_no_jail};
 use super::say::{self, complain};
 use super::{code, log, module};
 use anyhow::{Context as _, Result, bail};
@@ -89,6 +89,7 @@ impl Compile {
         if self.no_jail {
             warn_of_no_jail();
         } else {
+            warn_of_a_weak_jail();
             hypervisor = in_workers(hypervisor, super::workers(self.verbose));
         }
         let compilers = Compilers::new(hypervisor);

@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use wrt_platform::availability::Availability;
 use wrt_platform::text::{Lines, harmless_json};
 use wrt_platform::{
-    citizen, code as code_memory, dispatch, entitlements, lock, log, memory, pressure, sandbox,
-    trace, vector,
+    citizen, code as code_memory, dispatch, lock, log, memory, pressure, sandbox, trace, vector,
 };
 use wrt_vm::hypervisor::{available, details};
 use wrt_vm::worker::in_workers;
@@ -17,9 +16,9 @@ use wrt_vm::{Backend, EngineKind, MicroVm, Module};
 
 /// Say what this machine offers and, for what is missing, how to get it.
 ///
-/// Makes a VM with each hypervisor and runs a program in it; then lists the operating system's
-/// parts that wrt-vm uses, and by which interface. Exit code 0 when at least one hypervisor
-/// works.
+/// Makes a VM with each hypervisor, in the jail of a process of its own, and runs a program in it;
+/// then lists the operating system's parts that wrt-vm uses, and by which interface. Exit code 0
+/// when at least one hypervisor works.
 #[derive(Args)]
 pub(super) struct Doctor {
     /// Print it as JSON, for programs.
@@ -44,6 +43,8 @@ struct BackendReport {
     name: &'static str,
     works: bool,
     problem: Option<String>,
+    /// What the jail of a process with such a VM is worth.
+    jail: Option<String>,
     details: Vec<Detail>,
 }
 
@@ -73,16 +74,25 @@ impl Doctor {
     pub(super) fn execute(self) -> ExitCode {
         let report = Report::new();
         let text = match self.json {
-            true => serde_json::to_string_pretty(&report).map(|text| harmless_json(&text) + "\n"),
+            true => serde_json::to_string_pretty(&report)
+                .map(|text| harmless_json(&text))
+                .map_err(std::io::Error::from),
             false => Ok(report.text()),
         };
-        match text {
-            Ok(text) => {
-                let _ = std::io::stdout().write_all(Lines(text).to_string().as_bytes());
+        let printed = text.and_then(|text| {
+            let mut out = std::io::stdout().lock();
+            out.write_all(Lines(text.trim_end()).to_string().as_bytes())?;
+            out.write_all(b"\n")?;
+            out.flush()
+        });
+        match printed {
+            Ok(()) if report.works => ExitCode::SUCCESS,
+            Ok(()) => ExitCode::from(code::FAILED),
+            Err(error) => {
+                super::say::complain(format_args!("cannot write what was found: {error}"));
+                ExitCode::from(code::FAILED)
             }
-            Err(error) => super::say::complain(format_args!("cannot write JSON: {error}")),
         }
-        if report.works { ExitCode::SUCCESS } else { ExitCode::from(code::FAILED) }
     }
 }
 
@@ -90,13 +100,14 @@ impl Report {
     fn new() -> Self {
         let backends: Vec<_> = available().into_iter().map(BackendReport::from).collect();
         let systems = [
+            #[cfg(target_os = "macos")]
+            wrt_platform::entitlements::availability(),
             memory::availability(),
             memory::purgeable_availability(),
             pressure::availability(),
             dispatch::availability(),
             lock::availability(),
             sandbox::availability(),
-            entitlements::availability(),
             code_memory::availability(),
             trace::availability(),
             log::availability(),
@@ -115,12 +126,13 @@ impl Report {
 
     fn text(&self) -> String {
         let mut text = format!("wrt-vm {} on {} {}\n", self.version, self.os, self.arch);
-        for BackendReport { name, problem, details, .. } in &self.backends {
-            match problem {
-                Some(problem) => text += &format!("  {name:<8} does not work: {problem}\n"),
-                None => {
-                    text += &format!("  {name:<8} works: a program ran in a VM, on either engine\n")
-                }
+        for BackendReport { name, problem, jail, details, .. } in &self.backends {
+            text += &match problem {
+                Some(problem) => format!("  {name:<8} does not work: {problem}\n"),
+                None => format!("  {name:<8} works: a program ran in a VM, on either engine\n"),
+            };
+            if let Some(jail) = jail {
+                text += &format!("           jail: {jail}\n");
             }
             for Detail { what, value } in details {
                 text += &format!("           {what}: {value}\n");
@@ -148,37 +160,43 @@ impl Report {
 impl From<wrt_vm::hypervisor::Availability> for BackendReport {
     fn from(found: wrt_vm::hypervisor::Availability) -> Self {
         let backend = found.backend;
-        let problem = match found.problem {
-            Some(problem) => Some(problem.to_string()),
+        let tested = match found.problem {
+            Some(problem) => Err(problem.to_string()),
             None => [EngineKind::Interp, EngineKind::Native]
                 .into_iter()
-                .find_map(|engine| self_test(backend, engine).err())
-                .map(|error| format!("{error:#}")),
+                .try_fold(None, |_, engine| self_test(backend, engine))
+                .map_err(|error| format!("{error:#}")),
         };
-        let works = problem.is_none();
+        let works = tested.is_ok();
+        let (jail, problem) = match tested {
+            Ok(jail) => (jail, None),
+            Err(problem) => (None, Some(problem)),
+        };
         let details = works.then(|| details(backend)).into_iter().flatten();
         let details = details.map(|(what, value)| Detail { what, value }).collect();
-        Self { name: backend.name(), works, problem, details }
+        Self { name: backend.name(), works, problem, jail, details }
     }
 }
 
-/// Runs a program that computes something.
-fn self_test(backend: Backend, engine: EngineKind) -> anyhow::Result<()> {
+/// Whether such a VM can be in a jail: a simulation of Apple's framework makes code at run time.
+fn has_jail(backend: Backend) -> bool {
+    !(cfg!(feature = "hvsim") && backend == Backend::Hvf)
+}
+
+/// Runs a program that computes something, as `run` does: in a process of its own, which is
+/// started, enters the jail and has the VM. Says what the jail is worth.
+fn self_test(backend: Backend, engine: EngineKind) -> anyhow::Result<Option<String>> {
     let module = Module::from_text(
         r#"(module (func (export "test") (result i32) (i32.mul (i32.const 6) (i32.const 7))))"#,
     )?;
-    let mut hypervisor = backend.open()?;
-    // The compiler has a VM, too. Nothing of anybody else's runs in either, so that no jail is
-    // needed; a simulation could not work in one.
-    if hypervisor.one_vm_a_process() {
-        hypervisor = in_workers(hypervisor, super::workers(0).jailed(false));
-    }
+    let workers = super::workers(0).jailed(has_jail(backend));
+    let hypervisor = in_workers(backend.open()?, workers);
     let mut vm = MicroVm::builder().engine(engine).build_on(hypervisor.as_ref())?;
     let loaded = vm.load(&module)?;
     let instance = vm.instantiate(loaded)?;
     let test = vm.function(instance, "test")?;
     match vm.call(&test, &[])?.as_slice() {
-        [wrt_vm::Value::I32(42)] => Ok(()),
+        [wrt_vm::Value::I32(42)] => Ok(vm.jail().map(str::to_owned)),
         other => anyhow::bail!("6 times 7 is {other:?} in a VM"),
     }
 }

@@ -5,14 +5,15 @@ use serde_json::Value;
 use wrt_vm::hypervisor::available;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wrt-vm");
-const SYSTEMS: [&str; 12] = [
+const SYSTEMS: &[&str] = &[
+    #[cfg(target_os = "macos")]
+    "entitlements",
     "memory",
     "purgeable",
     "pressure",
     "dispatch",
     "lock",
     "sandbox",
-    "entitlements",
     "code",
     "trace",
     "log",
@@ -56,6 +57,51 @@ fn the_same_as_json() {
         assert_eq!(available, system["how"].as_str().is_some_and(|how| !how.is_empty()));
         assert_eq!(system["missing"].is_string(), system["remedy"].is_string(), "{system}");
     }
+}
+
+/// Each VM was made in a process in the jail, as `run` makes it.
+#[test]
+fn the_jail_was_tried() {
+    let output = wrt_vm().args(["doctor", "--json"]).output().expect("the binary runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for backend in report["backends"].as_array().expect("a list") {
+        let simulated = backend["name"] == "hvf" && cfg!(not(target_os = "macos"));
+        let expected = backend["works"] == true && !simulated;
+        assert_eq!(backend["jail"].is_string(), expected, "{backend}");
+        // What is complete lacks nothing.
+        if backend["jail"] == "complete" {
+            assert!(system(&report, "sandbox")["missing"].is_null(), "{report}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_a_failure() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
+    for options in [&[][..], &["--json"]] {
+        let full = full.try_clone().expect("a descriptor");
+        let output = wrt_vm().arg("doctor").args(options).stdout(full).output();
+        let output = output.expect("the binary runs");
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("cannot write what was found: "), "{said}");
+    }
+}
+
+/// Without `/proc` no worker can be started, so that nothing can be compiled in a jail.
+#[test]
+fn without_proc_doctor_and_run_agree() {
+    let wat = crate::support::Wat::new("(module (func (export \"_start\")))");
+    let module = wat.path();
+    let module = module.display();
+    let script = format!(
+        "mount -t tmpfs none /proc; {BINARY} run --no-cache {module} >/dev/null 2>&1; echo $?; \
+         {BINARY} doctor >/dev/null 2>&1; echo $?"
+    );
+    let Some(output) = in_mount_namespace(&script) else { return };
+    let codes = stdout(&output);
+    let codes: Vec<&str> = codes.lines().collect();
+    assert_eq!(codes[0] == "0", codes[1] == "0", "{codes:?}");
 }
 
 #[test]

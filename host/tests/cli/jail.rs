@@ -2,6 +2,8 @@
 //! (`tests/tests/jail`).
 
 #[cfg(target_os = "linux")]
+mod granted;
+#[cfg(target_os = "linux")]
 mod linux;
 
 use crate::support::{SHOW_WORLD, Wat, run_wat, setups, skip, wrt_vm};

@@ -87,6 +87,17 @@ pub(in crate::cli) fn warn_of_no_jail() {
     note("--no-jail: a program that breaks out of its VM has all rights of this user");
 }
 
+/// Says so where a jail lets files be opened, or any system call be made.
+pub(in crate::cli) fn warn_of_a_weak_jail() {
+    let found = wrt_platform::sandbox::availability();
+    if let (false, Some(missing)) = (found.available, found.missing) {
+        note(format_args!(
+            "the jail is incomplete: {missing}. A program that breaks out of its VM may have \
+             rights of this user (`wrt-vm doctor` tells more)"
+        ));
+    }
+}
+
 pub(super) fn timed_out(after: Duration) -> String {
     format!("timed out after {}", Seconds(after))
 }

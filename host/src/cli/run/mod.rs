@@ -6,7 +6,7 @@ mod options;
 mod running;
 mod world;
 
-pub(super) use explain::warn_of_no_jail;
+pub(super) use explain::{warn_of_a_weak_jail, warn_of_no_jail};
 pub(super) use host::Host;
 pub(super) use options::{Directory, Run};
 pub(super) use running::Ending;
@@ -73,8 +73,9 @@ impl Run {
         if let Err(error) = wrt_platform::signal::exit_on_termination() {
             complain(format_args!("cannot handle Ctrl-C: {error}"));
         }
-        if self.no_jail {
-            warn_of_no_jail();
+        match self.no_jail {
+            true => warn_of_no_jail(),
+            false => warn_of_a_weak_jail(),
         }
         if let Some(jobs) = self.jobs {
             return jobs::run(self, jobs, results);

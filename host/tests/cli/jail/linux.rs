@@ -3,6 +3,7 @@
 use crate::support::{SPIN, Setup, Wat, setups, wrt_vm};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Starts a program that spins, and waits until it does.
@@ -70,6 +71,58 @@ fn all_threads_of_the_process_with_the_vm_are_filtered() {
     }
 }
 
+/// What a process may do beside what its user may.
+#[test]
+fn the_process_with_the_vm_has_no_capability() {
+    let wat = Wat::new(SPIN);
+    for setup in setups() {
+        for options in [&[][..], &["--worker"]] {
+            let mut child = spin(setup, options, &wat);
+            let process = match options {
+                [] => child.id(),
+                _ => children(child.id())[0],
+            };
+            let fields = ["CapInh", "CapPrm", "CapEff", "CapAmb"];
+            let sets = fields.map(|field| of_threads(process, field));
+            let bounding = of_threads(process, "CapBnd");
+            let _ = child.kill();
+            child.wait().expect("it was killed");
+            for set in sets.iter().flatten() {
+                assert_eq!(set, NONE, "{setup:?} {options:?}: {sets:?}");
+            }
+            // What an ordinary user without a user namespace cannot change does not matter.
+            let own = of_threads(std::process::id(), "CapEff");
+            if own.iter().all(|set| set != NONE) {
+                assert!(bounding.iter().all(|set| set == NONE), "{setup:?} {options:?}");
+            }
+        }
+    }
+}
+
+/// No capability, as `status` shows it.
+const NONE: &str = "0000000000000000";
+
+#[test]
+fn a_worker_has_no_environment_and_the_streams_of_its_program() {
+    let wat = Wat::new(SPIN);
+    for setup in setups() {
+        let mut child = spin(setup, &["--worker"], &wat);
+        let worker = children(child.id())[0];
+        let environment = fs::read(format!("/proc/{worker}/environ")).expect("it is there");
+        let stream = |process: u32, number: u32| {
+            fs::read_link(format!("/proc/{process}/fd/{number}")).expect("it is open")
+        };
+        let streams = (0..3).map(|number| (stream(child.id(), number), stream(worker, number)));
+        let streams: Vec<_> = streams.collect();
+        let _ = child.kill();
+        child.wait().expect("it was killed");
+        assert!(environment.is_empty(), "{:?}", String::from_utf8_lossy(&environment));
+        for (ours, its) in streams {
+            assert_eq!(ours, its);
+        }
+    }
+}
+
 /// A file that was left open is no file of the program's process, and none of a worker's.
 #[test]
 fn what_was_left_open_is_closed() {
@@ -101,6 +154,36 @@ fn what_was_left_open_is_closed() {
             let _ = child.kill();
             child.wait().expect("it was killed");
             assert!(!open.contains(&secret.path().to_owned()), "{setup:?} {options}: {open:?}");
+        }
+    }
+}
+
+/// The directory that was asked for, and what is wrong with it, once, wherever it is opened.
+#[test]
+fn a_directory_that_is_not_there_is_named() {
+    let wat = Wat::new("(module (func (export \"_start\")))");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    for (directory, why) in [
+        (Path::new("/not/there"), "No such file or directory (os error 2)"),
+        (file.path(), "Not a directory (os error 20)"),
+    ] {
+        for options in [&[][..], &["--no-jail"], &["--worker"], &["--worker", "--no-jail"]] {
+            let output = wrt_vm()
+                .args(["run", "--dir"])
+                .arg(directory)
+                .args(options)
+                .arg(wat.path())
+                .output()
+                .expect("it runs");
+            assert_eq!(output.status.code(), Some(1));
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.lines().find(|line| !line.contains(" note: ")).expect("a line");
+            let directory = directory.display();
+            assert_eq!(
+                said,
+                format!("wrt-vm: cannot open the directory {directory} for the program: {why}"),
+                "{options:?}"
+            );
         }
     }
 }
