@@ -53,16 +53,16 @@ impl Examiner {
     fn needs(&mut self, module: &Module, deadline: Instant) -> Proposals {
         let vm = match &mut self.vm {
             Some(vm) => vm,
-            none => match Builder::default()
-                .deadline(Some(deadline))
-                .build_on(self.hypervisor.as_ref())
-            {
-                Ok(vm) => none.insert(Box::new(vm)),
-                Err(error) => {
-                    tracing::debug!("no VM to look at a module in: {error}");
-                    return Proposals::NONE;
+            none => {
+                match Builder::default().deadline(Some(deadline)).build_on(self.hypervisor.as_ref())
+                {
+                    Ok(vm) => none.insert(Box::new(vm)),
+                    Err(error) => {
+                        tracing::debug!("no VM to look at a module in: {error}");
+                        return Proposals::NONE;
+                    }
                 }
-            },
+            }
         };
         vm.set_deadline(Some(deadline));
         match vm.load(module) {

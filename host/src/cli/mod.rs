@@ -44,7 +44,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Run(run::Run),
+    Run(Box<run::Run>),
     Compile(compile::Compile),
     Cache(cache::CacheCommand),
     Doctor(doctor::Doctor),

@@ -89,20 +89,24 @@ fn is_module(word: &OsStr) -> bool {
 
 /// Puts what to type instead into an error about a word that is not known.
 pub(super) fn explain(mut error: Error, words: &[OsString]) -> Error {
-    let (kind, answer): (_, fn(&str, &[OsString]) -> Option<String>) = match error.kind() {
-        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, for_option),
-        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, for_command),
+    let kind = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
         _ => return error,
     };
     let Some(ContextValue::String(word)) = error.get(kind) else { return error };
-    if let Some(answer) = answer(word, words) {
+    let answer = match kind {
+        ContextKind::InvalidArg => for_option(word, words),
+        _ => for_command(word),
+    };
+    if let Some(answer) = answer {
         let answer = ContextValue::StyledStrs(vec![StyledStr::from(answer)]);
         error.insert(ContextKind::Suggested, answer);
     }
     error
 }
 
-fn for_command(word: &str, _: &[OsString]) -> Option<String> {
+fn for_command(word: &str) -> Option<String> {
     let known = COMMANDS.iter().find(|(command, _)| *command == word);
     known.map(|(_, answer)| (*answer).to_owned())
 }

@@ -72,10 +72,7 @@ impl Run {
     }
 
     pub(super) fn settings(&self, engine: EngineKind) -> Builder {
-        MicroVm::builder()
-            .engine(engine)
-            .max_memory(self.max_memory())
-            .max_stack(self.max_stack)
+        MicroVm::builder().engine(engine).max_memory(self.max_memory()).max_stack(self.max_stack)
     }
 
     /// Bytes of linear memory that a program may have.
