@@ -36,6 +36,13 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
         "a time is nanoseconds in 64 bits in preview 1, and ends in the year 2554",
     ),
     ("times 4611686018427387904", ": overflow", "the same"),
+    (
+        "times \"././\" and more, 4096 bytes",
+        "name-too-long",
+        "the system takes 4,095 bytes of a path; the peer hands it the last component alone",
+    ),
+    ("times \"dir/\" and more, 4099 bytes", "name-too-long", "the same"),
+    ("/: times", "()", "the peer cannot change the times of a directory that it was given"),
 ];
 
 /// The program, compiled for this process.

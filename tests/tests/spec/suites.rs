@@ -30,7 +30,8 @@ pub(crate) struct Expected {
     at_least: &'static [(&'static str, usize)],
 }
 
-/// wasmi 2.0.
+/// wasmi 2.0. Modules that were invalid before garbage collection (constant expressions over a module's
+/// own globals) are refused as not supported, and count as neither passed nor failed.
 const INTERP: Expected = Expected {
     left_out: &[
         ("custom-descriptors", "the proposal custom-descriptors"),
@@ -43,18 +44,18 @@ const INTERP: Expected = Expected {
         ("annotations", 559),
         ("bulk-memory", 7187),
         ("custom-page-sizes", 164),
-        ("extended-const", 212),
+        ("extended-const", 210),
         ("memory64", 1426),
         ("multi-memory", 768),
         ("multi-value", 1146),
-        ("mutable-global", 112),
+        ("mutable-global", 111),
         ("nontrapping-float-to-int-conversions", 614),
-        ("reference-types", 8555),
+        ("reference-types", 8553),
         ("relaxed-simd", 69),
         ("sign-extension-ops", 870),
         ("simd", 25515),
         ("tail-call", 113),
-        ("wasm-v1", 18406),
+        ("wasm-v1", 18404),
         ("wasm-v2", 26697),
         ("wasm-v3", 19543),
         ("wide-arithmetic", 107),

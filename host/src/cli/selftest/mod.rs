@@ -20,6 +20,8 @@ use wrt_vm::{
     Target, WasiConfig,
 };
 
+/// Stack of Wasm calls: little, since the exits by which an interpreter's grows are compared, too.
+const MAX_STACK: u64 = 4 << 20;
 /// The exits that these programs cause on every machine that was tried.
 const GOLDEN: &str = include_str!("golden.txt");
 /// More than any program prints.
@@ -127,7 +129,8 @@ fn run(
 ) -> anyhow::Result<()> {
     let printed = OutputBuffer::new(OUTPUT_MAX);
     let world = WasiConfig::new().stdout(Output::Capture(printed.clone()));
-    let mut vm = MicroVm::builder().engine(engine).wasi(world).build_on(hypervisor)?;
+    let mut vm =
+        MicroVm::builder().engine(engine).max_stack(MAX_STACK).wasi(world).build_on(hypervisor)?;
     let loaded = vm.load(module)?;
     let instance = vm.instantiate(loaded)?;
     if let Expected::Endless = program.expected {

@@ -23,8 +23,9 @@ use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
 use wiggle::{GuestMemory, GuestPtr};
 use wrt_platform::files::advise;
 
-/// Bytes of a path that are looked at; no system takes longer ones.
-const PATH_MAX: usize = 4096;
+/// The longest path that is copied. Systems take shorter ones; their own error comes after those of
+/// flags.
+const PATH_MAX: usize = 64 << 10;
 /// Random bytes that are made at a time.
 const RANDOM_MAX: u32 = 64 << 10;
 
