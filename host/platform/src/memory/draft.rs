@@ -1,4 +1,4 @@
-//! Bytes that another process writes, and that nobody can change once they are taken over.
+//! Bytes that another process writes, and that no process can change once they are taken over.
 //!
 //! The writer may be hostile, and keep a descriptor or a mapping of the file. Linux seals the file:
 //! from then on no descriptor writes to it, and sealing fails while a writable mapping is there.
@@ -93,7 +93,7 @@ pub(super) fn unnamed() -> io::Result<OwnedFd> {
     {
         const NAME: &str = "wrt-vm bytes";
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        // Nobody executes it; some systems make no file that could be executed.
+        // It is never executed; some systems make no file that could be executed.
         match memfd_create(NAME, flags | MemfdFlags::NOEXEC_SEAL) {
             // A kernel before 6.3 does not know of it.
             Err(rustix::io::Errno::INVAL) => Ok(memfd_create(NAME, flags)?),

@@ -49,7 +49,7 @@ const LISTED: usize = 20;
 pub struct Wasi {
     table: ResourceTable,
     host: Preview1,
-    /// The directories that the host opened for the program, once somebody has asked.
+    /// The directories that the host opened for the program, once it was asked for.
     preopens: Option<Vec<(Arc<OpenFile>, String)>>,
     /// The insecure seed, which is the same each time, once somebody has asked.
     seed: Option<(u64, u64)>,

@@ -57,7 +57,7 @@ pub struct OutputStream {
 /// Why a stream gives or takes no more.
 #[derive(Debug)]
 pub enum StreamError {
-    /// Its end, or the end of whoever would have read it.
+    /// Its end, or the end of its reader.
     Closed,
     /// The host refused.
     Failed(Errno),
