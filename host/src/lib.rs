@@ -57,6 +57,7 @@ mod examiner;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hypercall;
+#[path = "../hypervisor/src/lib.rs"]
 pub mod hypervisor;
 mod jail;
 #[doc(hidden)]

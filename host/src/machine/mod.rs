@@ -6,6 +6,7 @@
 //! hypercalls. It works on its caller's thread or on its own (`home`).
 
 mod addresses;
+#[path = "../../hypervisor/src/arch/mod.rs"]
 pub mod arch;
 mod cancel;
 mod home;

@@ -6,6 +6,7 @@
 //! the guest's addresses itself ([`AddressSpace`]); one whose VMs belong to the thread that
 //! made them says so ([`Hypervisor::binds_threads`]).
 
+#[path = "arch/address.rs"]
 mod address;
 #[cfg(any(target_os = "macos", feature = "hvsim", test))]
 mod apple;
