@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the program is made of, seen from this package's folder.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "src",
+    "hypervisor",
     "platform",
     "build.rs",
     "Cargo.toml",

@@ -10,10 +10,10 @@
 //! and only a guest looks inside.
 
 use crate::error::Error;
-use crate::hypervisor::Hypervisor;
 use std::io::{self, Write};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_abi::layout::GRANULE;
+use wrt_hypervisor::Hypervisor;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

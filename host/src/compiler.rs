@@ -10,7 +10,6 @@ use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
 use crate::examiner::Examiner;
 use crate::hypercall::text;
 use crate::hypercall::wasi::{Output, OutputBuffer, OutputFile, Stdin, WasiConfig};
-use crate::hypervisor::Hypervisor;
 use crate::machine::{CancelState, Text};
 use crate::module::Module;
 use crate::vm::{Builder, Function, MicroVm, Snapshot};
@@ -20,6 +19,7 @@ use std::time::{Duration, Instant};
 use wrt_abi::EngineKind;
 use wrt_abi::compiler::{EXIT_INVALID_MODULE, NAME, Rejection};
 use wrt_abi::cpu::Arch;
+use wrt_hypervisor::Hypervisor;
 use wrt_platform::memory::{SharedBytes, populate_read};
 
 /// Bytes of linear memory that the compiler may have.

@@ -1,9 +1,9 @@
 //! What this library embeds: for each processor that a backend of this build has guests of, the
 //! guest kernels' images and the compiler.
 
-use crate::hypervisor::HypervisorError;
 use wrt_abi::cpu::Arch;
-pub(crate) use wrt_guest_images::{COMPILER_ID, GUESTS, Guest};
+pub(crate) use wrt_guest_images::{COMPILER_ID, Guest};
+use wrt_hypervisor::HypervisorError;
 
 /// What there is for a processor.
 ///
@@ -11,15 +11,13 @@ pub(crate) use wrt_guest_images::{COMPILER_ID, GUESTS, Guest};
 ///
 /// When nothing is.
 pub(crate) fn guest(arch: Arch) -> Result<&'static Guest, HypervisorError> {
-    GUESTS
-        .iter()
-        .find(|guest| guest.arch == arch)
-        .ok_or(HypervisorError::Unsupported("this build has no guest for its processor"))
+    Guest::of(arch).ok_or(HypervisorError::Unsupported("this build has no guest for its processor"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wrt_guest_images::GUESTS;
 
     #[test]
     fn the_compilers_id_is_its_digest() {

@@ -1,14 +1,15 @@
 //! What can go wrong, by whose fault, and what to do about it.
 
-use crate::hypervisor::{Exit, Gpa, HypervisorError};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
 use wrt_abi::proposals::Proposals;
 use wrt_abi::{EngineKind, TrapKind};
+pub use wrt_hypervisor::arch::Exception;
+use wrt_hypervisor::{Exit, Gpa, HypervisorError};
+use wrt_platform::descriptors::is_out_of_descriptors;
 use wrt_platform::text::Line;
 
 /// Any error of this library. Each message is complete: it includes its cause, which
@@ -154,12 +155,6 @@ impl Error {
     }
 }
 
-/// Whether a system call failed because there are too many open files.
-pub(crate) fn is_out_of_descriptors(error: &std::io::Error) -> bool {
-    let error = rustix::io::Errno::from_io_error(error);
-    matches!(error, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
-}
-
 /// Why a call was ended from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Interruption {
@@ -284,32 +279,6 @@ pub enum VmEnd {
     /// It was ended earlier.
     #[error("this VM has ended; reset it to use it again")]
     Earlier,
-}
-
-/// A processor exception of the guest, as its stub or the backend reports it. For people to read:
-/// a hostile guest can forge every word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exception {
-    /// The exception's name.
-    pub name: Cow<'static, str>,
-    /// Its number.
-    pub vector: u64,
-    /// Address of the instruction.
-    pub instruction: u64,
-    /// Stack pointer.
-    pub stack: u64,
-    /// Address that was accessed, for a page fault.
-    pub address: Option<u64>,
-}
-
-impl fmt::Display for Exception {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at instruction {:#x}", self.name, self.instruction)?;
-        if let Some(address) = self.address {
-            write!(f, ", address {address:#x}")?;
-        }
-        Ok(())
-    }
 }
 
 /// A number of bytes as people write it.

@@ -185,7 +185,7 @@ fn no_message_has_what_a_terminal_obeys() {
 /// Words, not what `{:?}` writes.
 #[test]
 fn exits_are_told_in_words() {
-    use crate::hypervisor::Fault;
+    use wrt_hypervisor::Fault;
     let fault = Fault { vector: 13, instruction: 0x1000, stack: 0, address: None };
     let exits = [
         (Exit::Fault(fault), "the guest took processor exception 13 at instruction 0x1000"),

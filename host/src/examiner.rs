@@ -5,12 +5,12 @@
 //! proposal on, and says which ones it needs.
 
 use crate::error::Error;
-use crate::hypervisor::Hypervisor;
 use crate::module::Module;
 use crate::vm::{Builder, MicroVm};
 use std::time::Instant;
 use wrt_abi::EngineKind;
 use wrt_abi::proposals::{Proposal, Proposals};
+use wrt_hypervisor::Hypervisor;
 
 /// Words of the validator's about components for proposals that no engine supports. The
 /// interpreter's kernel knows core modules only.

@@ -57,8 +57,6 @@ mod examiner;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hypercall;
-#[path = "../hypervisor/src/lib.rs"]
-pub mod hypervisor;
 mod jail;
 #[doc(hidden)]
 pub mod machine;
@@ -73,7 +71,6 @@ pub use cache::{Cache, CacheCounts, Cleared, Entry, Making, Turn};
 pub use compiler::Compiler;
 pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
 pub use hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
-pub use hypervisor::Backend;
 pub use jail::{Entrance, Jail, Jailed};
 pub use machine::{Exits, Usage};
 pub use module::Module;
@@ -86,3 +83,6 @@ pub use wrt_abi::cpu::{Arch, CpuFeatures};
 pub use wrt_abi::proposals::{Proposal, Proposals};
 pub use wrt_abi::value::{ValueType, WireValue as Value};
 pub use wrt_abi::{EngineKind, TrapKind};
+#[doc(inline)]
+pub use wrt_hypervisor as hypervisor;
+pub use wrt_hypervisor::Backend;

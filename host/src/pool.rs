@@ -7,10 +7,10 @@
 
 use crate::error::Error;
 use crate::hypercall::wasi::WasiConfig;
-use crate::hypervisor::Hypervisor;
 use crate::vm::{Builder, MicroVm, Snapshot};
 use std::sync::Arc;
 use wrt_abi::EngineKind;
+use wrt_hypervisor::Hypervisor;
 use wrt_platform::dispatch::{QosClass, Queue};
 use wrt_platform::lock::UnfairLock;
 use wrt_platform::pressure::PressureLevel;

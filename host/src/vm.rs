@@ -13,7 +13,6 @@ use crate::compiler::Compiler;
 use crate::error::{Error, Interruption, VmEnd};
 use crate::hypercall::wasi::WasiConfig;
 use crate::hypercall::{log, text};
-use crate::hypervisor::{Gva, Hypervisor};
 use crate::machine::{Answer, CancelState, Content, Home, Usage};
 use crate::module::Module;
 use answers::{check_types, malformed, read_type, read_values, refusal};
@@ -25,6 +24,7 @@ use wrt_abi::proposals::Proposals;
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue as Value};
 use wrt_abi::wire::{Reader, Writer};
 use wrt_abi::{Command, EngineKind, Reply};
+use wrt_hypervisor::{Gva, Hypervisor};
 
 /// Exports that a module can have: the engine's own limit.
 const EXPORTS_MAX: usize = 1_000_000;

@@ -32,6 +32,11 @@ include!(concat!(env!("OUT_DIR"), "/guests.rs"));
 const _: () = assert!(ABI == wrt_abi::ABI_VERSION, "the guest images are of another ABI version");
 
 impl Guest {
+    /// What there is for a processor, if this build has guests of it.
+    pub fn of(arch: Arch) -> Option<&'static Self> {
+        GUESTS.iter().find(|guest| guest.arch == arch)
+    }
+
     /// The kernel's image that holds an engine: an ELF file.
     pub fn image(&self, engine: EngineKind) -> &'static [u8] {
         match engine {

@@ -1,7 +1,7 @@
 //! Why Hypervisor.framework refuses, and what to do: a decision over what is known, made on
 //! any system.
 
-use super::HypervisorError;
+use crate::error::HypervisorError;
 use thiserror::Error;
 use wrt_platform::apple::Facts;
 

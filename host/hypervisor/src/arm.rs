@@ -3,9 +3,11 @@
 //!
 //! All of it is pure: the backends have these words from different places.
 
+use crate::arch::Fault;
 #[cfg(any(target_os = "macos", feature = "hvsim", feature = "fuzzing"))]
-use super::Gpa;
-use super::{Exit, Fault, HypervisorError};
+use crate::arch::Gpa;
+use crate::error::HypervisorError;
+use crate::exit::Exit;
 use wrt_abi::cpu::CpuFeatures;
 #[cfg(any(target_os = "macos", feature = "hvsim", feature = "fuzzing"))]
 use wrt_abi::layout::arm::{HVC_FAULT, HVC_MAILBOX};

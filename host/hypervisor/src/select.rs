@@ -1,8 +1,9 @@
 //! Which hypervisor to use.
 
-use super::{Hypervisor, HypervisorError};
-use crate::error::is_out_of_descriptors;
+use crate::error::HypervisorError;
+use crate::traits::Hypervisor;
 use std::str::FromStr;
+use wrt_platform::descriptors::is_out_of_descriptors;
 
 /// A choice of hypervisor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

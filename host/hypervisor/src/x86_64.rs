@@ -2,7 +2,7 @@
 //!
 //! Not of a hypervisor: KVM nested in software lists fewer features than it runs.
 
-use super::HypervisorError;
+use crate::error::HypervisorError;
 use wrt_abi::cpu::CpuFeatures;
 
 /// Insists on what the guest's kernels are compiled for.

@@ -3,7 +3,7 @@
 //! A program inherits what its parent left open, by mistake more often than not. Whoever means to
 //! run somebody else's code should neither have them nor pass them on.
 
-use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_getfd, fcntl_setfd};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
@@ -46,6 +46,12 @@ impl Inherited {
         }
         Ok(Self { descriptors })
     }
+}
+
+/// Whether a system call failed because there are too many open files, in this process or in the
+/// whole system.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Puts a descriptor in the place of a standard stream. Programs that this process starts get it.

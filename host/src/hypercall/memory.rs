@@ -2,9 +2,9 @@
 
 use super::{Context, Outcome};
 use crate::error::Error;
-use crate::hypervisor::Gva;
 use crate::machine::MemoryRefused;
 use wrt_abi::Status;
+use wrt_hypervisor::Gva;
 
 pub(super) fn reserve(len: u64, context: Context<'_>) -> Result<Outcome, Error> {
     respond(context.memory.reserve(context.vm, len).map(|gva| gva.0))

@@ -17,10 +17,10 @@ mod vector;
 pub(crate) mod wasi;
 
 use crate::error::{Error, VmEnd};
-use crate::hypervisor::Vm;
 use crate::machine::{CancelState, GuestMemory};
 use wrt_abi::mailbox::{Request, Response};
 use wrt_abi::{Call, LogLevel, Status};
+use wrt_hypervisor::Vm;
 
 /// Services of one VM.
 pub(crate) struct Services {

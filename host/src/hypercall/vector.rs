@@ -9,12 +9,12 @@ mod matrix;
 
 use super::{Context, Outcome};
 use crate::error::{Error, Interruption};
-use crate::hypervisor::Gva;
 use crate::machine::CancelState;
 use std::ops::{AddAssign, Range};
 use wrt_abi::Status;
 use wrt_abi::mailbox::{REQUEST_ARGS, Response};
 use wrt_abi::vector::{FIRST_ARGUMENT, FunctionId};
+use wrt_hypervisor::Gva;
 use wrt_platform::vector::{self, Real, VectorError};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

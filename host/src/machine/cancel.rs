@@ -7,9 +7,9 @@
 
 use super::watchdog;
 use crate::error::{Error, Interruption};
-use crate::hypervisor::Kicker;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use wrt_hypervisor::Kicker;
 use wrt_platform::interrupt::{Interrupter, Section};
 
 /// State shared by a machine and everybody who may cancel its calls.

@@ -11,14 +11,14 @@ use crate::error::{Error, VmEnd};
 use crate::hypercall::Services;
 use crate::hypercall::log::Forward;
 use crate::hypercall::wasi::{Wasi, WasiConfig};
-use crate::hypervisor::{Gva, Hypervisor};
-use crate::worker::Remote;
+use crate::worker::{Remote, Workers};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use wrt_abi::Command;
+use wrt_hypervisor::{Gva, Hypervisor};
 use wrt_platform::memory::SharedBytes;
 
 /// A machine, and where it works.
@@ -61,7 +61,7 @@ impl Home {
         from: Option<&Kept>,
         deadline: Option<Instant>,
     ) -> Result<Self, Error> {
-        Ok(match hypervisor.workers() {
+        Ok(match Workers::of(hypervisor) {
             Some(workers) => {
                 if from.is_some() {
                     return Err(elsewhere());

@@ -3,12 +3,10 @@
 //! Segments that the guest may not write are shared by all VMs ([`super::read_only`] says how);
 //! only the data segment is copied for each.
 
-use super::arch::FaultHandler;
 use super::memory::LARGE_PAGE;
 use super::read_only::ReadOnly;
 use crate::embedded::Guest;
 use crate::error::Error;
-use crate::hypervisor::{Access, Gva};
 use goblin::elf::program_header::{PF_W, PF_X, PT_LOAD};
 use goblin::elf64::header::{EM_AARCH64, EM_X86_64, Header};
 use goblin::elf64::program_header::ProgramHeader;
@@ -18,6 +16,7 @@ use wrt_abi::EngineKind;
 use wrt_abi::boot;
 use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{GRANULE, IMAGE_BASE, IMAGE_MAX, PF_PRIVILEGED};
+use wrt_hypervisor::{Access, FaultHandler, Gva};
 use wrt_platform::memory::PageAligned;
 use zerocopy::FromBytes as _;
 
@@ -247,8 +246,8 @@ fn holds(segments: &[Segment<'_>], access: Access, address: Gva) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embedded::GUESTS;
     use proptest::prelude::*;
+    use wrt_guest_images::GUESTS;
 
     #[test]
     fn the_embedded_images_have_a_stub_code_and_data() {

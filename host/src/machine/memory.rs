@@ -26,16 +26,16 @@ pub(crate) use regions::{Content, Text};
 
 use self::core::CoreParts;
 use super::addresses::Addresses;
-use super::arch::{self, BootState, SYSTEM_SIZE};
 use super::image::Image;
 use super::mailbox::Mailbox;
 use super::translation::Translation;
-use crate::hypervisor::{Access, Gpa, Gva, HypervisorError, Vm};
 use regions::{Region, region_number};
 use std::collections::{BTreeMap, VecDeque};
 use thiserror::Error;
 use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{HEAP_BASE, HEAP_INITIAL, HEAP_MAX, REGION_COUNT, arm};
+use wrt_hypervisor::arch::{self, SYSTEM_SIZE};
+use wrt_hypervisor::{Access, BootState, Gpa, Gva, HypervisorError, Vm};
 use wrt_platform::memory::Reservation;
 
 const CORE_GPA: Gpa = Gpa(0x0010_0000);

@@ -7,7 +7,6 @@ mod model;
 
 use super::regions::Region;
 use super::*;
-use crate::hypervisor::Mapping;
 use crate::machine::translation::tables_size;
 use fixture::{Fixture, Form, LIMIT, host_bytes};
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use wrt_abi::layout::{
     STACK_TOP, SYSTEM_BASE,
 };
 use wrt_abi::mailbox::MAILBOX_SIZE;
+use wrt_hypervisor::Mapping;
 use wrt_platform::memory::{GUARD, SharedBytes};
 
 const MIB: u64 = 1 << 20;

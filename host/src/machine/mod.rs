@@ -1,13 +1,11 @@
 //! Builds and runs one guest.
 //!
 //! `Machine` puts together what a guest needs: RAM (`memory`), the kernel image
-//! (`image`), page tables and descriptor tables (`translation`, [`arch`]), a vCPU in its
+//! (`image`), page tables and descriptor tables (`translation`, [`wrt_hypervisor::arch`]), a vCPU in its
 //! boot state; and then exchanges commands with the runtime (`run`) while serving its
 //! hypercalls. It works on its caller's thread or on its own (`home`).
 
 mod addresses;
-#[path = "../../hypervisor/src/arch/mod.rs"]
-pub mod arch;
 mod cancel;
 mod home;
 pub(crate) mod image;

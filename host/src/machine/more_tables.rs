@@ -5,11 +5,11 @@
 //! most guests are small, and the cost of a slot grows with its size.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::arch::{Format, PageTables};
 use super::memory::{GUEST_PHYSICAL_MAX, MemoryRefused, READ_WRITE};
 use super::translation::TABLES;
-use crate::hypervisor::{Gpa, Mapping, Vm};
 use wrt_abi::layout::REGION_COUNT;
+use wrt_hypervisor::arch::{Format, PageTables};
+use wrt_hypervisor::{Gpa, Mapping, Vm};
 use wrt_platform::memory::{Protection, Reservation};
 
 /// Guest-physical address of the first of them.

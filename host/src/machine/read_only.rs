@@ -9,10 +9,10 @@
 
 use super::image::Segment;
 use super::memory::LARGE_PAGE;
-use crate::hypervisor::{Access, Gva};
 use std::io;
 use std::ptr::NonNull;
 use wrt_abi::layout::GRANULE;
+use wrt_hypervisor::{Access, Gva};
 use wrt_platform::memory::{Protection, Reservation, populate_read};
 
 /// Read-only segments side by side.
@@ -98,9 +98,9 @@ impl ReadOnly {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embedded::GUESTS;
     use crate::machine::image::{self, Image};
     use wrt_abi::EngineKind;
+    use wrt_guest_images::GUESTS;
 
     fn images() -> impl Iterator<Item = &'static Image<'static>> {
         let both = |guest| EngineKind::ALL.iter().map(move |&engine| image::of(guest, engine));

@@ -1,6 +1,5 @@
 //! The run loop: commands in, hypercalls served, answers out.
 
-use super::arch;
 use super::cancel::CancelState;
 use super::image::{self, GuestImage, Image};
 use super::mailbox::Mailbox;
@@ -11,13 +10,13 @@ use crate::embedded;
 use crate::error::{Error, VmEnd};
 use crate::hypercall::wasi::Wasi;
 use crate::hypercall::{self, Outcome, Services};
-use crate::hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_abi::layout::{GRANULE, REGION_FIRST, STACK_TOP};
 use wrt_abi::mailbox::{RESPONSE_VALUES, Request, Response};
 use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, Reply};
+use wrt_hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm, arch};
 use wrt_platform::memory::SharedBytes;
 
 /// How a guest is to be built.

@@ -7,12 +7,12 @@
 //! And they are intervals and values of a [`Recorder`]: when the guest ran, which of its calls
 //! was served when, how much memory it had.
 
-use crate::hypervisor::Exit;
 use std::fmt;
 use std::sync::LazyLock;
 use wrt_abi::mailbox::Request;
 use wrt_abi::wasi::FUNCTIONS;
 use wrt_abi::{Call, Reply};
+use wrt_hypervisor::Exit;
 use wrt_platform::trace::Recorder;
 
 /// What `tracing` knows these events by.

@@ -8,11 +8,11 @@
 //! has them until the memory that they lead to is gone.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::arch::{Format, OutOfTables, PageTables, Pool};
 use super::memory::{LARGE_PAGE, MemoryRefused};
 use super::more_tables::MoreTables;
-use crate::hypervisor::{Access, AddressSpace, Gpa, Gva, Vm};
 use std::ptr::NonNull;
+use wrt_hypervisor::arch::{Format, OutOfTables, PageTables, Pool};
+use wrt_hypervisor::{Access, AddressSpace, Gpa, Gva, Vm};
 
 /// Page tables that a guest has from the start; they are untouched until used.
 pub(super) const TABLES: usize = 1024;

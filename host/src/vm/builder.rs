@@ -5,13 +5,13 @@ use crate::artifact::Target;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::hypercall::wasi::WasiConfig;
-use crate::hypervisor::{Backend, Hypervisor};
 use crate::machine::{GuestImage, Home, Kept, MachineConfig};
 use crate::worker::{Workers, in_workers};
 use std::path::PathBuf;
 use std::time::Instant;
 use wrt_abi::EngineKind;
 use wrt_abi::layout::{GRANULE, KERNEL_STACK_MAX, WASM_STACK_DEFAULT, WASM_STACK_MAX};
+use wrt_hypervisor::{Backend, Hypervisor};
 
 /// Bytes of linear memory that a program may have unless told otherwise.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;

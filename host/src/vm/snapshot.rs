@@ -3,10 +3,10 @@
 use super::{Builder, Identity, MicroVm};
 use crate::error::Error;
 use crate::hypercall::wasi::WasiConfig;
-use crate::hypervisor::Hypervisor;
 use crate::machine::Kept;
 use std::sync::Arc;
 use wrt_abi::EngineKind;
+use wrt_hypervisor::Hypervisor;
 
 /// What was in a VM between two calls: its modules and instances, and their memories, tables and
 /// globals. Any number of VMs go on from there, as often as they like. They share its pages

@@ -1,10 +1,10 @@
 //! What parent and worker say to each other.
 
 use crate::error::{Error, Interruption, VmEnd};
-use crate::hypervisor::HypervisorError;
 use crate::machine::{Answer, MachineConfig, Usage};
 use serde::{Deserialize, Serialize};
 use wrt_abi::{Command, EngineKind, Reply};
+use wrt_hypervisor::HypervisorError;
 
 /// Parent to worker. Each has one [`Response`], perhaps after [lines](Message::Line) and
 /// [output](Message::Output).

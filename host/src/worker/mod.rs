@@ -30,13 +30,14 @@ pub(crate) use process::rest;
 pub(crate) use remote::Remote;
 pub use serve::serve;
 
-use crate::hypervisor::{Hypervisor, HypervisorError, Vm};
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use wrt_abi::cpu::{Arch, CpuFeatures};
+use wrt_hypervisor::{Hypervisor, HypervisorError, Vm};
 use wrt_platform::children::{is_this_program, this_program};
 use wrt_platform::text::Line;
 
@@ -88,6 +89,12 @@ impl Workers {
         self
     }
 
+    /// Those that have the VMs of a hypervisor, if this process does not have them itself.
+    pub(crate) fn of(hypervisor: &dyn Hypervisor) -> Option<&Self> {
+        let hypervisor: &dyn Any = hypervisor;
+        hypervisor.downcast_ref().map(|InWorkers { workers, .. }| workers)
+    }
+
     /// What starts one.
     fn command(&self) -> io::Result<Command> {
         let mut command = match &self.program {
@@ -128,10 +135,6 @@ impl Hypervisor for InWorkers {
 
     fn arch(&self) -> Arch {
         self.inner.arch()
-    }
-
-    fn workers(&self) -> Option<&Workers> {
-        Some(&self.workers)
     }
 
     fn another(&self) -> Box<dyn Hypervisor> {

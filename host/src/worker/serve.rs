@@ -6,7 +6,6 @@ use super::process::{CANCELS, REQUESTS};
 use crate::error::{Error, Interruption};
 use crate::hypercall::log::Forward;
 use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
-use crate::hypervisor::{Backend, Gva};
 use crate::jail::Jail;
 use crate::machine::{CancelState, Content, Home, Kept, Usage, elsewhere};
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -16,6 +15,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wrt_hypervisor::{Backend, Gva};
 use wrt_platform::memory::SharedBytes;
 use wrt_platform::text::Line;
 

@@ -1,26 +1,27 @@
-//! What differs between the guests' processors: page tables, privileged structures, the boot
-//! state, the names of exceptions.
+//! The guest's side of a processor: addresses, page tables, privileged structures, the boot state,
+//! exceptions. No backend is known here.
 //!
 //! A guest's processor is its backend's, not this program's: the simulated
 //! Hypervisor.framework runs Arm guests on any machine. So all of them are always there.
 
 pub(crate) mod aarch64;
+mod address;
+mod fault;
 mod paging;
-#[cfg(test)]
-pub(crate) mod reading;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod reading;
 mod x86_64;
 
-pub(crate) use paging::{Format, OutOfTables, PageTables, Pool};
+pub use address::{Access, Gpa, Gva};
+pub use fault::{Exception, Fault};
+pub use paging::{Format, OutOfTables, PageTables, Pool};
 pub use x86_64::{Descriptors, selectors};
 
-use crate::error::Exception;
-use crate::hypervisor::{Fault, Gpa, Gva};
-use crate::machine::image::Image;
 use wrt_abi::cpu::Arch;
-use wrt_abi::layout::STACK_TOP;
 
 /// Bytes of the privileged structures, SYSTEM.
-pub(crate) const SYSTEM_SIZE: usize = 0x4000;
+pub const SYSTEM_SIZE: usize = 0x4000;
 
 /// Register values with which a guest starts; everything else is as after reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,44 +48,32 @@ pub struct FaultHandler {
 }
 
 /// How a processor's page tables look.
-pub(crate) fn format(arch: Arch) -> &'static Format {
+pub fn format(arch: Arch) -> &'static Format {
     match arch {
         Arch::X86_64 => &x86_64::FORMAT,
         Arch::Aarch64 => &aarch64::FORMAT,
     }
 }
 
-/// Writes the privileged structures into zeroed memory and says how a vCPU starts with them.
-/// `doorbell` is whether an Arm guest has one.
-pub(crate) fn build_system(
-    system: &mut [u8; SYSTEM_SIZE],
-    image: &Image<'_>,
-    page_tables: Gpa,
-    doorbell: bool,
-) -> BootState {
-    let descriptors = match image.arch {
+/// Writes the privileged structures into zeroed memory and says where a vCPU finds its
+/// descriptor tables. `doorbell` is whether an Arm guest has one.
+pub fn build_system(system: &mut [u8; SYSTEM_SIZE], arch: Arch, doorbell: bool) -> Descriptors {
+    match arch {
         Arch::X86_64 => x86_64::build_system(system),
         Arch::Aarch64 => {
             aarch64::build_system(system, doorbell);
             Descriptors::default()
         }
-    };
-    BootState {
-        entry: image.entry,
-        stack: Gva(STACK_TOP),
-        faults: image.faults,
-        page_tables,
-        descriptors,
     }
 }
 
 /// What the stub left in SYSTEM about an exception, where it does.
-pub(crate) fn describe_report(system: &[u8; SYSTEM_SIZE]) -> Exception {
+pub fn describe_report(system: &[u8; SYSTEM_SIZE]) -> Exception {
     x86_64::describe_report(system)
 }
 
 /// A fault that the backend itself has seen, or read from the processor's registers.
-pub(crate) fn describe_fault(arch: Arch, fault: Fault) -> Exception {
+pub fn describe_fault(arch: Arch, fault: Fault) -> Exception {
     match arch {
         Arch::X86_64 => x86_64::describe_fault(fault),
         Arch::Aarch64 => aarch64::describe_fault(fault),

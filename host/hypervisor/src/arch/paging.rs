@@ -9,18 +9,18 @@
 //! is a [`Format`].
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use crate::hypervisor::{Access, Gpa, Gva};
+use super::{Access, Gpa, Gva};
 use std::collections::BTreeMap;
 
 /// The form of a processor's page tables: each table is as large as the smallest page, and
 /// holds words of 64 bits.
 #[derive(Debug)]
-pub(crate) struct Format {
+pub struct Format {
     /// Bytes of the smallest page, as a power of two.
-    pub(crate) page_bits: u32,
+    pub page_bits: u32,
     /// Levels of tables above the page: this is the root's number, and 1 that of the tables
     /// whose entries are pages.
-    pub(crate) root: u8,
+    pub root: u8,
     /// Makes an entry of [`LARGE_LEVEL`] that maps a large page, or one of level 1, from the
     /// address, what may be done, and whether the runtime may.
     pub(super) leaf: fn(Leaf) -> u64,
@@ -44,17 +44,17 @@ pub(super) const LARGE_LEVEL: u8 = 2;
 
 impl Format {
     /// Bytes of a table, and of the smallest page.
-    pub(crate) const fn page_size(&self) -> u64 {
+    pub const fn page_size(&self) -> u64 {
         1 << self.page_bits
     }
 
     /// Bytes of a large page.
-    pub(crate) const fn large_page_size(&self) -> u64 {
+    pub const fn large_page_size(&self) -> u64 {
         1 << self.span_bits(LARGE_LEVEL - 1)
     }
 
     /// Entries of a table.
-    pub(crate) const fn entries(&self) -> usize {
+    pub const fn entries(&self) -> usize {
         1 << self.index_bits()
     }
 
@@ -63,19 +63,19 @@ impl Format {
     }
 
     /// Address bits that a whole table of this level spans.
-    pub(crate) const fn span_bits(&self, level: u8) -> u32 {
+    pub const fn span_bits(&self, level: u8) -> u32 {
         self.page_bits + self.index_bits() * level as u32
     }
 
     /// Which of a table's entries is `va`'s.
-    pub(crate) const fn index(&self, level: u8, va: u64) -> usize {
+    pub const fn index(&self, level: u8, va: u64) -> usize {
         (va >> self.span_bits(level - 1)) as usize % self.entries()
     }
 }
 
 /// Builds tables in a pool of guest RAM.
 #[derive(Debug)]
-pub(crate) struct PageTables {
+pub struct PageTables {
     format: &'static Format,
     /// Address of the pool's first table, which is the root.
     base: Gpa,
@@ -91,11 +91,11 @@ pub(crate) struct PageTables {
 
 /// The memory of tables: one word an entry.
 #[derive(Debug, Default)]
-pub(crate) struct Pool<'a> {
+pub struct Pool<'a> {
     /// That of the tables that there were from the start.
-    pub(crate) first: &'a mut [u64],
+    pub first: &'a mut [u64],
     /// That of tables that were [added](PageTables::add).
-    pub(crate) more: &'a mut [u64],
+    pub more: &'a mut [u64],
 }
 
 impl Pool<'_> {
@@ -109,41 +109,41 @@ impl Pool<'_> {
 
 /// The pool has no table left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OutOfTables;
+pub struct OutOfTables;
 
 impl PageTables {
     /// Tables at `base`, in a pool of `capacity` tables, of which the first is the root.
-    pub(crate) fn new(format: &'static Format, base: Gpa, capacity: usize) -> Self {
+    pub fn new(format: &'static Format, base: Gpa, capacity: usize) -> Self {
         let known = BTreeMap::from([((format.root, 0), 0)]);
         Self { format, base, capacity, more: (base, 0), used: 1, known }
     }
 
     /// Makes the pool larger by `count` tables, which are zeroed. All that are added follow the
     /// first of them, which is at `gpa`.
-    pub(crate) fn add(&mut self, gpa: Gpa, count: usize) {
+    pub fn add(&mut self, gpa: Gpa, count: usize) {
         self.more = (gpa, self.more.1 + count);
     }
 
     /// Their form.
-    pub(crate) fn format(&self) -> &'static Format {
+    pub fn format(&self) -> &'static Format {
         self.format
     }
 
     /// Address of the root.
-    pub(crate) fn root(&self) -> Gpa {
+    pub fn root(&self) -> Gpa {
         self.base
     }
 
     /// Forgets every table but the root, and those that were added. The pool's memory is the
     /// caller's to zero.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         *self = Self::new(self.format, self.base, self.capacity);
     }
 
     /// Maps `len` bytes at `gva` to `gpa`. All three are multiples of a page; the range must
     /// not be mapped yet, except to the same place. Large pages are used where both addresses
     /// allow, unless small ones were used there before.
-    pub(crate) fn map(
+    pub fn map(
         &mut self,
         pool: &mut Pool<'_>,
         gva: Gva,
@@ -177,7 +177,7 @@ impl PageTables {
 
     /// Has a range that is not mapped yet be mapped by small pages, so that parts of it can be
     /// changed later.
-    pub(crate) fn use_small_pages(
+    pub fn use_small_pages(
         &mut self,
         pool: &mut Pool<'_>,
         gva: Gva,
@@ -195,7 +195,7 @@ impl PageTables {
 
     /// Whether [`Self::map`] can change a part of what is mapped without changing the size of
     /// any page: none reaches across an end of the part.
-    pub(crate) fn has_edges_at(&self, gva: Gva, len: u64) -> bool {
+    pub fn has_edges_at(&self, gva: Gva, len: u64) -> bool {
         let format = self.format;
         [gva.0, gva.0 + len].into_iter().all(|edge| {
             edge.is_multiple_of(format.large_page_size())
@@ -205,7 +205,7 @@ impl PageTables {
 
     /// Takes the translations of a range away. The caller makes sure that the processor's
     /// own copies go too.
-    pub(crate) fn unmap(&mut self, pool: &mut Pool<'_>, gva: Gva, len: u64) {
+    pub fn unmap(&mut self, pool: &mut Pool<'_>, gva: Gva, len: u64) {
         let format = self.format;
         let large_page = format.large_page_size();
         let mut done = 0;

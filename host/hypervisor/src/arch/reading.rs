@@ -1,27 +1,32 @@
 //! Entries of page tables as the processors' manuals have them read: an opinion of its own, to
 //! test against.
 
+use super::Access;
 use super::paging::LARGE_LEVEL;
-use crate::hypervisor::Access;
 use wrt_abi::cpu::Arch;
 
 /// What an entry means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub enum Entry {
+    /// The addresses lead nowhere.
     Nothing,
     /// Address of another table.
     Table(u64),
     /// A page.
     Page {
+        /// Its address.
         address: u64,
+        /// What may be done with it.
         access: Access,
+        /// Whether the runtime may, or only the stub.
         user: bool,
+        /// Whether it is a large page.
         large: bool,
     },
 }
 
 /// Reads an entry of a table of this level.
-pub(crate) fn read(arch: Arch, entry: u64, level: u8) -> Entry {
+pub fn read(arch: Arch, entry: u64, level: u8) -> Entry {
     match arch {
         Arch::X86_64 => x86_64(entry, level),
         Arch::Aarch64 => aarch64(entry, level),

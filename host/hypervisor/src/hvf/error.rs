@@ -1,7 +1,7 @@
 //! What the framework's answers mean, and what to do.
 
-use crate::hypervisor::HypervisorError;
-use crate::hypervisor::apple::Obstacle;
+use crate::apple::Obstacle;
+use crate::error::HypervisorError;
 use applevisor_sys::{hv_error_t, hv_return_t};
 use std::io;
 use wrt_platform::apple::Facts;
@@ -75,7 +75,7 @@ mod tests {
             assert_eq!(said.contains(name), !remedied, "{said}");
             assert!(remedied == said.contains("not available"), "{said}");
         }
-        use crate::hypervisor::apple::{DENIED, UNSUPPORTED};
+        use crate::apple::{DENIED, UNSUPPORTED};
         let numbers = [hv_error_t::HV_DENIED, hv_error_t::HV_UNSUPPORTED].map(number);
         assert_eq!(numbers, [DENIED, UNSUPPORTED]);
         assert!(failed("do it", 7).to_string().contains("error 0x7"));

@@ -4,7 +4,9 @@
 //! rights than they are asked for.
 
 use super::check;
-use crate::hypervisor::{Access, Gpa, HypervisorError, Mapping};
+use crate::arch::{Access, Gpa};
+use crate::error::HypervisorError;
+use crate::traits::Mapping;
 use applevisor_sys::{
     HV_MEMORY_EXEC, HV_MEMORY_READ, HV_MEMORY_WRITE, PAGE_SIZE, hv_memory_flags_t, hv_vm_map,
     hv_vm_unmap,
@@ -17,7 +19,7 @@ const _: () = assert!(PAGE_SIZE as u64 == GRANULE);
 ///
 /// # Safety
 ///
-/// As [`Vm::map`](crate::hypervisor::Vm::map).
+/// As [`Vm::map`](crate::Vm::map).
 pub(super) unsafe fn map(mapping: Mapping) -> Result<(), HypervisorError> {
     let Mapping { gpa, host, len, access } = mapping;
     assert!(access.is_wx_safe(), "a page is never writable and executable");

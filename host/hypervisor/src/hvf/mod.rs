@@ -16,7 +16,10 @@ mod error;
 mod memory;
 mod vcpu;
 
-use super::{Gpa, Hypervisor, HypervisorError, Mapping, Vcpu, Vm, arm};
+use crate::arch::Gpa;
+use crate::arm;
+use crate::error::HypervisorError;
+use crate::traits::{Hypervisor, Mapping, Vcpu, Vm};
 use applevisor::prelude::{
     FeatureReg, GicDisabled, VcpuConfig, VirtualMachine, VirtualMachineConfig,
     VirtualMachineInstance,

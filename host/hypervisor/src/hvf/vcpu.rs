@@ -1,12 +1,14 @@
 //! A vCPU of the framework.
 
 use super::{Handle, check};
-use crate::hypervisor::arm::{self, Decoded, Syndrome};
-use crate::hypervisor::{Exit, HypervisorError, Kicker, Vcpu};
-use crate::machine::arch::BootState;
-use crate::machine::arch::aarch64::registers::{
+use crate::arch::BootState;
+use crate::arch::aarch64::registers::{
     BOOT_PC, BOOT_X0, PSTATE_BOOT, REPORT, SystemRegister, system_registers,
 };
+use crate::arm::{self, Decoded, Syndrome};
+use crate::error::HypervisorError;
+use crate::exit::Exit;
+use crate::traits::{Kicker, Vcpu};
 use applevisor_sys::{
     hv_reg_t, hv_sys_reg_t, hv_vcpu_create, hv_vcpu_destroy, hv_vcpu_exit_exception_t,
     hv_vcpu_exit_t, hv_vcpu_get_sys_reg, hv_vcpu_run, hv_vcpu_set_reg, hv_vcpu_set_sys_reg,
@@ -102,7 +104,7 @@ impl Drop for RawVcpu {
 
 /// The framework's name of a system register, `hv_sys_reg_t`.
 fn name(register: SystemRegister) -> hv_sys_reg_t {
-    use crate::machine::arch::aarch64::registers as r;
+    use crate::arch::aarch64::registers as r;
     match register {
         r::MAIR_EL1 => hv_sys_reg_t::MAIR_EL1,
         r::TCR_EL1 => hv_sys_reg_t::TCR_EL1,

@@ -5,7 +5,8 @@
 //! return. Whatever the order of events, one of the two hits. A signal that arrives late
 //! finds `immediate_exit` cleared, and the run loop simply enters again.
 
-use super::super::{HypervisorError, Kicker};
+use crate::error::HypervisorError;
+use crate::traits::Kicker;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};

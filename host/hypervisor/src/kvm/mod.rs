@@ -22,8 +22,9 @@ pub(crate) use aarch64::exit as aarch64_exit;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 
-use super::{Access, Gpa, Hypervisor, HypervisorError, Mapping, Vcpu, Vm};
-use crate::error::is_out_of_descriptors;
+use crate::arch::{Access, Gpa};
+use crate::error::HypervisorError;
+use crate::traits::{Hypervisor, Mapping, Vcpu, Vm};
 use kvm_bindings::{KVM_API_VERSION, KVM_MEM_READONLY, kvm_userspace_memory_region};
 use kvm_ioctls::{Cap, VmFd};
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wrt_abi::cpu::{Arch, CpuFeatures};
+use wrt_platform::descriptors::is_out_of_descriptors;
 
 const DEVICE: &str = "/dev/kvm";
 const BOUNDARY: &str = "second-stage or shadow page tables of the Linux kernel";

@@ -1,6 +1,7 @@
 //! The raw words of an exit, as `struct kvm_run` has them.
 
-use crate::hypervisor::{Exit, Gpa};
+use crate::arch::Gpa;
+use crate::exit::Exit;
 use kvm_bindings::{
     KVM_EXIT_FAIL_ENTRY, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_INTR, KVM_EXIT_MMIO, kvm_run,
 };

@@ -2,8 +2,10 @@
 
 use super::kick::KickState;
 use super::{arch, failed};
-use crate::hypervisor::{Exit, HypervisorError, Kicker, Vcpu};
-use crate::machine::arch::BootState;
+use crate::arch::BootState;
+use crate::error::HypervisorError;
+use crate::exit::Exit;
+use crate::traits::{Kicker, Vcpu};
 use kvm_ioctls::{VcpuFd, VmFd};
 use std::io;
 use std::ptr::NonNull;

@@ -1,11 +1,11 @@
 //! Registers of a child on 64-bit Arm, and what its kernel must be like.
 
-use super::super::{Fault, HypervisorError};
 use super::child::MappingCall;
 use super::ptrace;
 use super::sets::SetKind;
 use super::stop::{BUS_ADRALN, RawStop, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Stop};
-use crate::machine::arch::{BootState, FaultHandler};
+use crate::arch::{BootState, Fault, FaultHandler};
+use crate::error::HypervisorError;
 use std::arch::is_aarch64_feature_detected;
 use std::ffi::c_int;
 use std::io;

@@ -5,13 +5,13 @@
 //! [call](Child::call) through the gate is made with `PTRACE_CONT`, with registers that the
 //! tracer sets, all of them.
 
-use super::super::HypervisorError;
 use super::arch::{self, Registers};
 use super::kick;
 use super::ptrace::{self, Request};
 use super::sets::RegisterSets;
 use super::spawn::{Namespaces, Newborn, spawn};
 use super::stop::{self, Stop};
+use crate::error::HypervisorError;
 use rustix::process::{Signal, pidfd_send_signal};
 use std::ffi::c_int;
 use std::io;

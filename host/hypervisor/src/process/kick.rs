@@ -5,7 +5,7 @@
 //! does not. Whatever the order of events, one of the two hits. A signal that arrives late
 //! finds the flag cleared, and the run loop simply goes on.
 
-use super::super::Kicker;
+use crate::traits::Kicker;
 use rustix::process::{Signal, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};

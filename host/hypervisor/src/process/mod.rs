@@ -39,8 +39,9 @@ use aarch64 as arch;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 
-use super::{Access, AddressSpace, Gpa, Gva, Hypervisor, HypervisorError, Mapping, Vcpu, Vm};
-use crate::embedded;
+use crate::arch::{Access, Gpa, Gva};
+use crate::error::HypervisorError;
+use crate::traits::{AddressSpace, Hypervisor, Mapping, Vcpu, Vm};
 use child::{Child, MappingCall, failed};
 use spawn::Namespaces;
 use std::collections::HashMap;
@@ -50,6 +51,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_abi::process::{WINDOW_BASE, WINDOW_SIZE};
+use wrt_guest_images::Guest;
 use wrt_platform::memory::{SparseMemory, check_address_space, sealed_program, vacate};
 
 const NAME: &str = "process";
@@ -65,7 +67,9 @@ impl Process {
     /// is made.
     pub(super) fn open() -> Result<Self, HypervisorError> {
         arch::check_processor()?;
-        let program = sealed_program("wrt-vm guest", embedded::guest(arch::ARCH)?.child)
+        let guest = Guest::of(arch::ARCH)
+            .ok_or(HypervisorError::Unsupported("this build has no guest for its processor"))?;
+        let program = sealed_program("wrt-vm guest", guest.child)
             .map_err(failed("make a file in memory (memfd_create)"))?;
         Ok(Self { program: Arc::new(program) })
     }

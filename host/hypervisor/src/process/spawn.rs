@@ -5,7 +5,7 @@
 //! thread waits. In between it makes system calls only, on a stack of its own: other threads
 //! may hold any lock.
 
-use super::super::HypervisorError;
+use crate::error::HypervisorError;
 use std::ffi::{c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

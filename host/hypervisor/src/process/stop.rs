@@ -3,8 +3,8 @@
 //! [`decode`] is a pure function of the stop's raw words, so that it can be tested and fuzzed
 //! without a child. Which words mean what: `ptrace(2)`, `sigaction(2)` under `SA_SIGINFO`.
 
-use super::super::Fault;
 use super::arch;
+use crate::arch::Fault;
 use std::ffi::c_int;
 use std::fmt;
 use wrt_platform::signal::Named;

@@ -1,13 +1,15 @@
 //! The child's thread as a vCPU.
 
-use super::super::{Exit, HypervisorError, Kicker, Vcpu};
 use super::arch::Registers;
 use super::child::failed;
 use super::kick::KickState;
 use super::sets::RegisterSets;
 use super::stop::Stop;
 use super::{Shared, lock};
-use crate::machine::arch::{BootState, FaultHandler};
+use crate::arch::{BootState, FaultHandler};
+use crate::error::HypervisorError;
+use crate::exit::Exit;
+use crate::traits::{Kicker, Vcpu};
 use std::sync::Arc;
 
 pub(super) struct ProcessVcpu {

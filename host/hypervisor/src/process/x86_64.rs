@@ -1,12 +1,12 @@
 //! Registers of a child on x86-64.
 
-pub(super) use super::super::x86_64::check_processor;
-use super::super::{Fault, x86_64};
 use super::child::MappingCall;
 use super::ptrace;
 use super::sets::SetKind;
 use super::stop::{BUS_ADRALN, RawStop, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, Stop};
-use crate::machine::arch::{BootState, FaultHandler};
+use crate::arch::{BootState, Fault, FaultHandler};
+use crate::x86_64;
+pub(super) use crate::x86_64::check_processor;
 use std::ffi::{c_int, c_long};
 use std::io;
 use wrt_abi::boot::TRAP_BY_BREAKPOINT;

@@ -1,9 +1,9 @@
 //! What a guest may send that is not ours any more.
 
 use super::*;
-use crate::hypervisor::Kicker;
 use proptest::prelude::*;
 use std::sync::Arc;
+use wrt_hypervisor::Kicker;
 
 struct Nobody;
 

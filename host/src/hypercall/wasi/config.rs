@@ -1,7 +1,7 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 
 use super::descriptors;
-use crate::error::{Error, is_out_of_descriptors};
+use crate::error::Error;
 use crate::hypercall::wasi::stdio::{OutputBuffer, OutputFile, shown_input, shown_output};
 use crate::jail::{Inside, Jail};
 use crate::module::Module;
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wrt_platform::descriptors::is_out_of_descriptors;
 use wrt_platform::files::NAMED;
 use wrt_platform::memory::SharedBytes;
 use wrt_platform::text::Line;

@@ -31,7 +31,6 @@ pub(crate) use stdio::OutputFile;
 
 use super::{Context, Outcome, text};
 use crate::error::Error;
-use crate::hypervisor::Gva;
 use descriptors::Descriptors;
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -39,6 +38,7 @@ use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
 use wrt_abi::Status;
 use wrt_abi::mailbox::{REQUEST_ARGS, Response};
 use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId, Version};
+use wrt_hypervisor::Gva;
 
 /// Bytes that one call may make the host allocate on the guest's behalf.
 const ALLOCATION_MAX: usize = 128 << 20;

@@ -1,16 +1,16 @@
 //! The core: what a guest has from its first instruction on.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::super::arch::{Format, SYSTEM_SIZE, build_system};
 use super::super::image::{Image, Segment};
 use super::super::read_only::{Part, ReadOnly};
 use super::super::translation::tables_size;
 use super::{
     CODE_GPA, CORE_GPA, GuestMemory, HEAP_INITIAL, IMAGE_GPA, LARGE_PAGE, MemoryRefused, READ_WRITE,
 };
-use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
 use wrt_abi::layout::{GRANULE, MAILBOX_BASE, STACK_TOP, SYSTEM_BASE, arm};
 use wrt_abi::mailbox::MAILBOX_SIZE;
+use wrt_hypervisor::arch::{Format, SYSTEM_SIZE, build_system};
+use wrt_hypervisor::{Access, BootState, Gpa, Gva, Mapping, Vm};
 use wrt_platform::memory::Protection;
 
 /// Heap and stack bytes that every program touches, and whose pages are had in one go: of
@@ -220,7 +220,13 @@ impl GuestMemory {
     pub(super) fn prepare_boot(&mut self, image: &Image<'_>) {
         let mut system = Box::new([0; SYSTEM_SIZE]);
         let doorbell = self.doorbell.is_some();
-        self.boot = build_system(&mut system, image, self.translation.root(), doorbell);
+        self.boot = BootState {
+            entry: image.entry,
+            stack: Gva(STACK_TOP),
+            faults: image.faults,
+            page_tables: self.translation.root(),
+            descriptors: build_system(&mut system, image.arch, doorbell),
+        };
         if !self.translation.has_privileged_side() {
             return;
         }

@@ -10,12 +10,12 @@
 use super::super::image::Image;
 use super::regions::{Content, Region};
 use super::{GuestMemory, MemoryRefused};
-use crate::hypervisor::{Gva, Vm};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wrt_abi::layout::REGION_MAX;
+use wrt_hypervisor::{Gva, Vm};
 use wrt_platform::memory::{AllocError, Image as Pages, Protection, Reservation, SharedBytes};
 
 /// Ranges of one stretch of memory that are shown one by one, at most: a guest chooses them.

@@ -3,13 +3,13 @@
 
 use super::super::addresses::UNIT;
 use super::{GuestMemory, LARGE_PAGE, MemoryRefused, READ_WRITE};
-use crate::hypervisor::{Access, Gpa, Gva, Mapping, Vm};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wrt_abi::layout::{
     GRANULE, HEAP_BASE, HEAP_MAX, REGION_BASE, REGION_COUNT, REGION_MAX, REGION_STRIDE,
 };
+use wrt_hypervisor::{Access, Gpa, Gva, Mapping, Vm};
 use wrt_platform::memory::{Protection, Reservation, SharedBytes};
 
 /// Memory added beyond what was asked for, to save exits, at most.

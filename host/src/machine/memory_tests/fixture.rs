@@ -1,12 +1,12 @@
 //! A guest's memory with a hypervisor that takes notes.
 
 use super::*;
-use crate::embedded::GUESTS;
-use crate::hypervisor::{AddressSpace, Vcpu};
-use crate::machine::arch::reading::{self, Entry};
 use crate::machine::more_tables::MORE_GPA;
 use std::io;
 use wrt_abi::EngineKind;
+use wrt_guest_images::GUESTS;
+use wrt_hypervisor::arch::reading::{self, Entry};
+use wrt_hypervisor::{AddressSpace, Vcpu};
 
 /// Bytes that a guest of these tests may have.
 pub(super) const LIMIT: u64 = 64 << 20;

@@ -146,7 +146,7 @@ fn collect(table: u64, base: u64, shift: u32, word: &impl Fn(u64) -> u64, to: &m
         let gva = base + (index << shift);
         match entry {
             _ if entry & PRESENT == 0 => {}
-            // The tables above allow everything: see `machine/arch/x86_64/paging.rs`.
+            // The tables above allow everything: see `arch/x86_64/paging.rs` of `wrt-hypervisor`.
             _ if shift == 12 || shift == 21 && entry & LARGE != 0 => {
                 let [user, writable] = [USER, WRITABLE].map(|bit| entry & bit != 0);
                 to.push(leaf(entry, gva, 1 << shift, user, writable));

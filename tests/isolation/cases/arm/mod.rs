@@ -1,7 +1,7 @@
 //! What an attacker has on 64-bit Arm alone: system registers, calls of a hypervisor and of
 //! firmware, vectors, debug and timers.
 //!
-//! Where the host has a register in its list for a boot (`host/src/machine/arch/aarch64/`
+//! Where the host has a register in its list for a boot (`host/hypervisor/src/arch/aarch64/`
 //! `registers.rs`), what EL0 may do is decided there.
 
 mod calls;

@@ -1,7 +1,6 @@
 //! The processor's exceptions, for people.
 
-use crate::error::Exception;
-use crate::hypervisor::Fault;
+use super::super::{Exception, Fault};
 
 /// A fault that the stub has reported: its vector is the exception class.
 pub(in super::super) fn describe_fault(fault: Fault) -> Exception {

@@ -2,7 +2,7 @@
 //! with a granule of 16 KiB: 47 bits of address in three levels.
 
 use super::super::paging::{Format, Leaf};
-use crate::hypervisor::{Access, Gpa};
+use super::super::{Access, Gpa};
 
 const VALID: u64 = 1;
 /// Of a level that is not the last: a table. Of the last: a page.

@@ -10,8 +10,7 @@
 //! volume 1, 19.5.2 (I/O permission bitmap).
 #![expect(clippy::cast_possible_truncation, reason = "constants, far below 16 bits")]
 
-use super::super::SYSTEM_SIZE;
-use crate::hypervisor::Gva;
+use super::super::{Gva, SYSTEM_SIZE};
 use wrt_abi::layout::{IMAGE_BASE, SYSTEM_BASE, X86_MAILBOX_PORT, X86_VECTOR_STRIDE};
 
 const GDT_OFFSET: usize = 0;

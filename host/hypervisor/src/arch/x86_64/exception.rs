@@ -1,9 +1,7 @@
 //! The processor's exceptions, for people.
 
-use super::super::SYSTEM_SIZE;
+use super::super::{Exception, Fault, SYSTEM_SIZE};
 use super::descriptors::STUB_STACK_TOP;
-use crate::error::Exception;
-use crate::hypervisor::Fault;
 
 /// Vector of a page fault.
 const PAGE_FAULT: u64 = 14;

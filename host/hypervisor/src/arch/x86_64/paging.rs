@@ -1,7 +1,7 @@
 //! Entries of page tables. Format: Intel SDM volume 3A, 5.5 "4-level paging".
 
 use super::super::paging::{Format, Leaf};
-use crate::hypervisor::{Access, Gpa};
+use super::super::{Access, Gpa};
 
 const PRESENT: u64 = 1;
 const WRITABLE: u64 = 1 << 1;

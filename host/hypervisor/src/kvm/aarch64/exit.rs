@@ -3,12 +3,13 @@
 //! [`decode`] is a pure function of the exit's raw words, so that it can be tested and
 //! fuzzed without a VM.
 
-use crate::hypervisor::arm::Decoded;
-use crate::hypervisor::kvm::raw::{Mmio, RawExit};
-use crate::hypervisor::{Exit, Gpa};
+use crate::arch::Gpa;
+use crate::arm::Decoded;
+use crate::exit::Exit;
+use crate::kvm::raw::{Mmio, RawExit};
 use wrt_abi::layout::arm::{RING_FAULT, RING_MAILBOX};
 
-/// A page that guest memory leaves free: see `machine::memory`.
+/// A page at which no guest of `wrt-vm` has memory: see its `machine::memory`.
 pub(crate) const DOORBELL_GPA: Gpa = Gpa(0x0c00_0000);
 
 /// What the exit means.
@@ -26,7 +27,7 @@ pub(crate) fn decode(raw: RawExit) -> Decoded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hypervisor::kvm::raw::mmio_exit;
+    use crate::kvm::raw::mmio_exit;
 
     #[test]
     fn only_a_word_written_to_the_doorbell_rings() {

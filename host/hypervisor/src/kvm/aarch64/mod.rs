@@ -9,9 +9,9 @@ mod state;
 pub(super) use state::{BootRegisters, prepare_vcpu};
 
 use super::{Gpa, HypervisorError, failed, raw};
-use crate::hypervisor::Exit;
-use crate::hypervisor::arm::{Decoded, Identity, fault};
-use crate::machine::arch::aarch64::registers::REPORT;
+use crate::arch::aarch64::registers::REPORT;
+use crate::arm::{Decoded, Identity, fault};
+use crate::exit::Exit;
 use kvm_ioctls::{Cap, VcpuFd, VmFd};
 use std::sync::OnceLock;
 use wrt_abi::cpu::{Arch, CpuFeatures};

@@ -1,12 +1,12 @@
 //! The vCPU's registers at boot.
 
 use super::failed;
-use crate::hypervisor::HypervisorError;
-use crate::hypervisor::arm::Identity;
-use crate::machine::arch::BootState;
-use crate::machine::arch::aarch64::registers::{
+use crate::arch::BootState;
+use crate::arch::aarch64::registers::{
     BOOT_PC, BOOT_X0, ELR_EL1, PSTATE_BOOT, SP_EL0, SPSR_EL1, SystemRegister, system_registers,
 };
+use crate::arm::Identity;
+use crate::error::HypervisorError;
 use kvm_bindings::{
     KVM_EXIT_MMIO, KVM_REG_ARM_CORE, KVM_REG_ARM64, KVM_REG_ARM64_SYSREG, KVM_REG_SIZE_U64,
     kvm_vcpu_init,

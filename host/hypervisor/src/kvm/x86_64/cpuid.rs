@@ -9,7 +9,8 @@
 //! few), so this hides, and the control registers forbid. Register layouts: Intel SDM
 //! volume 2A, CPUID; AMD APM volume 3, appendix E.
 
-use crate::hypervisor::{HypervisorError, x86_64};
+use crate::error::HypervisorError;
+use crate::x86_64;
 use kvm_bindings::{CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, kvm_cpuid_entry2};
 use std::arch::x86_64::__cpuid;
 use wrt_abi::cpu::CpuFeatures;
@@ -42,7 +43,7 @@ const EXTENDED1_ECX: u32 = 1;
 /// Leaf 0x8000_0001, EDX: NX and long mode; no SYSCALL: the runtime has no kernel to call.
 const EXTENDED1_EDX: u32 = 1 << 20 | 1 << 29;
 /// Leaf 0x8000_0008, EAX: 48 bits of virtual, 36 bits of physical addresses, which is all that
-/// `machine::memory` uses.
+/// guests have.
 const ADDRESS_BITS: u32 = 48 << 8 | 36;
 
 /// The table for the guest.

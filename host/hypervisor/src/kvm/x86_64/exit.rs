@@ -4,7 +4,7 @@
 //! fuzzed without a VM.
 
 use super::super::raw::RawExit;
-use crate::hypervisor::Exit;
+use crate::exit::Exit;
 use kvm_bindings::{KVM_EXIT_HLT, KVM_EXIT_IO, KVM_EXIT_IO_OUT, KVM_EXIT_SHUTDOWN};
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};
 

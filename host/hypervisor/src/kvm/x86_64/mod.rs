@@ -10,7 +10,7 @@ pub(super) use state::{
 };
 
 use super::{Gpa, HypervisorError, failed, raw};
-use crate::hypervisor::Exit;
+use crate::exit::Exit;
 use kvm_ioctls::{Cap, MsrFilterDefaultAction, MsrFilterRange, MsrFilterRangeFlags, VcpuFd, VmFd};
 use wrt_abi::cpu::Arch;
 
@@ -20,7 +20,7 @@ pub(super) fn exit(vcpu: &mut VcpuFd) -> Result<Exit, HypervisorError> {
 }
 
 /// Guest-physical address of three pages that KVM may need on Intel without unrestricted
-/// guests (`KVM_SET_TSS_ADDR`). Nothing of ours is ever there: see `machine::memory`.
+/// guests (`KVM_SET_TSS_ADDR`). No guest of `wrt-vm` has memory there: see its `machine::memory`.
 const TSS_PAGES: usize = 0xfffb_d000;
 
 /// The processor of the guests.

@@ -2,9 +2,9 @@
 
 use super::cpuid;
 use super::failed;
-use crate::hypervisor::HypervisorError;
-use crate::machine::arch::BootState;
-use crate::machine::arch::selectors::{TSS, USER_CODE, USER_DATA};
+use crate::arch::BootState;
+use crate::arch::selectors::{TSS, USER_CODE, USER_DATA};
+use crate::error::HypervisorError;
 use kvm_bindings::{
     Msrs, kvm_debugregs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_vcpu_events,
     kvm_xsave,

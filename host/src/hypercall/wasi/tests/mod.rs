@@ -9,13 +9,13 @@ use super::call::Call;
 use super::wait::{self, Alarm};
 use super::{ALLOCATION_MAX, Wasi, WasiConfig, raw};
 use crate::error::Error;
-use crate::hypervisor::Kicker;
 use crate::machine::CancelState;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
 use wiggle::GuestMemory;
 use wrt_abi::wasi::FunctionId;
+use wrt_hypervisor::Kicker;
 
 /// The first directory that a program is given.
 const ROOT: u64 = 3;
