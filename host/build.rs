@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the program is made of, seen from this package's folder.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "src",
+    "cli",
     "hypervisor",
     "platform",
     "build.rs",

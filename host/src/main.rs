@@ -1,5 +1,6 @@
 //! The `wrt-vm` command.
 
+#[path = "../cli/src/main.rs"]
 mod cli;
 
 use std::process::ExitCode;

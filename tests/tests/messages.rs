@@ -3,8 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// What users get to read from.
-const FOLDERS: [&str; 5] =
-    ["host/src", "host/hypervisor/src", "host/platform/src", "shared-abi/src", "guest"];
+const FOLDERS: [&str; 6] = [
+    "host/src",
+    "host/cli/src",
+    "host/hypervisor/src",
+    "host/platform/src",
+    "shared-abi/src",
+    "guest",
+];
 
 /// A literal of a string, as it is in the file between its quotes.
 struct Literal {

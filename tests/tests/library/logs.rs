@@ -1,5 +1,5 @@
 //! `wrt_log` where nobody listens: this process has no subscriber. What is shown where somebody
-//! does is the command line's (`host/tests/cli/log.rs`).
+//! does is the command line's (`host/cli/tests/cli/log.rs`).
 
 use crate::{call, instantiate};
 use wrt_tests::matrix;

@@ -4,7 +4,7 @@ use crate::support::{has_hypervisor, setups, stdout, wrt_vm};
 use std::path::Path;
 
 /// The same everywhere: the point of it.
-const GOLDEN: &str = include_str!("../../src/cli/selftest/golden.txt");
+const GOLDEN: &str = include_str!("../../src/selftest/golden.txt");
 
 #[test]
 fn guests_behave_alike_on_every_backend() {
