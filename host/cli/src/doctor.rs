@@ -178,9 +178,10 @@ impl From<wrt_vm::hypervisor::Availability> for BackendReport {
     }
 }
 
-/// Whether such a VM can be in a jail: a simulation of Apple's framework makes code at run time.
+/// Whether such a VM can be in a jail: what is not Apple's own framework is a simulation of it, which
+/// makes code at run time.
 fn has_jail(backend: Backend) -> bool {
-    !(cfg!(feature = "hvsim") && backend == Backend::Hvf)
+    backend != Backend::Hvf || cfg!(target_os = "macos")
 }
 
 /// Runs a program that computes something, as `run` does: in a process of its own, which is

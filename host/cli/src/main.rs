@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The `wrt-vm` command, over the library of the same name: one file a subcommand.
 
 mod admission;
 mod batch;
@@ -86,7 +86,7 @@ mod code {
 }
 
 /// Runs the command that the arguments name.
-pub(crate) fn main() -> ExitCode {
+fn main() -> ExitCode {
     if let Err(error) = wrt_platform::signal::prepare() {
         note(format_args!("cannot prepare for signals: {error}"));
     }

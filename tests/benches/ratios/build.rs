@@ -53,7 +53,7 @@ pub(crate) fn reference() -> PathBuf {
 /// a linker leaves in the page cache, written here and there, takes the system longer to map.
 pub(crate) fn wrt_vm() -> PathBuf {
     let mut cargo = cargo("..");
-    cargo.args(["-p", "wrt-vm", "--bin", "wrt-vm"]);
+    cargo.args(["-p", "wrt-cli", "--bin", "wrt-vm"]);
     finish(cargo);
     let installed = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrt-vm");
     // CARGO_TARGET_TMPDIR is a folder of the target folder.

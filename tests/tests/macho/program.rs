@@ -76,7 +76,7 @@ fn build() -> PathBuf {
             "--locked",
             "--quiet",
             "--package",
-            "wrt-vm",
+            "wrt-cli",
             "--bin",
             "wrt-vm",
         ])

@@ -1,15 +1,15 @@
 //! How a run ended, said in words and as an exit code.
 
 use super::{Ending, Run};
-use crate::cli::code;
-use crate::cli::say::{complain, note};
-use crate::cli::stats::Timeline;
+use crate::code;
+use crate::say::{complain, note};
+use crate::stats::Timeline;
 use std::time::Duration;
 use wrt_vm::{Bytes, Error, Interruption, Seconds};
 
 impl Run {
     /// The code for how it ended; says what went wrong, if something did.
-    pub(in crate::cli) fn report(&self, result: &anyhow::Result<Ending>) -> u8 {
+    pub(crate) fn report(&self, result: &anyhow::Result<Ending>) -> u8 {
         if let Some(code) = wrt_platform::signal::termination() {
             // Whatever else went wrong then: who sent the signal knows why.
             return code;
@@ -22,7 +22,7 @@ impl Run {
     }
 
     /// Says that a program which failed was refused memory: it may not say so itself.
-    pub(in crate::cli) fn report_memory(&self, code: u8, timeline: &Timeline) {
+    pub(crate) fn report_memory(&self, code: u8, timeline: &Timeline) {
         if code != 0 && timeline.was_refused_memory() {
             let limit = Bytes(self.max_memory());
             note(format_args!(
@@ -83,12 +83,12 @@ impl Run {
 }
 
 /// Says what is given away.
-pub(in crate::cli) fn warn_of_no_jail() {
+pub(crate) fn warn_of_no_jail() {
     note("--no-jail: a program that breaks out of its VM has all rights of this user");
 }
 
 /// Says so where a jail lets files be opened, or any system call be made.
-pub(in crate::cli) fn warn_of_a_weak_jail() {
+pub(crate) fn warn_of_a_weak_jail() {
     let found = wrt_platform::sandbox::availability();
     if let (false, Some(missing)) = (found.available, found.missing) {
         note(format_args!(

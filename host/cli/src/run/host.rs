@@ -1,9 +1,9 @@
 //! What all programs of a command share: the hypervisor, compilers, the cache.
 
 use super::Run;
-use crate::cli::compilers::Compilers;
-use crate::cli::native::Wanted;
-use crate::cli::quantity;
+use crate::compilers::Compilers;
+use crate::native::Wanted;
+use crate::quantity;
 use wrt_platform::dispatch::Group;
 use wrt_platform::pressure::PressureLevel;
 use wrt_vm::hypervisor::Hypervisor;
@@ -11,22 +11,22 @@ use wrt_vm::worker::in_workers;
 use wrt_vm::{Builder, Cache, EngineKind, MicroVm, Pool};
 
 /// What all programs of a command share.
-pub(in crate::cli) struct Host {
-    pub(in crate::cli) hypervisor: Box<dyn Hypervisor>,
+pub(crate) struct Host {
+    pub(crate) hypervisor: Box<dyn Hypervisor>,
     /// They run elsewhere, if this process is about to be jailed.
-    pub(in crate::cli) compilers: Compilers,
+    pub(crate) compilers: Compilers,
     /// Whether this process enters a jail once it has its VM.
-    pub(in crate::cli) jail: bool,
+    pub(crate) jail: bool,
     /// VMs that were made ahead.
-    pub(in crate::cli) pool: Option<Pool>,
-    pub(in crate::cli) cache: Option<Cache>,
+    pub(crate) pool: Option<Pool>,
+    pub(crate) cache: Option<Cache>,
     /// Files of the cache that are being written: they are waited for before the process ends.
-    pub(in crate::cli) writes: Group,
+    pub(crate) writes: Group,
 }
 
 impl Host {
     /// Gives up what was kept for later, as memory is short.
-    pub(in crate::cli) fn relieve(&self, level: PressureLevel) {
+    pub(crate) fn relieve(&self, level: PressureLevel) {
         if let Some(pool) = &self.pool {
             pool.relieve(level);
         }
@@ -40,14 +40,14 @@ impl Host {
 
 impl Run {
     /// Opens what every program of this command needs.
-    pub(in crate::cli) fn open(&self) -> anyhow::Result<Host> {
-        let hypervisor = crate::cli::open(self.backend)?;
+    pub(crate) fn open(&self) -> anyhow::Result<Host> {
+        let hypervisor = crate::open(self.backend)?;
         let jailed = !self.no_jail;
         // Several programs share no process if that can be jailed but once.
         let apart =
             self.worker || (self.jobs.is_some() && (jailed || hypervisor.one_vm_a_process()));
         let in_workers =
-            |hypervisor| in_workers(hypervisor, crate::cli::workers(self.verbose).jailed(jailed));
+            |hypervisor| in_workers(hypervisor, crate::workers(self.verbose).jailed(jailed));
         let compilers = match apart || jailed {
             true => in_workers(hypervisor.another()),
             false => hypervisor.another(),
@@ -62,7 +62,7 @@ impl Run {
     }
 
     /// VMs for programs of this command, of which `ahead` are there before they are wanted.
-    pub(in crate::cli) fn pool(&self, hypervisor: &dyn Hypervisor, ahead: usize) -> Pool {
+    pub(crate) fn pool(&self, hypervisor: &dyn Hypervisor, ahead: usize) -> Pool {
         let engine = match self.engine {
             Wanted::Interp => EngineKind::Interp,
             // Nearly always.
@@ -76,7 +76,7 @@ impl Run {
     }
 
     /// Bytes of linear memory that a program may have.
-    pub(in crate::cli) fn max_memory(&self) -> u64 {
+    pub(crate) fn max_memory(&self) -> u64 {
         self.max_memory.unwrap_or_else(quantity::default_max_memory)
     }
 }

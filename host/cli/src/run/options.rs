@@ -1,9 +1,9 @@
 //! What the command line says about a run.
 
-use crate::cli::batch::{self, Input};
-use crate::cli::cache::CacheOptions;
-use crate::cli::native::Wanted;
-use crate::cli::{code, jobs, log, module, quantity, result};
+use crate::batch::{self, Input};
+use crate::cache::CacheOptions;
+use crate::native::Wanted;
+use crate::{code, jobs, log, module, quantity, result};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,7 +27,7 @@ const EXAMPLES: &str = "Examples:
 /// every word is a module: the programs run at the same time, each in a VM of its own.
 #[derive(Args, Clone)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", code::HELP))]
-pub(in crate::cli) struct Run {
+pub(crate) struct Run {
     /// Open a directory to the program: HOST, under the name GUEST (the same unless given).
     /// With `,ro` nothing below it can be changed. Repeatable [default: none].
     #[arg(long, value_name = "HOST[::GUEST][,ro]", value_parser = Directory::parse)]
@@ -49,7 +49,7 @@ pub(in crate::cli) struct Run {
     /// End the program after this long, with exit code 124: `250ms`, `5s` (or `5`), `2m`, `1h`
     /// [default: never].
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
-    pub(in crate::cli) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 
     /// Linear memory that the program may have, all its memories together: `65536` (bytes),
     /// `64KiB`, `64MiB`, `1GiB`. To grow further fails in the program; it decides what then
@@ -88,7 +88,7 @@ pub(in crate::cli) struct Run {
     /// --timeout and --max-memory hold for each. They have no arguments and no input: see --batch
     /// [default: one program].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=jobs::MAX))]
-    pub(in crate::cli) jobs: Option<u32>,
+    pub(crate) jobs: Option<u32>,
 
     /// The programs for --jobs, each with arguments, environment and input of its own: a file (or
     /// `-`, standard input) with an object of JSON a line, such as {"module": "a.wasm", "args":
@@ -97,16 +97,16 @@ pub(in crate::cli) struct Run {
     /// hold for all; a line's `timeout` and `max_memory` replace the options of that name. Files
     /// are relative to the current directory [default: the words of the command line].
     #[arg(long, value_name = "FILE", requires = "jobs")]
-    pub(in crate::cli) batch: Option<PathBuf>,
+    pub(crate) batch: Option<PathBuf>,
 
     /// How urgent --jobs are: the system gives their threads more or less of the processors.
     #[arg(long, value_name = "CLASS", value_enum, default_value = "default", requires = "jobs")]
-    pub(in crate::cli) qos: jobs::Qos,
+    pub(crate) qos: jobs::Qos,
 
     /// Make VMs even if the machine is short of memory. Otherwise none is made when it is about
     /// to kill processes (critical), and --jobs run one by one before that.
     #[arg(long)]
-    pub(in crate::cli) ignore_pressure: bool,
+    pub(crate) ignore_pressure: bool,
 
     /// The engine to use. The interpreter starts at once; native code is some ten times as fast.
     #[arg(long, value_enum, default_value = "auto")]
@@ -124,14 +124,14 @@ pub(in crate::cli) struct Run {
 
     /// Print times, exits and memory to standard error at the end.
     #[arg(long)]
-    pub(in crate::cli) stats: bool,
+    pub(crate) stats: bool,
 
     /// Write how the program ended as a line of JSON: in which way, exit code, error, trap and
     /// backtrace, limits, usage, engine. `json` is the last line of standard error; `json:FILE`
     /// goes to a file (`json:/dev/fd/3` to a descriptor that is open). With --jobs, a line for
     /// each program as it ends, with its `index` [default: none].
     #[arg(long, value_name = "json[:FILE]", value_parser = result::Wanted::parse)]
-    pub(in crate::cli) result: Option<result::Wanted>,
+    pub(crate) result: Option<result::Wanted>,
 
     /// Where the log goes: what the program says by `wrt_log`, and what wrt-vm does.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
@@ -152,7 +152,7 @@ pub(in crate::cli) struct Run {
     /// assembled on the host, for convenience.
     // One list, so that everything after its first word is the program's, options too.
     #[arg(required_unless_present = "batch", conflicts_with = "batch", trailing_var_arg = true, value_names = ["MODULE", "ARGS"])]
-    pub(in crate::cli) program: Vec<String>,
+    pub(crate) program: Vec<String>,
 
     /// What holds for one of several programs.
     #[arg(skip)]
@@ -171,14 +171,14 @@ pub(super) struct Own {
 
 /// A directory to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Directory {
+pub(crate) struct Directory {
     pub(super) host: PathBuf,
     pub(super) guest: String,
     pub(super) read_only: bool,
 }
 
 impl Directory {
-    pub(in crate::cli) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (paths, read_only) = match text.strip_suffix(",ro") {
             Some(paths) => (paths, true),
             None => (text.strip_suffix(",rw").unwrap_or(text), false),
@@ -197,7 +197,7 @@ impl Run {
     /// # Errors
     ///
     /// When the file of --batch cannot be read, or not be understood.
-    pub(in crate::cli) fn programs(&self) -> anyhow::Result<Vec<Self>> {
+    pub(crate) fn programs(&self) -> anyhow::Result<Vec<Self>> {
         let programs = match &self.batch {
             Some(path) => {
                 batch::read(path)?.into_iter().map(|program| self.with_program(program)).collect()
@@ -230,12 +230,12 @@ impl Run {
     }
 
     /// Which of several programs it is.
-    pub(in crate::cli) fn index(&self) -> Option<usize> {
+    pub(crate) fn index(&self) -> Option<usize> {
         self.own.index
     }
 
     /// Bytes that the program may write.
-    pub(in crate::cli) fn max_output(&self) -> Option<u64> {
+    pub(crate) fn max_output(&self) -> Option<u64> {
         self.max_output
     }
 
@@ -245,7 +245,7 @@ impl Run {
     }
 
     /// The module's name, for messages.
-    pub(in crate::cli) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         Line(self.module().display()).to_string()
     }
 

@@ -1,23 +1,23 @@
 //! One program, from its module's bytes to its end.
 
 use super::{Host, Run};
-use crate::cli::native::{Choice, Chooser};
-use crate::cli::stats::Timeline;
-use crate::cli::{invoke, module, termination};
+use crate::native::{Choice, Chooser};
+use crate::stats::Timeline;
+use crate::{invoke, module, termination};
 use anyhow::{Context as _, anyhow};
 use std::time::Instant;
 use wrt_platform::citizen::Activity;
 use wrt_vm::{Error, Instance, Jail, MicroVm, Module};
 
 /// How a run ended, when nothing went wrong with the VM.
-pub(in crate::cli) enum Ending {
+pub(crate) enum Ending {
     Returned,
     Exited(i32),
 }
 
 impl Run {
     /// Reads the module.
-    pub(in crate::cli) fn read(&self, timeline: &mut Timeline) -> anyhow::Result<Module> {
+    pub(crate) fn read(&self, timeline: &mut Timeline) -> anyhow::Result<Module> {
         let module = timeline.step("read", || module::read(self.module()))?;
         if self.invoke.is_some() && module.is_component() {
             return Err(anyhow!(Error::Component(
@@ -28,7 +28,7 @@ impl Run {
     }
 
     /// Runs the program in a VM.
-    pub(in crate::cli) fn run_on(
+    pub(crate) fn run_on(
         &self,
         host: &Host,
         module: Module,

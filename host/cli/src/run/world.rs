@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::options::Directory;
-use crate::cli::module;
+use crate::module;
 use anyhow::anyhow;
 use std::path::Path;
 use wrt_platform::text::Line;

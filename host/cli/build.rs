@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the program is made of, seen from this package's folder.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "src",
-    "cli",
-    "hypervisor",
-    "platform",
     "build.rs",
     "Cargo.toml",
-    "../shared-abi",
-    "../guest",
+    "../src",
     "../Cargo.toml",
-    "../Cargo.lock",
+    "../hypervisor",
+    "../platform",
+    "../../shared-abi",
+    "../../guest",
+    "../../Cargo.toml",
+    "../../Cargo.lock",
 ];
 
 fn main() {
