@@ -48,22 +48,30 @@
 compile_error!("wrt-vm needs a 64-bit host: guest addresses are kept in usize");
 
 mod artifact;
+#[path = "engine/cache/mod.rs"]
 mod cache;
+#[path = "engine/compiler.rs"]
 mod compiler;
 mod embedded;
 mod error;
+#[path = "engine/examiner.rs"]
 mod examiner;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[path = "services/mod.rs"]
 mod hypercall;
+#[path = "placement/jail.rs"]
 mod jail;
 #[doc(hidden)]
 pub mod machine;
 mod module;
+#[path = "engine/pool.rs"]
 mod pool;
+#[path = "engine/vm/mod.rs"]
 mod vm;
 #[doc(hidden)]
+#[path = "placement/worker/mod.rs"]
 pub mod worker;
 
 pub use artifact::Target;

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod cancel;
+#[path = "../placement/home.rs"]
 mod home;
 pub(crate) mod image;
 pub(crate) mod mailbox;

@@ -11,7 +11,9 @@
 //! 5. Numbers that the guest gets mean nothing in another VM.
 
 pub(crate) mod log;
+#[path = "../machine/calls.rs"]
 mod memory;
+#[path = "../text.rs"]
 pub(crate) mod text;
 mod vector;
 pub(crate) mod wasi;

@@ -7,7 +7,9 @@
 //! and `poll_oneoff` among it, stays `wasmtime-wasi`'s, which is told of them by [`shown`].
 
 mod arrival;
+#[path = "../../../world/buffer.rs"]
 mod buffer;
+#[path = "../../../world/file.rs"]
 mod file;
 mod input;
 mod output;

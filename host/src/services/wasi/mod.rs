@@ -9,6 +9,7 @@
 
 mod attributes;
 mod call;
+#[path = "../../world/mod.rs"]
 mod config;
 mod descriptors;
 mod errno;
@@ -22,6 +23,7 @@ mod stdio;
 mod tests;
 mod unstable;
 mod wait;
+#[path = "../../placement/worker/world.rs"]
 mod world;
 
 pub(crate) use config::cannot_open;
