@@ -75,6 +75,13 @@ impl Target {
     }
 }
 
+/// Where an artefact's code is in it, from its first byte on: whole pages of 4 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
 /// Names a module, the compiler and the target: equal ones lead to equal code.
 pub(crate) type Source = blake3::Hash;
 

@@ -5,14 +5,13 @@
 //! [`Hypervisor`](crate::hypervisor::Hypervisor) can be anybody's.
 
 use crate::artifact::{Header, Target};
-use crate::cache::file_name;
-use crate::compiler::source;
-use crate::hypercall::wasi::{OutputBuffer, WasiConfig};
+use crate::engine::file_name;
 use crate::machine::image::{Image, Segment};
 use crate::machine::mailbox;
 use crate::module::Module;
-use crate::worker::channel::{Channel, Endless};
-use crate::worker::message::{self, Message, Request, Response};
+use crate::placement::worker::channel::{Channel, Endless};
+use crate::placement::worker::message::{self, Message, Request, Response};
+use crate::world::{OutputBuffer, WasiConfig};
 use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
 use std::ptr::NonNull;
@@ -96,13 +95,13 @@ fn part<'a>(segment: &Segment<'a>) -> ImagePart<'a> {
 
 /// Name of a code cache's file for a module.
 pub fn cache_file_name(module: &Module, target: Target) -> String {
-    file_name(source(module, target))
+    file_name(module.source(target))
 }
 
 /// Contents of that file, if the compiler had written `code`.
 pub fn cache_file(module: &Module, target: Target, code: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
-    let header = Header::new(target, source(module, target), code);
+    let header = Header::new(target, module.source(target), code);
     // A vector takes everything.
     let _ = header.write(code, &mut file);
     file

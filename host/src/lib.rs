@@ -36,57 +36,51 @@
 //!
 //! # Where things are
 //!
-//! * [`hypervisor`]: the backends, and the one place where an exit is decoded.
-//! * `machine`: guest RAM, page tables, boot, the run loop. Nobody else touches page tables.
-//! * `compiler`: modules to machine code, in a VM as well; `cache` keeps the code.
-//! * `hypercall`: what a guest may ask for, one file a service.
-//! * `jail`: what a process gives up before a guest executes anything in it.
-//! * `pool`: VMs that are made ahead.
-//! * [`worker`]: micro-VMs in processes of their own.
+//! The modules are floors: each uses those below it in this list, and none above.
+//!
+//! * `engine`: [`MicroVm`]; the compiler, which has a VM as well; the cache, which keeps its code;
+//!   pools of VMs that are made ahead.
+//! * `placement`: a machine in this process or in a [worker]; what a process gives up before a guest
+//!   executes anything in it.
+//! * `services`: what a guest may ask for besides memory, one file a service.
+//! * `world`: what a program gets to see.
+//! * `machine`: guest RAM, page tables, boot, the run loop. No other module touches page tables.
+//! * `module`, `artifact`: programs and compiled code as bytes; `error`, `text`.
+//!
+//! [`hypervisor`] is a crate of its own beneath: the backends, and the one place where an exit is
+//! decoded.
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("wrt-vm needs a 64-bit host: guest addresses are kept in usize");
 
 mod artifact;
-#[path = "engine/cache/mod.rs"]
-mod cache;
-#[path = "engine/compiler.rs"]
-mod compiler;
 mod embedded;
+mod engine;
 mod error;
-#[path = "engine/examiner.rs"]
-mod examiner;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-#[path = "services/mod.rs"]
-mod hypercall;
-#[path = "placement/jail.rs"]
-mod jail;
 #[doc(hidden)]
 pub mod machine;
 mod module;
-#[path = "engine/pool.rs"]
-mod pool;
-#[path = "engine/vm/mod.rs"]
-mod vm;
-#[doc(hidden)]
-#[path = "placement/worker/mod.rs"]
-pub mod worker;
+mod placement;
+mod services;
+mod text;
+mod world;
 
 pub use artifact::Target;
-pub use cache::{Cache, CacheCounts, Cleared, Entry, Making, Turn};
-pub use compiler::Compiler;
+pub use engine::{
+    Builder, Cache, CacheCounts, CancelHandle, Cleared, Compiler, DEFAULT_MAX_MEMORY,
+    DEFAULT_MAX_STACK, Entry, Export, Function, FunctionType, Instance, LoadedModule, Making,
+    Memory, MicroVm, Pool, PoolCounts, Snapshot, Turn,
+};
 pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
-pub use hypercall::wasi::{Output, OutputBuffer, Stdin, WasiConfig};
-pub use jail::{Entrance, Jail, Jailed};
 pub use machine::{Exits, Usage};
 pub use module::Module;
-pub use pool::{Pool, PoolCounts};
-pub use vm::{
-    Builder, CancelHandle, DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK, Export, Function, FunctionType,
-    Instance, LoadedModule, Memory, MicroVm, Snapshot,
-};
+#[doc(hidden)]
+pub use placement::worker;
+pub use placement::{Entrance, Jail, Jailed};
+pub use world::{Output, OutputBuffer, Stdin, WasiConfig};
 pub use wrt_abi::cpu::{Arch, CpuFeatures};
 pub use wrt_abi::proposals::{Proposal, Proposals};
 pub use wrt_abi::value::{ValueType, WireValue as Value};

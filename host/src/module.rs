@@ -1,8 +1,8 @@
 //! A module's bytes, on their way to a guest.
 
-use crate::artifact::{self, Header, Target};
+use crate::artifact::{self, Header, Source, Target, Text};
+use crate::embedded::COMPILER_ID;
 use crate::error::{Bytes, Error};
-use crate::machine::Text;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
@@ -170,6 +170,16 @@ impl Module {
     /// cannot tell.
     pub fn is_component(&self) -> bool {
         self.compiled.is_none() && is_component(self.as_slice())
+    }
+
+    /// Names the code that it leads to on machines of a kind.
+    pub(crate) fn source(&self, target: Target) -> Source {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(COMPILER_ID.as_bytes());
+        hasher.update(&(target.arch as u32).to_le_bytes());
+        hasher.update(&target.features.bits().to_le_bytes());
+        hasher.update(self.as_slice());
+        hasher.finalize()
     }
 
     pub(crate) fn header(&self) -> Option<&Header> {

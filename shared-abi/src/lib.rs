@@ -14,7 +14,7 @@
 //! 1. Give it the next free number in [`Call`] and document it there under the same
 //!    headings as its neighbours: arguments, returns, faults.
 //! 2. Send it from `guest/src/hostcall.rs`; serve it from one file in
-//!    `host/src/hypercall/`, reached from that folder's `dispatch`.
+//!    `host/src/services/`, reached from `host/src/machine/calls.rs` and that folder's `serve`.
 //! 3. Raise [`ABI_VERSION`]. The boot handshake refuses a mismatch and names both.
 //!
 //! # Example

@@ -4,15 +4,15 @@
 //! itself. Its world is two streams: the module comes in, the code goes out, into a file without a
 //! name that is sealed before anything looks at it. The host parses neither.
 
-use crate::artifact::{Header, Source, Target};
+use super::examiner::Examiner;
+use super::vm::{Builder, Function, MicroVm, Snapshot};
+use crate::artifact::{Header, Target, Text};
 use crate::embedded::{self, Guest};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
-use crate::examiner::Examiner;
-use crate::hypercall::text;
-use crate::hypercall::wasi::{Output, OutputBuffer, OutputFile, Stdin, WasiConfig};
-use crate::machine::{CancelState, Text};
+use crate::machine::CancelState;
 use crate::module::Module;
-use crate::vm::{Builder, Function, MicroVm, Snapshot};
+use crate::text;
+use crate::world::{Output, OutputBuffer, OutputFile, Stdin, WasiConfig};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ impl Compiler {
             Ok(None) => return Err(cannot_compile(module, "it wrote no code")),
             Err(error) => return Err(not_taken_over(error, module)),
         };
-        let header = Header::new(target, source(module, target), code.as_slice());
+        let header = Header::new(target, module.source(target), code.as_slice());
         tracing::info!(
             module = module.len(),
             code = header.len,
@@ -296,14 +296,4 @@ fn copy(embedded: &Guest) -> io::Result<Arc<SharedBytes>> {
     })?);
     *copy = Some((embedded.arch, Arc::downgrade(&bytes)));
     Ok(bytes)
-}
-
-/// Names the code that a module leads to.
-pub(crate) fn source(module: &Module, target: Target) -> Source {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(embedded::COMPILER_ID.as_bytes());
-    hasher.update(&(target.arch as u32).to_le_bytes());
-    hasher.update(&target.features.bits().to_le_bytes());
-    hasher.update(module.as_slice());
-    hasher.finalize()
 }

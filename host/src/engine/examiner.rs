@@ -4,9 +4,9 @@
 //! that needs another one invalid. The interpreter's kernel validates such a module with every
 //! proposal on, and says which ones it needs.
 
+use super::vm::{Builder, MicroVm};
 use crate::error::Error;
 use crate::module::Module;
-use crate::vm::{Builder, MicroVm};
 use std::time::Instant;
 use wrt_abi::EngineKind;
 use wrt_abi::proposals::{Proposal, Proposals};

@@ -5,9 +5,9 @@
 //! are empty, no guest has booted in them; or they go on from a snapshot, and share its pages. When
 //! the machine runs short of memory, those that nobody has taken go first.
 
+use super::vm::{Builder, MicroVm, Snapshot};
 use crate::error::Error;
-use crate::hypercall::wasi::WasiConfig;
-use crate::vm::{Builder, MicroVm, Snapshot};
+use crate::world::WasiConfig;
 use std::sync::Arc;
 use wrt_abi::EngineKind;
 use wrt_hypervisor::Hypervisor;

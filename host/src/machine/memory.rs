@@ -22,7 +22,7 @@ mod prepared;
 mod regions;
 
 pub(crate) use prepared::Prepared;
-pub(crate) use regions::{Content, Text};
+pub(crate) use regions::Content;
 
 use self::core::CoreParts;
 use super::addresses::Addresses;

@@ -7,6 +7,7 @@ mod model;
 
 use super::regions::Region;
 use super::*;
+use crate::artifact::Text;
 use crate::machine::translation::tables_size;
 use fixture::{Fixture, Form, LIMIT, host_bytes};
 use std::sync::Arc;

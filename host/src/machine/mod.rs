@@ -1,14 +1,13 @@
 //! Builds and runs one guest.
 //!
 //! `Machine` puts together what a guest needs: RAM (`memory`), the kernel image
-//! (`image`), page tables and descriptor tables (`translation`, [`wrt_hypervisor::arch`]), a vCPU in its
-//! boot state; and then exchanges commands with the runtime (`run`) while serving its
-//! hypercalls. It works on its caller's thread or on its own (`home`).
+//! (`image`), page tables and descriptor tables (`translation`, [`wrt_hypervisor::arch`]), a vCPU in
+//! its boot state; and then exchanges commands with the runtime (`run`) while its calls are served
+//! (`calls`): those for memory here, others by what the machine is given for it.
 
 mod addresses;
+mod calls;
 mod cancel;
-#[path = "../placement/home.rs"]
-mod home;
 pub(crate) mod image;
 pub(crate) mod mailbox;
 mod memory;
@@ -19,11 +18,11 @@ mod trace;
 mod translation;
 mod watchdog;
 
+pub(crate) use calls::{Outcome, Serve};
 pub(crate) use cancel::CancelState;
-pub(crate) use home::{Home, Kept, elsewhere};
 pub use image::GuestImage;
-pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Text};
-pub(crate) use run::{Answer, MachineConfig};
+pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Prepared};
+pub(crate) use run::{Answer, Machine, MachineConfig};
 pub use run::{Exits, Usage};
 pub use trace::EXITS;
 pub(crate) use trace::RECORDER;

@@ -1,5 +1,6 @@
 //! The run loop: commands in, hypercalls served, answers out.
 
+use super::calls::{self, Outcome, Serve};
 use super::cancel::CancelState;
 use super::image::{self, GuestImage, Image};
 use super::mailbox::Mailbox;
@@ -8,8 +9,6 @@ use super::trace::{EXITS, Hypercall, Other, RECORDER};
 use super::watchdog::begin_call;
 use crate::embedded;
 use crate::error::{Error, VmEnd};
-use crate::hypercall::wasi::Wasi;
-use crate::hypercall::{self, Outcome, Services};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,15 +100,15 @@ enum State {
     Ended,
 }
 
-/// One guest with its VM.
-pub(crate) struct Machine {
+/// One guest with its VM, and what serves its calls.
+pub(crate) struct Machine<S> {
     // Declared in the order of dropping: no vCPU without memory, no mapping without bytes.
     vcpu: Box<dyn Vcpu>,
     vm: Box<dyn Vm>,
     memory: GuestMemory,
     mailbox: Mailbox,
     image: &'static Image<'static>,
-    services: Services,
+    services: S,
     cancel: Arc<CancelState>,
     deadline: Option<Instant>,
     state: State,
@@ -120,13 +119,13 @@ pub(crate) struct Machine {
     usage: Usage,
 }
 
-impl Machine {
+impl<S: Serve> Machine<S> {
     /// Makes the VM. Its guest boots with the first command, and goes on from another one if that
     /// is given.
     pub(crate) fn new(
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
-        services: Services,
+        services: S,
         from: Option<Arc<Prepared>>,
     ) -> Result<Self, Error> {
         let started = Instant::now();
@@ -165,16 +164,21 @@ impl Machine {
         })
     }
 
-    /// Forgets all that the guest did: memory, registers, its world; and the deadline. It boots
-    /// again with the next command, and goes on from another guest if that is given.
-    pub(crate) fn reset(&mut self, world: Wasi, from: Option<Arc<Prepared>>) -> Result<(), Error> {
+    /// Forgets all that the guest did: memory, registers; and the deadline. It boots again with the
+    /// next command, and goes on from another guest if that is given. What the services know of it
+    /// is the caller's to renew.
+    pub(crate) fn reset(&mut self, from: Option<Arc<Prepared>>) -> Result<(), Error> {
         self.deadline = None;
         let as_now = from.as_ref().map(Arc::as_ptr) == self.from.as_ref().map(Arc::as_ptr);
         if self.touched || !as_now {
             self.clear(from)?;
         }
-        self.services.renew(world);
         Ok(())
+    }
+
+    /// What serves the guest's calls.
+    pub(crate) fn services(&mut self) -> &mut S {
+        &mut self.services
     }
 
     fn clear(&mut self, from: Option<Arc<Prepared>>) -> Result<(), Error> {
@@ -405,13 +409,13 @@ impl Machine {
             Call::Ready | Call::Done => Err(protocol("a command was answered that nobody gave")),
             _ => {
                 let payload = self.mailbox.payload(request.payload_len);
-                let context = hypercall::Context {
+                let context = calls::Context {
                     vm: self.vm.as_mut(),
                     memory: &mut self.memory,
                     services: &mut self.services,
                     cancel: &self.cancel,
                 };
-                match hypercall::dispatch(call, request, &payload, context)? {
+                match calls::dispatch(call, request, &payload, context)? {
                     Outcome::Respond(response, payload) => {
                         self.mailbox.respond(response, &payload);
                         Ok(None)

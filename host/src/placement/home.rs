@@ -4,14 +4,15 @@
 //! threads. So its machine has a thread then, travels there with each piece of work, and comes
 //! back with the result. The caller waits: at any time there is one thread that has it.
 
-use super::cancel::CancelState;
-use super::memory::{Content, MemoryRefused, Prepared};
-use super::run::{Answer, Machine, MachineConfig, Usage};
+use super::worker::{Remote, Workers};
 use crate::error::{Error, VmEnd};
-use crate::hypercall::Services;
-use crate::hypercall::log::Forward;
-use crate::hypercall::wasi::{Wasi, WasiConfig};
-use crate::worker::{Remote, Workers};
+use crate::machine::{
+    self, Answer, CancelState, Content, MachineConfig, MemoryRefused, Prepared, Usage,
+};
+use crate::services::Services;
+use crate::services::log::Forward;
+use crate::services::wasi::Wasi;
+use crate::world::WasiConfig;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -20,6 +21,9 @@ use std::time::Instant;
 use wrt_abi::Command;
 use wrt_hypervisor::{Gva, Hypervisor};
 use wrt_platform::memory::SharedBytes;
+
+/// A machine whose guest has our services.
+type Machine = machine::Machine<Services>;
 
 /// A machine, and where it works.
 pub(crate) enum Home {
@@ -96,7 +100,7 @@ impl Home {
         match self {
             Self::Here(here) => {
                 let world = Wasi::new(world)?;
-                here.work(move |machine| machine.reset(world, None))
+                here.work(move |machine| reset(machine, world, None))
             }
             Self::Worker(worker) => worker.reset(world),
         }
@@ -115,7 +119,7 @@ impl Home {
         match (self, from) {
             (Self::Here(here), from) => {
                 let (world, from) = (Wasi::new(world)?, from.here()?);
-                here.work(move |machine| machine.reset(world, Some(from)))
+                here.work(move |machine| reset(machine, world, Some(from)))
             }
             (Self::Worker(worker), Kept::Worker(number)) => worker.restore(world, *number),
             (Self::Worker(_), Kept::Here(_)) => Err(elsewhere()),
@@ -272,6 +276,13 @@ impl Kept {
             Self::Worker(_) => None,
         }
     }
+}
+
+/// Resets a machine, for the next program, with a world of its own.
+fn reset(machine: &mut Machine, world: Wasi, from: Option<Arc<Prepared>>) -> Result<(), Error> {
+    machine.reset(from)?;
+    machine.services().renew(world);
+    Ok(())
 }
 
 /// A guest was kept in another process.

@@ -36,22 +36,17 @@
 //! in the jail, by [`MicroVm::reset_with`], has them from the world that the jail was made of, of
 //! which it is a clone. An empty root takes a process of one thread, unless it is root's.
 
-use crate::cache::Cache;
+use super::worker;
 use crate::error::Error;
-use crate::hypercall::wasi::{WasiConfig, cannot_open};
 use crate::machine;
-use crate::vm::MicroVm;
-use crate::worker;
+use crate::world::{Directory, Inside, Preopen, WasiConfig, cannot_open};
 use rustix::process::geteuid;
 use std::fmt;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use wrt_platform::sandbox::{Closing, Enforced, Profile, ProfileBuilder, ProfileError, Sandbox};
 use wrt_platform::text::Line;
-
-/// What a directory is in a jail: a descriptor, if paths lead nowhere in it.
-pub(crate) type Inside = Arc<OnceLock<OwnedFd>>;
 
 /// A jail to enter: what stays possible in it.
 #[derive(Debug)]
@@ -76,19 +71,28 @@ impl Jail {
             .deny_executable_memory()
             .deny_paths()
             .allow_hypervisor();
-        world.open_in(Self { profile, inside: Vec::new(), cache: None })
+        let empty = Self { profile, inside: Vec::new(), cache: None };
+        world.preopens.iter().fold(empty, |jail, Preopen { host, read_only, inside, .. }| {
+            let inside = Arc::clone(inside);
+            match host {
+                Directory::At(path) => jail.directory(path, !read_only, inside),
+                Directory::Open(directory) => {
+                    jail.descriptor(directory.as_fd(), !read_only, inside)
+                }
+            }
+        })
     }
 
-    /// Lets entries of a cache be thrown out from inside, but neither read nor written.
-    pub fn forgetting(mut self, cache: &Cache) -> Self {
-        self.profile = self.profile.allow_file_removal(&[cache.path()]);
-        self.inside.push(cache.inside());
-        self.cache = Some(cache.path().to_owned());
+    /// Lets files of a code cache's directory be removed from inside, but neither read nor written.
+    pub(crate) fn removal(mut self, cache: &Path, inside: Inside) -> Self {
+        self.profile = self.profile.allow_file_removal(&[cache]);
+        self.inside.push(inside);
+        self.cache = Some(cache.to_owned());
         self
     }
 
     /// Opens a directory in it.
-    pub(crate) fn directory(mut self, path: &Path, write: bool, inside: Inside) -> Self {
+    fn directory(mut self, path: &Path, write: bool, inside: Inside) -> Self {
         self.profile = match write {
             true => self.profile.allow_file_read_write(&[path]),
             false => self.profile.allow_file_read(&[path]),
@@ -98,12 +102,7 @@ impl Jail {
     }
 
     /// Opens a directory in it that is open already.
-    pub(crate) fn descriptor(
-        mut self,
-        directory: BorrowedFd<'_>,
-        write: bool,
-        inside: Inside,
-    ) -> Self {
+    fn descriptor(mut self, directory: BorrowedFd<'_>, write: bool, inside: Inside) -> Self {
         self.profile = self.profile.allow_descriptor(directory, write);
         self.inside.push(inside);
         self.with_files_of(rustix::fs::fstat(directory))
@@ -155,17 +154,8 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// Closes system calls, too, for all threads of this process. `vm` is the only VM that will
-    /// work on every backend; more can be made on a hypervisor that needs no child process.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Jail`] when the system refuses: the process should end then.
-    pub fn enter(self, vm: &MicroVm) -> Result<Jailed, Error> {
-        self.enter_with(vm.child())
-    }
-
-    /// The same for a VM whose guest is in this child process, if it is in one.
+    /// Closes system calls, too, for all threads of this process. `child` is the process that has
+    /// the guest, if one has it.
     pub(crate) fn enter_with(self, child: Option<u32>) -> Result<Jailed, Error> {
         let closing = self.closing.allow_trace(child.as_slice());
         closing.close_calls().map(|enforced| Jailed { enforced }).map_err(refused)

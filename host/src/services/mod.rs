@@ -1,28 +1,15 @@
-//! Decodes and serves the guest's hypercalls: one file a service.
+//! Serves the guest's hypercalls that are not the machine's own: one file a service.
 //!
-//! Everything in a request is hostile. The five rules of this code:
-//!
-//! 1. A guest-written value is read once, into a copy (the caller has done so); what the
-//!    host wrote to guest memory is never read back.
-//! 2. Addresses and lengths are checked with overflow-safe arithmetic before any use, lengths
-//!    before any allocation; every count is bounded.
-//! 3. A wrong call is an error returned or the VM's end, never a panic or an endless loop.
-//! 4. Guest text is data ([`text`]).
-//! 5. Numbers that the guest gets mean nothing in another VM.
+//! Everything in a request is hostile: [`Serve`] has the five rules for it.
 
 pub(crate) mod log;
-#[path = "../machine/calls.rs"]
-mod memory;
-#[path = "../text.rs"]
-pub(crate) mod text;
 mod vector;
 pub(crate) mod wasi;
 
-use crate::error::{Error, VmEnd};
-use crate::machine::{CancelState, GuestMemory};
-use wrt_abi::mailbox::{Request, Response};
+use crate::error::Error;
+use crate::machine::{CancelState, GuestMemory, Outcome, Serve};
+use wrt_abi::mailbox::Request;
 use wrt_abi::{Call, LogLevel, Status};
-use wrt_hypervisor::Vm;
 
 /// Services of one VM.
 pub(crate) struct Services {
@@ -50,63 +37,42 @@ impl Services {
     }
 }
 
-/// What a call may touch: parts of its own VM.
-pub(crate) struct Context<'a> {
-    pub(crate) vm: &'a mut dyn Vm,
-    pub(crate) memory: &'a mut GuestMemory,
-    pub(crate) services: &'a mut Services,
-    pub(crate) cancel: &'a CancelState,
+/// What a call may touch: the program's memory, and the services' own state.
+struct Context<'a> {
+    memory: &'a mut GuestMemory,
+    services: &'a mut Services,
+    cancel: &'a CancelState,
 }
 
-/// How a call ends.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// The guest goes on with this response and payload.
-    Respond(Response, Vec<u8>),
-    /// The VM is over.
-    End(VmEnd),
-}
-
-impl Outcome {
-    /// A status and one value.
-    fn status(status: Status, value: u64) -> Self {
-        let mut response = Response { status: status as u32, ..Response::default() };
-        response.values[0] = value;
-        Self::Respond(response, Vec::new())
-    }
-}
-
-/// Serves a call. `payload` is a copy of the bytes that belong to the request.
-///
-/// # Errors
-///
-/// Only when the call was interrupted, or the host failed: the VM cannot go on.
-pub(crate) fn dispatch(
-    call: Call,
-    request: &Request,
-    payload: &[u8],
-    context: Context<'_>,
-) -> Result<Outcome, Error> {
-    match call {
-        Call::RegionReserve => memory::reserve(request.args[0], context),
-        Call::RegionCommit => {
-            let [region, least, most, ..] = request.args;
-            memory::commit(region, least, most, context)
+impl Serve for Services {
+    fn serve(
+        &mut self,
+        call: Call,
+        request: &Request,
+        payload: &[u8],
+        memory: &mut GuestMemory,
+        cancel: &CancelState,
+    ) -> Result<Outcome, Error> {
+        let context = Context { memory, services: self, cancel };
+        match call {
+            Call::Wasi => wasi::serve(&request.args, context),
+            Call::Vector => vector::serve(&request.args, context),
+            Call::Log => Ok(match LogLevel::try_from(request.args[0]) {
+                Ok(level) => {
+                    context.services.log.line(level, payload);
+                    Outcome::status(Status::Ok, 0)
+                }
+                Err(_) => Outcome::status(Status::Invalid, 0),
+            }),
+            // The machine's own; it never passes them on.
+            Call::RegionReserve
+            | Call::RegionCommit
+            | Call::RegionRelease
+            | Call::CodePublish
+            | Call::Panic
+            | Call::OutOfMemory
+            | Call::Ready
+            | Call::Done => Ok(Outcome::status(Status::Invalid, 0)),
         }
-        Call::CodePublish => memory::publish(request.args[0], request.args[1], context),
-        Call::RegionRelease => memory::release(request.args[0], context),
-        Call::Wasi => wasi::serve(&request.args, context),
-        Call::Vector => vector::serve(&request.args, context),
-        Call::Log => Ok(match LogLevel::try_from(request.args[0]) {
-            Ok(level) => {
-                context.services.log.line(level, payload);
-                Outcome::status(Status::Ok, 0)
-            }
-            Err(_) => Outcome::status(Status::Invalid, 0),
-        }),
-        Call::Panic => Ok(Outcome::End(VmEnd::Panic(text::printable(payload)))),
-        Call::OutOfMemory => Ok(Outcome::End(VmEnd::OutOfMemory { wanted: request.args[0] })),
-        // The run loop's own; it never passes them on.
-        Call::Ready | Call::Done => Ok(Outcome::status(Status::Invalid, 0)),
     }
 }

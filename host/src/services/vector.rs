@@ -7,9 +7,9 @@
 
 mod matrix;
 
-use super::{Context, Outcome};
+use super::Context;
 use crate::error::{Error, Interruption};
-use crate::machine::CancelState;
+use crate::machine::{CancelState, Outcome};
 use std::ops::{AddAssign, Range};
 use wrt_abi::Status;
 use wrt_abi::mailbox::{REQUEST_ARGS, Response};

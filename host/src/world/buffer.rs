@@ -25,12 +25,12 @@ impl OutputBuffer {
     }
 
     /// How many bytes it takes.
-    pub(in crate::hypercall::wasi) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// Adds what fits; returns how many bytes that were.
-    pub(super) fn write(&self, from: &[IoSlice<'_>]) -> usize {
+    pub(crate) fn write(&self, from: &[IoSlice<'_>]) -> usize {
         let mut bytes = self.lock();
         let before = bytes.len();
         for slice in from {

@@ -30,7 +30,7 @@ impl OutputFile {
     }
 
     /// Takes a file that another process takes over.
-    pub(in crate::hypercall::wasi) fn received(descriptor: OwnedFd, capacity: u64) -> Self {
+    pub(crate) fn received(descriptor: OwnedFd, capacity: u64) -> Self {
         Self::of(Draft::received(descriptor), capacity)
     }
 
@@ -43,17 +43,17 @@ impl OutputFile {
     }
 
     /// How many bytes it takes.
-    pub(in crate::hypercall::wasi) fn capacity(&self) -> u64 {
+    pub(crate) fn capacity(&self) -> u64 {
         self.capacity
     }
 
     /// A descriptor for the process that writes.
-    pub(in crate::hypercall::wasi) fn descriptor(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
         self.lock().draft.descriptor()
     }
 
     /// Adds what fits; returns how many bytes that were.
-    pub(super) fn write(&self, from: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write(&self, from: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut file = self.lock();
         let mut written = 0;
         for slice in from {

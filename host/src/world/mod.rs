@@ -1,25 +1,32 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
+//!
+//! It is a description. The services make of it what calls work on, a jail keeps its directories
+//! open, a worker gets it in a message.
 
-use super::descriptors;
+mod buffer;
+mod file;
+
+pub use buffer::OutputBuffer;
+pub(crate) use file::OutputFile;
+
 use crate::error::Error;
-use crate::hypercall::wasi::stdio::{OutputBuffer, OutputFile, shown_input, shown_output};
-use crate::jail::{Inside, Jail};
 use crate::module::Module;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
-use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi::p1::WasiP1Ctx;
+use std::sync::{Arc, OnceLock};
 use wrt_platform::descriptors::is_out_of_descriptors;
 use wrt_platform::files::NAMED;
 use wrt_platform::memory::SharedBytes;
 use wrt_platform::text::Line;
+
+/// What a directory is in a jail: a descriptor, if paths lead nowhere in it.
+pub(crate) type Inside = Arc<OnceLock<OwnedFd>>;
 
 /// The error of a directory.
 pub(crate) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Error {
@@ -30,33 +37,33 @@ pub(crate) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Er
 /// nothing to read, and whatever is written is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct WasiConfig {
-    pub(super) args: Vec<String>,
-    pub(super) env: Vec<(String, String)>,
-    pub(super) preopens: Vec<Preopen>,
-    pub(super) stdin: Stdin,
-    pub(super) stdout: Output,
-    pub(super) stderr: Output,
-    pub(super) max_output: Option<u64>,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) preopens: Vec<Preopen>,
+    pub(crate) stdin: Stdin,
+    pub(crate) stdout: Output,
+    pub(crate) stderr: Output,
+    pub(crate) max_output: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Preopen {
-    pub(super) host: Directory,
-    pub(super) guest: String,
-    pub(super) read_only: bool,
+pub(crate) struct Preopen {
+    pub(crate) host: Directory,
+    pub(crate) guest: String,
+    pub(crate) read_only: bool,
     /// What it is in a jail. All clones share it.
-    pub(super) inside: Inside,
+    pub(crate) inside: Inside,
 }
 
 impl Preopen {
-    pub(super) fn new(host: Directory, guest: String, read_only: bool) -> Self {
+    pub(crate) fn new(host: Directory, guest: String, read_only: bool) -> Self {
         Self { host, guest, read_only, inside: Inside::default() }
     }
 }
 
 /// A directory of the host.
 #[derive(Clone, Debug)]
-pub(super) enum Directory {
+pub(crate) enum Directory {
     /// By its path.
     At(PathBuf),
     /// Open already.
@@ -166,19 +173,6 @@ impl WasiConfig {
         self.stdin(Stdin::Inherit).stdout(Output::Inherit).stderr(Output::Inherit)
     }
 
-    /// Opens this world's directories in a jail.
-    pub(crate) fn open_in(&self, jail: Jail) -> Jail {
-        self.preopens.iter().fold(jail, |jail, Preopen { host, read_only, inside, .. }| {
-            let inside = Arc::clone(inside);
-            match host {
-                Directory::At(path) => jail.directory(path, !read_only, inside),
-                Directory::Open(directory) => {
-                    jail.descriptor(directory.as_fd(), !read_only, inside)
-                }
-            }
-        })
-    }
-
     /// Whether it has directories.
     pub(crate) fn has_directories(&self) -> bool {
         !self.preopens.is_empty()
@@ -188,41 +182,23 @@ impl WasiConfig {
     pub(crate) fn program(&self) -> Option<&str> {
         self.args.first().map(String::as_str)
     }
-
-    /// The world without its directories.
-    pub(super) fn build(&self) -> WasiP1Ctx {
-        let mut builder = WasiCtxBuilder::new();
-        builder.args(&self.args).envs(&self.env);
-        let terminals = [std::io::stdout().is_terminal(), std::io::stderr().is_terminal()];
-        builder
-            .stdin(shown_input(&self.stdin))
-            .stdout(shown_output(&self.stdout, terminals[0]))
-            .stderr(shown_output(&self.stderr, terminals[1]));
-        builder.build_p1()
-    }
-
-    /// The directories, open.
-    pub(super) fn open_directories(&self) -> Result<Vec<descriptors::Directory>, Error> {
-        self.preopens.iter().map(Preopen::open).collect()
-    }
 }
 
 impl Preopen {
-    fn open(&self) -> Result<descriptors::Directory, Error> {
-        let Self { host, guest, read_only, inside } = self;
+    /// Opens the directory.
+    pub(crate) fn open(&self) -> Result<File, Error> {
+        let Self { host, guest, inside, .. } = self;
         // Opened anew, so that no other VM moves its position.
         let opened = match (inside.get(), host) {
             (Some(directory), _) => open_directory(directory.as_fd(), "."),
             (None, Directory::At(path)) => open_directory(CWD, path.as_path()),
             (None, Directory::Open(directory)) => open_directory(directory.as_fd(), "."),
         };
-        let opened = opened.map_err(io::Error::from).map_err(|error| match host {
+        opened.map(File::from).map_err(io::Error::from).map_err(|error| match host {
             _ if is_out_of_descriptors(&error) => Error::OutOfDescriptors(error),
             Directory::At(path) => cannot_open(Line(path.display()), error),
             Directory::Open(_) => cannot_open(Line(guest), error),
-        })?;
-        let directory = File::from(opened);
-        Ok(descriptors::Directory::preopened(directory, guest.clone(), !read_only))
+        })
     }
 }
 

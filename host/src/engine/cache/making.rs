@@ -7,7 +7,6 @@
 
 use super::{Cache, file_name};
 use crate::artifact::Target;
-use crate::compiler;
 use crate::module::Module;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
@@ -81,7 +80,7 @@ impl Cache {
     /// before each short wait; when it says no, and after a minute, the caller does not wait any
     /// more.
     pub fn turn(&self, module: &Module, target: Target, mut wait_on: impl FnMut() -> bool) -> Turn {
-        let name = file_name(compiler::source(module, target));
+        let name = file_name(module.source(target));
         let deadline = Instant::now() + WAIT_MAX;
         let [mut interval, longest] = INTERVALS;
         let mut file = None;
@@ -237,7 +236,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(dir.path()).unwrap();
         let (module, target) = module("(module)");
-        let name = file_name(compiler::source(&module, target));
+        let name = file_name(module.source(target));
         std::os::unix::fs::symlink("/dev/zero", cache.dir.lock_path(&name)).unwrap();
         let turn = cache.turn(&module, target, || true);
         assert!(matches!(turn, Turn::Compile(Making(None))), "{turn:?}");

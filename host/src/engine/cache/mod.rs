@@ -15,10 +15,9 @@ pub use kept::CacheCounts;
 pub use making::{Making, Turn};
 
 use crate::artifact::{self, Header, Source, Target};
-use crate::compiler;
 use crate::error::Error;
-use crate::jail::Inside;
 use crate::module::Module;
+use crate::world::Inside;
 use dir::Dir;
 use kept::Kept;
 use std::fs::File;
@@ -101,7 +100,7 @@ impl Cache {
 
     /// The code of a module, if it was compiled for `target` by this version's compiler.
     pub fn find(&self, module: &Module, target: Target) -> Option<Module> {
-        let source = compiler::source(module, target);
+        let source = module.source(target);
         let name = file_name(source);
         if let Some(copy) = self.kept.take(&name) {
             return Some(copy);
@@ -276,7 +275,7 @@ mod tests {
         let module = Module::from_text("(module)").unwrap();
         let target = Target::baseline(Target::ARCH);
         let code: Vec<u8> = (0..100_000_u32).map(|n| (n % 251) as u8).collect();
-        let header = Header::new(target, compiler::source(&module, target), &code);
+        let header = Header::new(target, module.source(target), &code);
         let bytes = SharedBytes::new(code.len(), |to| {
             to.copy_from_slice(&code);
             Ok::<_, io::Error>(())

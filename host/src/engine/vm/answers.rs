@@ -2,8 +2,8 @@
 
 use super::FunctionType;
 use crate::error::{Bytes, Error, Frame, Trap, VmEnd};
-use crate::hypercall::text;
 use crate::machine::Answer;
+use crate::text;
 use std::io;
 use wrt_abi::proposals::Proposals;
 use wrt_abi::report::TrapReport;

@@ -2,11 +2,12 @@
 
 use super::{Identity, MicroVm};
 use crate::artifact::Target;
-use crate::cache::Cache;
+use crate::engine::cache::Cache;
 use crate::error::Error;
-use crate::hypercall::wasi::WasiConfig;
-use crate::machine::{GuestImage, Home, Kept, MachineConfig};
-use crate::worker::{Workers, in_workers};
+use crate::machine::{GuestImage, MachineConfig};
+use crate::placement::worker::{Workers, in_workers};
+use crate::placement::{Home, Kept};
+use crate::world::WasiConfig;
 use std::path::PathBuf;
 use std::time::Instant;
 use wrt_abi::EngineKind;

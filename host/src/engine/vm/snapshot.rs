@@ -2,8 +2,8 @@
 
 use super::{Builder, Identity, MicroVm};
 use crate::error::Error;
-use crate::hypercall::wasi::WasiConfig;
-use crate::machine::Kept;
+use crate::placement::Kept;
+use crate::world::WasiConfig;
 use std::sync::Arc;
 use wrt_abi::EngineKind;
 use wrt_hypervisor::Hypervisor;

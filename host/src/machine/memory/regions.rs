@@ -3,6 +3,7 @@
 
 use super::super::addresses::UNIT;
 use super::{GuestMemory, LARGE_PAGE, MemoryRefused, READ_WRITE};
+use crate::artifact::Text;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -57,13 +58,6 @@ pub(crate) enum Content {
     Code,
     /// Execute the part of it that is known to be code: an artefact of our own.
     Known(Text),
-}
-
-/// Where an artefact's code is in it, from its first byte on: whole pages of 4 KiB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Text {
-    pub(crate) start: u64,
-    pub(crate) end: u64,
 }
 
 /// A stretch of guest-physical addresses with a mapping of its own.

@@ -24,8 +24,8 @@ pub(crate) mod message;
 mod process;
 mod remote;
 mod serve;
+mod world;
 
-pub(crate) use message::{Sink, Source, World};
 pub(crate) use process::rest;
 pub(crate) use remote::Remote;
 pub use serve::serve;

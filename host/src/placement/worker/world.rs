@@ -1,10 +1,10 @@
 //! A world on its way to a worker.
 
-use super::config::{Directory, Preopen, cannot_open};
-use super::stdio::{OutputBuffer, OutputFile};
-use super::{Output, Stdin, WasiConfig};
+use super::message::{Sink, Source, World};
 use crate::error::Error;
-use crate::worker::{Sink, Source, World};
+use crate::world::{
+    Directory, Output, OutputBuffer, OutputFile, Preopen, Stdin, WasiConfig, cannot_open,
+};
 use rustix::fs::{Mode, OFlags, open};
 use std::fs::File;
 use std::io;

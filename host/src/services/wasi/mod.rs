@@ -9,8 +9,6 @@
 
 mod attributes;
 mod call;
-#[path = "../../world/mod.rs"]
-mod config;
 mod descriptors;
 mod errno;
 mod files;
@@ -23,20 +21,17 @@ mod stdio;
 mod tests;
 mod unstable;
 mod wait;
-#[path = "../../placement/worker/world.rs"]
-mod world;
 
-pub(crate) use config::cannot_open;
-pub use config::{Output, Stdin, WasiConfig};
-pub use stdio::OutputBuffer;
-pub(crate) use stdio::OutputFile;
-
-use super::{Context, Outcome, text};
+use super::Context;
 use crate::error::Error;
-use descriptors::Descriptors;
-use wasmtime_wasi::I32Exit;
+use crate::machine::Outcome;
+use crate::text;
+use crate::world::WasiConfig;
+use descriptors::{Descriptors, Directory};
+use std::io::IsTerminal as _;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
 use wrt_abi::Status;
 use wrt_abi::mailbox::{REQUEST_ARGS, Response};
 use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId, Version};
@@ -68,15 +63,34 @@ impl Wasi {
     /// When a directory cannot be opened.
     pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
         let program = config.program().map(str::to_owned);
-        let descriptors = Descriptors::new(config.open_directories()?);
+        let descriptors = Descriptors::new(open_directories(config)?);
         let streams = stdio::Streams::new(config);
-        Ok(Self { world: config.build(), descriptors, streams, program })
+        Ok(Self { world: without_directories(config), descriptors, streams, program })
     }
 
     /// The program's name, if it has one.
     pub(crate) fn program(&self) -> Option<&str> {
         self.program.as_deref()
     }
+}
+
+/// What `wasmtime-wasi` knows of a world: all but the directories.
+fn without_directories(config: &WasiConfig) -> WasiP1Ctx {
+    let mut builder = WasiCtxBuilder::new();
+    builder.args(&config.args).envs(&config.env);
+    let terminals = [std::io::stdout().is_terminal(), std::io::stderr().is_terminal()];
+    builder
+        .stdin(stdio::shown_input(&config.stdin))
+        .stdout(stdio::shown_output(&config.stdout, terminals[0]))
+        .stderr(stdio::shown_output(&config.stderr, terminals[1]));
+    builder.build_p1()
+}
+
+fn open_directories(config: &WasiConfig) -> Result<Vec<Directory>, Error> {
+    let open = config.preopens.iter().map(|preopen| {
+        Ok(Directory::preopened(preopen.open()?, preopen.guest.clone(), !preopen.read_only))
+    });
+    open.collect()
 }
 
 /// Serves one function.

@@ -1,8 +1,8 @@
 //! Standard input.
 
 use super::{Failed, persist};
-use crate::hypercall::wasi::Stdin;
 use crate::machine::CancelState;
+use crate::world::Stdin;
 use bytes::{Buf as _, Bytes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;

@@ -7,23 +7,18 @@
 //! and `poll_oneoff` among it, stays `wasmtime-wasi`'s, which is told of them by [`shown`].
 
 mod arrival;
-#[path = "../../../world/buffer.rs"]
-mod buffer;
-#[path = "../../../world/file.rs"]
-mod file;
 mod input;
 mod output;
 mod shown;
 mod slices;
 
-pub use buffer::OutputBuffer;
-pub(crate) use file::OutputFile;
 pub(super) use shown::{shown_input, shown_output};
 
 use super::errno::of_system;
-use super::{Arguments, SUCCESS, WasiConfig, low};
+use super::{Arguments, SUCCESS, low};
 use crate::error::{Error, Interruption};
 use crate::machine::CancelState;
+use crate::world::WasiConfig;
 use input::Input;
 use output::Outputs;
 use rustix::io::Errno;

@@ -1,10 +1,10 @@
 //! Standard output and standard error.
 
-use super::{Failed, OutputBuffer, OutputFile, Stream, persist};
+use super::super::errno::of_system;
+use super::{Failed, Stream, persist};
 use crate::error::Error;
-use crate::hypercall::wasi::errno::of_system;
-use crate::hypercall::wasi::{Output, WasiConfig};
 use crate::machine::CancelState;
+use crate::world::{Output, OutputBuffer, OutputFile, WasiConfig};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io::IoSlice;

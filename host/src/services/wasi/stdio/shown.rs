@@ -4,9 +4,8 @@
 //! something to read. It moves no bytes.
 
 use super::arrival;
-use crate::hypercall::wasi::{Output, Stdin};
+use crate::world::{Output, Stdin};
 use bytes::Bytes;
-
 use tokio::io::{AsyncRead, AsyncWrite, empty};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
@@ -14,20 +13,20 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 
 /// A standard stream as it looks.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::hypercall::wasi) struct Shown {
+pub(in super::super) struct Shown {
     terminal: bool,
     /// Whether input has to be waited for.
     waits: bool,
 }
 
 /// The program's standard input.
-pub(in crate::hypercall::wasi) fn shown_input(stdin: &Stdin) -> Shown {
+pub(in super::super) fn shown_input(stdin: &Stdin) -> Shown {
     let inherited = matches!(stdin, Stdin::Inherit);
     Shown { terminal: inherited && std::io::stdin().is_terminal(), waits: inherited }
 }
 
 /// The program's standard output, or its standard error.
-pub(in crate::hypercall::wasi) fn shown_output(output: &Output, terminal: bool) -> Shown {
+pub(in super::super) fn shown_output(output: &Output, terminal: bool) -> Shown {
     Shown { terminal: terminal && matches!(output, Output::Inherit), waits: false }
 }
 

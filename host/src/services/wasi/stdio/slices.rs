@@ -1,7 +1,6 @@
 //! The parts of a program's memory that a read or a write names.
 
-use super::{Failed, low};
-use crate::hypercall::wasi::Arguments;
+use super::{Arguments, Failed, low};
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 use wasmtime_wasi::p1::types;
