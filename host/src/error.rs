@@ -355,5 +355,4 @@ impl fmt::Display for At {
 }
 
 #[cfg(test)]
-#[path = "error_tests.rs"]
 mod tests;

@@ -297,5 +297,4 @@ impl GuestMemory {
 }
 
 #[cfg(test)]
-#[path = "memory_tests.rs"]
 mod tests;

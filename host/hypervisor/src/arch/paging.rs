@@ -252,5 +252,4 @@ impl PageTables {
 }
 
 #[cfg(test)]
-#[path = "paging_tests.rs"]
 mod tests;

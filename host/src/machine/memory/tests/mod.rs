@@ -1,8 +1,6 @@
 //! Guest memory against a hypervisor that only takes notes, and a model of what must hold.
 
-#[path = "memory_tests/fixture.rs"]
 mod fixture;
-#[path = "memory_tests/model.rs"]
 mod model;
 
 use super::regions::Region;
