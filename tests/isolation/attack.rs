@@ -357,6 +357,26 @@ pub(crate) fn by_protocol(end: &VmEnd) -> bool {
     matches!(end, VmEnd::Protocol(_))
 }
 
+/// Whether a guest can make this error by an answer: it may claim any [`wrt_abi::Reply`].
+pub(crate) fn by_answer(error: &Error) -> bool {
+    match error {
+        Error::Failed(_)
+        | Error::Trap(_)
+        | Error::Exit(_)
+        | Error::InvalidModule { .. }
+        | Error::Unlinkable { .. }
+        | Error::Unsupported { .. }
+        | Error::MemoryLimit { .. }
+        | Error::NoSuchExport(_)
+        | Error::TypeMismatch(_)
+        | Error::Component(_)
+        | Error::UnusableArtifact(_) => true,
+        // An allocation that failed on the host has the system's error number.
+        Error::Memory(error) => error.raw_os_error().is_none(),
+        _ => false,
+    }
+}
+
 /// Whether a VM ended by touching what is not there.
 pub(crate) fn by_access(end: &VmEnd) -> bool {
     matches!(end, VmEnd::BadAccess { .. })

@@ -1,7 +1,7 @@
 //! Answers to the host's commands that no honest runtime would give.
 
 use super::{EVIL, case};
-use crate::attack::{Attack, Evil, by_protocol};
+use crate::attack::{Attack, Evil, by_answer, by_protocol};
 use crate::case::Case;
 use crate::orders::Orders;
 use anyhow::{Result, bail, ensure};
@@ -13,6 +13,7 @@ use wrt_vm::{Error, Instance, VmEnd};
 pub(super) const CASES: &[Case] = &[
     case("answer-types", &[28], EVIL, "functions of types that make no sense", types),
     case("answer-values", &[20, 28], EVIL, "results that are not there, or of other types", values),
+    case("answer-replies", &[20, 46], EVIL, "replies that the command does not have", replies),
     case("answer-traps", &[46], EVIL, "traps that are none, with endless reports", traps),
     case("answer-exports", &[20, 46], EVIL, "lists of exports without end", exports),
     case("answer-memories", &[17, 21], EVIL, "memories that are somewhere else", memories),
@@ -75,6 +76,24 @@ fn values(attack: &mut Attack) -> Result<()> {
             match evil.vm.call(&function, &[]) {
                 Err(Error::Ended(end)) if by_protocol(&end) => attack.note(&end),
                 other => bail!("{count} results: {other:?}"),
+            }
+            attack.works(&mut evil)?;
+        }
+    }
+    Ok(())
+}
+
+fn replies(attack: &mut Attack) -> Result<()> {
+    let mut evil = attack.evil()?;
+    let unknown = Reply::ALL.iter().map(|reply| *reply as u64).max().unwrap_or_default() + 1;
+    for reply in (0..=unknown).chain([u64::MAX]) {
+        for words in [[0; 3], [8, 2 << 20, 0], [2 << 20, 8, 0], [u64::MAX; 3]] {
+            let loaded = evil.load(&Orders::new().call(Call::Done, 64, &[reply, words[0], words[1]]));
+            match loaded {
+                Ok(_) if reply == Reply::Ok as u64 => {}
+                Err(Error::Ended(end)) if by_protocol(&end) => attack.note(&end),
+                Err(error) if by_answer(&error) => attack.note(&"an error of its own making"),
+                other => bail!("the reply {reply} with {words:?}: {other:?}"),
             }
             attack.works(&mut evil)?;
         }

@@ -6,7 +6,7 @@
 mod generate;
 
 use super::arch;
-use super::attack::{Attack, Evil};
+use super::attack::{Attack, Evil, by_answer};
 use super::judge::{Footprint, Panics};
 use super::neighbour::{Sleeping, Working};
 use super::orders::Orders;
@@ -217,19 +217,7 @@ impl Fuzz {
             Ok(_) => "to the end",
             Err(Error::Interrupted(_)) => "timed out",
             Err(Error::Ended(end)) => name(&end)?,
-            // Answers of the guest's own making.
-            Err(
-                Error::Failed(_)
-                | Error::Trap(_)
-                | Error::Exit(_)
-                | Error::InvalidModule { .. }
-                | Error::Unlinkable { .. }
-                | Error::MemoryLimit { .. }
-                | Error::NoSuchExport(_)
-                | Error::TypeMismatch(_)
-                | Error::Component(_)
-                | Error::UnusableArtifact(_),
-            ) => "a false answer",
+            Err(error) if by_answer(&error) => "a false answer",
             Err(error) => bail!("it ended in an unforeseen way: {error}"),
         };
         *self.ends.entry(end).or_default() += 1;
