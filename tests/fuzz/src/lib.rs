@@ -2,7 +2,7 @@
 //!
 //! Each module is one fuzzer: a function of bytes, which `arbitrary` makes structured input of,
 //! and what must hold whatever they are. `fuzz_targets` hands these functions to libFuzzer;
-//! [`TARGETS`] hands them to the test that replays the corpora (`tests/tests/replay.rs`). So what
+//! [`TARGETS`] hands them to the test that replays the corpora (`tests/tests/replay`). So what
 //! a fuzzer found is found again by `cargo test`, on any toolchain.
 //!
 //! A guest is played by [`machine`]: a hypervisor whose vCPU does what it is told. The library
@@ -11,6 +11,7 @@
 
 mod allocations;
 pub mod cache;
+mod corpus;
 pub mod dispatcher;
 pub mod exits;
 pub mod fetches;
@@ -23,10 +24,11 @@ pub mod worker;
 
 use arbitrary::{Arbitrary, Unstructured};
 use std::path::PathBuf;
+use std::{fs, io};
 
 /// A fuzzer.
 pub struct Target {
-    /// Its name: of the binary, and of the folder of its corpus.
+    /// The name of the binary, and of the corpus.
     pub name: &'static str,
     /// Runs one input.
     pub fuzz: fn(&[u8]),
@@ -46,9 +48,19 @@ pub const TARGETS: &[Target] = &[
 ];
 
 impl Target {
-    /// Where its corpus is.
-    pub fn corpus(&self) -> PathBuf {
-        [env!("CARGO_MANIFEST_DIR"), "corpus", self.name].iter().collect()
+    /// Hands every input of the corpus to `run`, with its name.
+    ///
+    /// # Errors
+    ///
+    /// When there is no archive of inputs, or it is damaged.
+    pub fn each_input(&self, mut run: impl FnMut(&str, &[u8])) -> io::Result<()> {
+        let file = format!("{}.tar", self.name);
+        let file: PathBuf = [env!("CARGO_MANIFEST_DIR"), "corpora", &file].iter().collect();
+        let archive = fs::read(file)?;
+        for (name, input) in corpus::unpack(&archive)? {
+            run(name, input);
+        }
+        Ok(())
     }
 }
 
