@@ -60,7 +60,7 @@ impl Builder {
 }
 
 /// Writes a file, unless it has these contents: whatever embeds it is not compiled again then.
-fn update(file: &Path, contents: &[u8]) -> Result<()> {
+pub(crate) fn update(file: &Path, contents: &[u8]) -> Result<()> {
     if fs::read(file).is_ok_and(|current| current == contents) {
         return Ok(());
     }

@@ -5,6 +5,8 @@
 //! Some things make this more than a call:
 //!
 //! * wasmi is used with the changes in `guest/patches` (`patched` explains how);
+//! * the native engine's kernel implements interfaces of WASI that stand in released crates
+//!   (`wit` says which);
 //! * on x86-64 the interpreter's kernel is linked for the host's own Linux triple, without its
 //!   C library: `x86_64-unknown-none` has soft floats, with which an interpreter is slow and
 //!   wasmi's dispatch grows the stack at every instruction. The native engine's kernel is
@@ -18,8 +20,11 @@ mod compiler;
 mod evil;
 mod images;
 mod patched;
+mod pinned;
+mod wit;
 
 use anyhow::{Context as _, Result, ensure};
+use pinned::Pinned;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -143,8 +148,17 @@ pub fn work_folder(out: &Path) -> PathBuf {
 pub struct Builder {
     guest: PathBuf,
     work: PathBuf,
-    /// The patched crates, once they are made.
-    patched: Mutex<Option<Vec<(String, PathBuf)>>>,
+    /// Once it is made.
+    sources: Mutex<Option<Sources>>,
+}
+
+/// What the guest is built of besides its own folder.
+#[derive(Clone, Debug)]
+struct Sources {
+    /// The patched copies of crates, each with its name.
+    patched: Vec<(String, PathBuf)>,
+    /// The Rust file that names the folder of WIT files.
+    wit: PathBuf,
 }
 
 impl Builder {
@@ -156,7 +170,7 @@ impl Builder {
     pub fn new(guest: impl Into<PathBuf>, work: impl Into<PathBuf>) -> Self {
         let guest = guest.into();
         let guest = guest.canonicalize().unwrap_or(guest);
-        Self { guest, work: work.into(), patched: Mutex::new(None) }
+        Self { guest, work: work.into(), sources: Mutex::new(None) }
     }
 
     /// Checks that the toolchain can build guests for some architectures, and programs for the
@@ -238,14 +252,17 @@ impl Builder {
         self.work.join("target")
     }
 
-    /// The patched copies of crates, each with its name.
-    fn patched(&self) -> Result<Vec<(String, PathBuf)>> {
-        let mut patched = self.patched.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(patched) = &*patched {
-            return Ok(patched.clone());
+    fn sources(&self) -> Result<Sources> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sources) = &*sources {
+            return Ok(sources.clone());
         }
-        let made = patched::prepare(&self.guest, &self.work.join("patched"))?;
-        Ok(patched.insert(made).clone())
+        let pinned = Pinned::find(&self.guest)?;
+        let made = Sources {
+            patched: patched::prepare(&self.guest, &self.work.join("patched"), &pinned)?,
+            wit: wit::prepare(&self.guest, &self.work, &pinned)?,
+        };
+        Ok(sources.insert(made).clone())
     }
 
     /// Runs cargo with the arguments that `arguments` adds. Without `rustflags` they may be
@@ -257,7 +274,7 @@ impl Builder {
         rustflags: Option<&[String]>,
         arguments: impl FnOnce(&mut Command),
     ) -> Result<()> {
-        let sources = self.patched()?;
+        let Sources { patched, wit } = self.sources()?;
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.guest);
         // The outer build's flags, wrappers and profile are for the host.
@@ -277,6 +294,7 @@ impl Builder {
         }
         // Not this repository's either, which checks more than the guests need.
         cargo.env("RUSTC_WRAPPER", "");
+        cargo.env("WRT_GUEST_WIT", wit);
         match rustflags {
             Some(flags) => cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")),
             None => cargo.env_remove("CARGO_ENCODED_RUSTFLAGS"),
@@ -289,7 +307,7 @@ impl Builder {
             .arg("--locked")
             .arg("--target-dir")
             .arg(target);
-        for (name, path) in sources {
+        for (name, path) in patched {
             cargo.arg("--config");
             cargo.arg(format!("patch.crates-io.{name}.path={path:?}"));
         }

@@ -1,24 +1,21 @@
 //! Copies of crates with `guest/patches` applied.
 //!
-//! `cargo metadata` says where cargo keeps the released sources (and fetches and checks
-//! them); each is copied below the work folder once, and the patches, one file for one
+//! The released sources are copied below the work folder once, and the patches, one file for one
 //! source file, are applied to the copy. Nothing is written when the copy is up to date, so
 //! that cargo's own freshness checks hold.
 
+use crate::pinned::Pinned;
 use anyhow::{Context as _, Result};
-use cargo_metadata::MetadataCommand;
 use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// Makes the patched copies; returns each crate's name with the folder of its copy.
-pub(crate) fn prepare(guest: &Path, copies: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(guest.join("builder/Cargo.toml"))
-        // The outer build's, for its target.
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .exec()
-        .context("cannot find the sources of the guest's dependencies")?;
+pub(crate) fn prepare(
+    guest: &Path,
+    copies: &Path,
+    pinned: &Pinned,
+) -> Result<Vec<(String, PathBuf)>> {
     let patches = guest.join("patches");
     let mut result = Vec::new();
     for entry in fs::read_dir(&patches).with_context(|| format!("{}", patches.display()))? {
@@ -27,14 +24,8 @@ pub(crate) fn prepare(guest: &Path, copies: &Path) -> Result<Vec<(String, PathBu
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        let package = metadata
-            .packages
-            .iter()
-            .find(|package| package.name.as_str() == name && package.source.is_some())
-            .with_context(|| format!("patches/{name} names no dependency"))?;
-        let original = package.manifest_path.parent().context("a manifest has a folder")?;
         let copy = copies.join(&name);
-        mirror(original.as_std_path(), &copy, &entry.path())?;
+        mirror(pinned.sources(&name)?, &copy, &entry.path())?;
         result.push((name, copy));
     }
     Ok(result)
