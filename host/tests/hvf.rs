@@ -1,7 +1,7 @@
 //! The `hvf` backend over the simulated framework, in this very process: what an exit costs, and
 //! what becomes of a VM when any call of the framework fails.
 //!
-//! What guests do on this backend is tested by the suites of `tests/tests`, in worker processes.
+//! What guests do on this backend is tested by the suites of `tests/suites`, in worker processes.
 
 use applevisor_sys::hv_error_t;
 use std::process::Command;

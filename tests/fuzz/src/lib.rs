@@ -2,7 +2,7 @@
 //!
 //! Each module is one fuzzer: a function of bytes, which `arbitrary` makes structured input of,
 //! and what must hold whatever they are. `fuzz_targets` hands these functions to libFuzzer;
-//! [`TARGETS`] hands them to the test that replays the corpora (`tests/tests/replay`). So what
+//! [`TARGETS`] hands them to the test that replays the corpora (`tests/suites/replay`). So what
 //! a fuzzer found is found again by `cargo test`, on any toolchain.
 //!
 //! A guest is played by [`machine`]: a hypervisor whose vCPU does what it is told. The library

@@ -106,6 +106,6 @@ pub(crate) const NOT_MADE: &[NotMade] = &[
         attacks: &[],
         what: "escapes from the host process (files, sockets, programs, ptrace, signals)",
         why: "a process is jailed once and for all, and this one goes on: that drill is a test of \
-              its own, `tests/tests/jail`",
+              its own, `tests/suites/jail`",
     },
 ];

@@ -1,5 +1,5 @@
 //! The jail, from outside: who is in it, what is said of it. What it denies is tried from inside
-//! (`tests/tests/jail`).
+//! (`tests/suites/jail`).
 
 #[cfg(target_os = "linux")]
 mod granted;

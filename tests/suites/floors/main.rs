@@ -14,7 +14,7 @@ use table::{APART, COMMAND_ONLY, CRATES, Crate, Floor};
 /// What to do about an arrow that runs upward.
 const REMEDY: &str = "\
 Move what both need down to a floor that both may use, or hand it down, as a value or by a trait of
-the lower floor. The floors, and what each may use, are in tests/tests/floors/table.rs.";
+the lower floor. The floors, and what each may use, are in tests/suites/floors/table.rs.";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -30,7 +30,7 @@ fn metadata() -> Metadata {
 
 fn package<'m>(metadata: &'m Metadata, name: &str) -> &'m Package {
     let found = metadata.workspace_packages().into_iter().find(|package| package.name == name);
-    found.unwrap_or_else(|| panic!("tests/tests/floors/table.rs: there is no crate `{name}`"))
+    found.unwrap_or_else(|| panic!("tests/suites/floors/table.rs: there is no crate `{name}`"))
 }
 
 /// Files of a folder and those below, by their paths from there.
