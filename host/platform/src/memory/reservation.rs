@@ -284,5 +284,4 @@ fn attributes(protection: Protection) -> Attributes {
 }
 
 #[cfg(test)]
-#[path = "reservation_tests.rs"]
 mod tests;

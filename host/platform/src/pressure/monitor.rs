@@ -176,5 +176,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-#[path = "monitor_tests.rs"]
 mod tests;

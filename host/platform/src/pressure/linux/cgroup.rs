@@ -149,5 +149,4 @@ fn level(group: &Path, version: Version) -> Option<PressureLevel> {
 }
 
 #[cfg(test)]
-#[path = "cgroup_tests.rs"]
 mod tests;

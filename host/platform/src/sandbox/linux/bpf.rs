@@ -192,5 +192,4 @@ const fn low(number: u64) -> u32 {
 }
 
 #[cfg(test)]
-#[path = "bpf_tests.rs"]
 pub(super) mod tests;

@@ -245,5 +245,4 @@ fn signals(list: &mut List, profile: &Profile) {
 const ENOSYS: u16 = 38;
 
 #[cfg(test)]
-#[path = "calls_tests.rs"]
 mod tests;
