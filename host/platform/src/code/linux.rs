@@ -5,57 +5,25 @@
 
 use super::cache::instructions_changed;
 use crate::memory::name_limit;
+use memmap2::{Mmap, MmapMut, MmapOptions};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::ptr::NonNull;
 
 pub(super) const HOW: &str = "a file in memory, mapped for writing or for execution";
 pub(super) const REMEDY: &str =
     "no sandbox, filter or policy (SELinux: execmem) that forbids executable memory";
 
-/// A view of a file in memory.
-#[derive(Debug)]
-struct View {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: the mapping is this value's alone.
-unsafe impl Send for View {}
-// SAFETY: `&self` gives out an address and no access.
-unsafe impl Sync for View {}
-
-impl View {
-    fn new(file: &OwnedFd, len: usize, protection: ProtFlags) -> io::Result<Self> {
-        // SAFETY: a new mapping at an address of the kernel's choice.
-        let start =
-            unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, file, 0) }
-                .map_err(|errno| name_limit(errno.into()))?;
-        NonNull::new(start.cast())
-            .map(|start| Self { start, len })
-            .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
-    }
-}
-
-impl Drop for View {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this value's, which nobody has any more.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Writable {
-    view: View,
+    view: MmapMut,
     file: OwnedFd,
 }
 
 #[derive(Debug)]
 pub(super) struct Executable {
-    view: View,
+    view: Mmap,
     file: OwnedFd,
 }
 
@@ -72,41 +40,42 @@ impl Writable {
     }
 
     fn of(file: OwnedFd, len: usize) -> io::Result<Self> {
-        let view = View::new(&file, len, ProtFlags::READ | ProtFlags::WRITE)?;
+        // SAFETY: the file is this value's alone, and there is no other view of it.
+        let view = unsafe { MmapOptions::new().len(len).map_mut(&file) }.map_err(name_limit)?;
         Ok(Self { view, file })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.view.len
+        self.view.len()
     }
 
     pub(super) fn write<R>(&mut self, write: impl FnOnce(&mut [u8]) -> R) -> R {
-        // SAFETY: `len` mapped bytes that only this value knows of, borrowed for as long.
-        write(unsafe { std::slice::from_raw_parts_mut(self.view.start.as_ptr(), self.view.len) })
+        write(&mut self.view)
     }
 
     pub(super) fn publish(self) -> io::Result<Executable> {
         let Self { view, file } = self;
-        let len = view.len;
+        let len = view.len();
         drop(view);
-        let view = View::new(&file, len, ProtFlags::READ | ProtFlags::EXEC)?;
-        instructions_changed(view.start.as_ptr(), len);
+        // SAFETY: the file is this value's alone, and the view that could write it is gone.
+        let view = unsafe { MmapOptions::new().len(len).map_exec(&file) }.map_err(name_limit)?;
+        instructions_changed(view.as_ptr(), len);
         Ok(Executable { view, file })
     }
 }
 
 impl Executable {
     pub(super) fn as_ptr(&self) -> *const u8 {
-        self.view.start.as_ptr()
+        self.view.as_ptr()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.view.len
+        self.view.len()
     }
 
     pub(super) fn make_writable(self) -> io::Result<Writable> {
         let Self { view, file } = self;
-        let len = view.len;
+        let len = view.len();
         drop(view);
         Writable::of(file, len)
     }

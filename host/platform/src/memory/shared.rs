@@ -154,6 +154,7 @@ impl SharedBytes {
             Some(end) if end <= file.metadata()?.len() => {}
             _ => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
+        // `memmap2` neither aligns a mapping to a page of any system nor pads it with zeros.
         let pages = Reservation::new(padded(len)?)?;
         // What lies behind the file's last page is zero.
         pages.protect(0, pages.len(), Protection::Read)?;
