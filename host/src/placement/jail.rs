@@ -7,7 +7,7 @@
 //! |---|---|
 //! | files | below the directories that were opened to the program, as they were opened to it |
 //! | other names, sizes and times of files | none: its root directory is empty, and `..` ends at an opened directory |
-//! | privileges | none; of root those over files of other users, if a directory belongs to one |
+//! | privileges | none; if root opens a directory of another user: to read all files below it (`CAP_DAC_READ_SEARCH`), and if it was opened to be written, to write them (`CAP_DAC_OVERRIDE`, `CAP_FOWNER`) |
 //! | network, other processes, their memory, signals | none, but the guest's own child process on the `process` backend |
 //! | new processes, other programs, new code | none |
 //! | devices | the hypervisor that is open; no second one |
@@ -98,22 +98,26 @@ impl Jail {
             false => self.profile.allow_file_read(&[path]),
         };
         self.inside.push(inside);
-        self.with_files_of(rustix::fs::stat(path))
+        self.with_files_of(rustix::fs::stat(path), write)
     }
 
     /// Opens a directory in it that is open already.
     fn descriptor(mut self, directory: BorrowedFd<'_>, write: bool, inside: Inside) -> Self {
         self.profile = self.profile.allow_descriptor(directory, write);
         self.inside.push(inside);
-        self.with_files_of(rustix::fs::fstat(directory))
+        self.with_files_of(rustix::fs::fstat(directory), write)
     }
 
     /// Leaves root its rights over files of other users, if a directory belongs to one: it was
     /// opened as root sees it.
-    fn with_files_of(mut self, directory: rustix::io::Result<rustix::fs::Stat>) -> Self {
+    fn with_files_of(
+        mut self,
+        directory: rustix::io::Result<rustix::fs::Stat>,
+        write: bool,
+    ) -> Self {
         let user = geteuid();
         if user.is_root() && directory.is_ok_and(|found| found.st_uid != user.as_raw()) {
-            self.profile = self.profile.allow_files_of_others();
+            self.profile = self.profile.allow_files_of_others(write);
         }
         self
     }
@@ -182,7 +186,11 @@ impl Jailed {
 impl fmt::Display for Jailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_complete() {
-            return f.write_str("complete");
+            f.write_str("complete")?;
+            return match self.enforced.kept() {
+                Some(kept) => write!(f, ", with {kept} for directories of other users"),
+                None => Ok(()),
+            };
         }
         let missing: Vec<String> =
             self.enforced.missing().map(|(part, why)| format!("{part}: {why}")).collect();

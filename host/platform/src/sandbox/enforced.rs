@@ -82,11 +82,24 @@ pub enum State {
 #[must_use = "an old system enforces less than it was asked for"]
 pub struct Enforced {
     parts: Vec<(Part, State)>,
+    kept: Option<String>,
 }
 
 impl Enforced {
     pub(super) fn new(parts: Vec<(Part, State)>) -> Self {
-        Self { parts }
+        Self { parts, kept: None }
+    }
+
+    /// The same with privileges that the process keeps.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "macOS has no capabilities"))]
+    pub(super) fn keeping(self, kept: Option<String>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// Privileges that the process keeps since the profile
+    /// [asks for them](super::ProfileBuilder::allow_files_of_others).
+    pub fn kept(&self) -> Option<&str> {
+        self.kept.as_deref()
     }
 
     /// Every part, with its state.

@@ -61,6 +61,15 @@ pub(super) enum Purpose {
     Remove,
 }
 
+/// What root keeps of its rights over files of other users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OfOthers {
+    #[default]
+    No,
+    Read,
+    ReadWrite,
+}
+
 /// Why a profile is none.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
@@ -92,7 +101,7 @@ pub struct Profile {
     pub(super) executable_memory: bool,
     pub(super) paths: bool,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "macOS has no capabilities"))]
-    pub(super) files_of_others: bool,
+    pub(super) files_of_others: OfOthers,
     pub(super) hypervisor: bool,
     pub(super) kill: bool,
     pub(super) places: Vec<Place>,
@@ -226,10 +235,12 @@ impl ProfileBuilder {
         self
     }
 
-    /// Files of other users stay root's to read and to write in the allowed places, which takes
-    /// capabilities that root gives up otherwise. For others than root this says nothing.
-    pub fn allow_files_of_others(mut self) -> Self {
-        self.profile.files_of_others = true;
+    /// Files of other users stay root's to read in the allowed places, and to write if `write`,
+    /// which takes capabilities that root gives up otherwise:
+    /// [`Enforced::kept`](super::Enforced::kept) names them. For others than root this says nothing.
+    pub fn allow_files_of_others(mut self, write: bool) -> Self {
+        let right = if write { OfOthers::ReadWrite } else { OfOthers::Read };
+        self.profile.files_of_others = self.profile.files_of_others.max(right);
         self
     }
 

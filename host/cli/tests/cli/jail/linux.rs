@@ -1,8 +1,9 @@
 //! What `/proc` tells of a process in the jail.
 
-use crate::support::{SPIN, Setup, Wat, setups, wrt_vm};
+use crate::support::{SPIN, Setup, Wat, setups, skip, wrt_vm};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -97,6 +98,89 @@ fn the_process_with_the_vm_has_no_capability() {
             }
         }
     }
+}
+
+/// What root may do in a directory of another user, it keeps for that directory, and says so.
+#[test]
+fn root_keeps_what_a_directory_of_another_user_takes() {
+    // SAFETY: a plain call.
+    if unsafe { libc::geteuid() } != 0 {
+        return skip("only root has rights over files of other users");
+    }
+    const NOBODY: u32 = 65_534;
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("file");
+    fs::write(&file, "text").expect("a file");
+    let only_its_user = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).expect("an owner");
+    };
+    only_its_user(&file, 0o600);
+    only_its_user(directory.path(), 0o700);
+    let own = tempfile::tempdir().expect("a directory");
+    fs::write(own.path().join("file"), "text").expect("a file");
+    // Bits of `linux/capability.h`: 1 is over modes, 2 the same to read, 3 the owner's rights.
+    for (directory, suffix, rights, kept, words) in [
+        (own.path(), "", FD_READ | FD_WRITE, 0, "complete"),
+        (directory.path(), ",ro", FD_READ, 1 << 2, "complete, with CAP_DAC_READ_SEARCH for "),
+        (
+            directory.path(),
+            "",
+            FD_READ | FD_WRITE,
+            1 << 1 | 1 << 3,
+            "complete, with CAP_DAC_OVERRIDE and CAP_FOWNER for ",
+        ),
+    ] {
+        let wat = Wat::new(&opens_and_spins(rights));
+        let granted = format!("{}::/{suffix}", directory.display());
+        for setup in setups() {
+            for place in [&[][..], &["--worker"]] {
+                let options = [place, &["--dir", &granted]].concat();
+                let mut child = spin(setup, &options, &wat);
+                let process = if place.is_empty() { child.id() } else { children(child.id())[0] };
+                let sets = ["CapPrm", "CapEff"].map(|field| of_threads(process, field));
+                let _ = child.kill();
+                child.wait().expect("it was killed");
+                for set in sets.iter().flatten() {
+                    assert_eq!(*set, format!("{kept:016x}"), "{setup:?} {options:?}: {sets:?}");
+                }
+            }
+        }
+        let options = ["--stats", "--timeout", "200ms", "--dir", &granted];
+        let mut command = wrt_vm();
+        let output = command.arg("run").args(options).arg(wat.path()).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let jail = said.lines().find_map(|line| line.strip_prefix("jail ")).expect("a row").trim();
+        // Where the jail is incomplete, what is kept is the least of it.
+        let alike = jail.starts_with("incomplete")
+            || if kept == 0 { jail == words } else { jail.starts_with(words) };
+        assert!(alike, "{granted}: {jail}");
+    }
+}
+
+// Rights of preview 1.
+const FD_READ: u64 = 1 << 1;
+const FD_WRITE: u64 = 1 << 6;
+
+/// A program that opens `file` in its directory with these rights, says so, and spins.
+fn opens_and_spins(rights: u64) -> String {
+    format!(
+        r#"(module
+          (import "wasi_snapshot_preview1" "path_open" (func $open
+            (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 0) "\08\00\00\00\09\00\00\00spinning\nfile")
+          (func (export "_start")
+            (local $errno i32)
+            (local.set $errno (call $open (i32.const 3) (i32.const 0) (i32.const 17) (i32.const 4)
+              (i32.const 0) (i64.const {rights}) (i64.const 0) (i32.const 0) (i32.const 64)))
+            (if (local.get $errno) (then (call $exit (local.get $errno))))
+            (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 64)))
+            (loop $again (br $again))))"#
+    )
 }
 
 /// No capability, as `status` shows it.

@@ -2,27 +2,35 @@
 //!
 //! They are a thread's, and those that it makes have the same: so they go before threads are made.
 
+use super::super::profile::OfOthers;
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, set_capabilities,
     set_capabilities_secure_bits,
 };
 use std::io;
 
-/// Rights over files of other users.
-const OVER_FILES: CapabilitySet = CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::FOWNER);
+/// What a right over files of other users takes.
+fn over_files(right: OfOthers) -> CapabilitySet {
+    match right {
+        OfOthers::No => CapabilitySet::empty(),
+        OfOthers::Read => CapabilitySet::DAC_READ_SEARCH,
+        // The second: times, and files in sticky directories.
+        OfOthers::ReadWrite => CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER,
+    }
+}
 
 /// Whether this thread may make use of a capability now.
 pub(super) fn has(capability: CapabilitySet) -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(capability))
 }
 
-/// Gives up all capabilities, but those over files of other users where they are wanted, and the
-/// means to get any back.
+/// Gives up all capabilities, but those that this right over files takes, and the means to get any
+/// back. Returns what is left.
 ///
 /// # Errors
 ///
 /// When the system does not take them.
-pub(super) fn drop_all(but_over_files: bool) -> io::Result<()> {
+pub(super) fn drop_all(but: OfOthers) -> io::Result<CapabilitySet> {
     let had = capabilities(None)?;
     // Who cannot change the set has nothing in it that could be gained: programs with file
     // capabilities give none to a process with `no_new_privs`.
@@ -38,11 +46,12 @@ pub(super) fn drop_all(but_over_files: bool) -> io::Result<()> {
                 | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED,
         )?;
     }
-    let left = if but_over_files { OVER_FILES & had.permitted } else { CapabilitySet::empty() };
+    let left = over_files(but) & had.permitted;
     // What is not permitted is ambient no more.
     let sets =
         CapabilitySets { effective: left, permitted: left, inheritable: CapabilitySet::empty() };
-    Ok(set_capabilities(None, sets)?)
+    set_capabilities(None, sets)?;
+    Ok(left)
 }
 
 /// No program that this process becomes has any capability.

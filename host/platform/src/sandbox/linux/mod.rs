@@ -14,6 +14,7 @@ use super::{Enforced, Part, Profile, SandboxError, State};
 use crate::availability::Availability;
 use root::Root;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::CapabilitySet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -29,8 +30,8 @@ pub(super) fn open_place(path: &Path) -> io::Result<File> {
 pub(super) struct Names {
     root: root::Root,
     landlock: rules::Landlock,
-    /// Why capabilities were not given up, if they were not.
-    privileged: Option<String>,
+    /// What capabilities are left, or why none were given up.
+    privileges: Result<CapabilitySet, String>,
 }
 
 pub(super) fn close_names(profile: &mut Profile) -> Result<Names, SandboxError> {
@@ -43,8 +44,8 @@ pub(super) fn close_names(profile: &mut Profile) -> Result<Names, SandboxError> 
     }
     let root = root::enter(profile)?;
     let landlock = rules::enter(profile)?;
-    let privileged = capabilities::drop_all(profile.files_of_others).err();
-    Ok(Names { root, landlock, privileged: privileged.map(|error| error.to_string()) })
+    let privileges = capabilities::drop_all(profile.files_of_others);
+    Ok(Names { root, landlock, privileges: privileges.map_err(|error| error.to_string()) })
 }
 
 /// Whether the places are to be used by their descriptors.
@@ -54,7 +55,7 @@ pub(super) fn are_places_usable(names: &Names) -> bool {
 
 pub(super) fn close_calls(profile: &Profile, names: &Names) -> Result<Enforced, SandboxError> {
     let filtered = filter::enter(profile, &names.root)?;
-    Ok(Enforced::new(parts(profile, names, filtered)))
+    Ok(Enforced::new(parts(profile, names, filtered)).keeping(kept(names)))
 }
 
 fn limit(what: &'static str, resource: Resource, value: u64) -> Result<(), SandboxError> {
@@ -69,8 +70,15 @@ const SECCOMP: &str = "seccomp";
 const BOTH: &str = "seccomp and Landlock";
 const NO_FILTER: &str = "the kernel has no filters of system calls (CONFIG_SECCOMP_FILTER)";
 
+/// Names of the capabilities that are left, if any are.
+fn kept(names: &Names) -> Option<String> {
+    let left = names.privileges.as_ref().ok()?;
+    let names: Vec<_> = left.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
+    (!names.is_empty()).then(|| names.join(" and "))
+}
+
 fn parts(profile: &Profile, names: &Names, filtered: bool) -> Vec<(Part, State)> {
-    let Names { root, landlock, privileged } = names;
+    let Names { root, landlock, privileges } = names;
     let not = |why: &str| State::Not { why: why.to_owned() };
     let asked = |asked: bool, state: State| if asked { state } else { State::Unasked };
     let by_calls = |by| if filtered { State::Full { by } } else { not(NO_FILTER) };
@@ -96,12 +104,10 @@ fn parts(profile: &Profile, names: &Names, filtered: bool) -> Vec<(Part, State)>
         }
         Root::Full { why } => not(&format!("names, sizes and times of all files: {why}")),
     };
-    let privileges = match privileged {
-        None if profile.files_of_others => {
-            State::Full { by: "no_new_privs, no capabilities but over files of other users" }
-        }
-        None => State::Full { by: "no_new_privs, no capabilities" },
-        Some(why) => State::Partial {
+    let privileges = match privileges {
+        Ok(left) if left.is_empty() => State::Full { by: "no_new_privs, no capabilities" },
+        Ok(_) => State::Full { by: "no_new_privs, no capabilities but over files of other users" },
+        Err(why) => State::Partial {
             by: "no_new_privs",
             lacking: format!("the system does not take capabilities back: {why}"),
         },
@@ -134,7 +140,10 @@ pub(super) fn availability() -> Availability {
     Availability {
         system: "sandbox",
         available: abi > 0 && filters,
-        how: format!("seccomp; Landlock, version {abi}; an empty root; no capabilities"),
+        how: format!(
+            "seccomp; Landlock, version {abi}; an empty root; no capabilities (root keeps \
+             those over files where `--dir` names a directory of another user)"
+        ),
         remedy: lack.as_ref().map(|_| {
             "a newer kernel, with CONFIG_SECCOMP_FILTER, CONFIG_SECURITY_LANDLOCK and `landlock` \
              in CONFIG_LSM; in a container, a seccomp profile that allows Landlock's calls"
