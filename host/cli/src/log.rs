@@ -7,12 +7,14 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use wrt_platform::files::create;
 use wrt_platform::log::{Format, GUEST, StderrLayer, availability, note, system_layer};
 use wrt_platform::text::Line;
 use wrt_platform::trace::{FileLayer, TraceFile, file_layer};
@@ -57,7 +59,7 @@ pub(super) fn figures(what: &str, figures: &str) -> String {
 }
 
 /// Sends the log where it is wanted, from the level on that `verbose` asks for; and what is done,
-/// and when, to the file `trace`.
+/// and when, to the file `trace`, which is waited for no longer than it says if it is a pipe.
 ///
 /// # Errors
 ///
@@ -65,7 +67,7 @@ pub(super) fn figures(what: &str, figures: &str) -> String {
 pub(super) fn install(
     to: Destination,
     verbose: u8,
-    trace: Option<&Path>,
+    trace: Option<(&Path, Duration)>,
 ) -> anyhow::Result<Option<Trace>> {
     let format = match to {
         Destination::Json => Format::Json,
@@ -73,7 +75,7 @@ pub(super) fn install(
     };
     // It is set once in a process, by its command.
     let _ = FORMAT.set(format);
-    let (layer, trace) = trace.map(Trace::create).transpose()?.unzip();
+    let (layer, trace) = trace.map(|(path, limit)| Trace::create(path, limit)).transpose()?.unzip();
     let registry = tracing_subscriber::registry().with(layer);
     let levels = levels(to, verbose);
     // Setting a subscriber fails only if one is set already; nothing else sets one.
@@ -107,10 +109,10 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    fn create(path: &Path) -> anyhow::Result<(FileLayer<Registry>, Self)> {
+    fn create(path: &Path, limit: Duration) -> anyhow::Result<(FileLayer<Registry>, Self)> {
         let file = match path == Path::new(STREAM) {
             true => io::stdout().as_fd().try_clone_to_owned().map(File::from),
-            false => File::create(path),
+            false => create(path, limit),
         };
         let made = file.and_then(file_layer);
         let (layer, file) = made.with_context(|| cannot_write(path))?;

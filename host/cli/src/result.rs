@@ -10,10 +10,13 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
+use wrt_platform::files::create;
+use wrt_platform::stdio::write_all_bounded;
 use wrt_platform::text::{Line, harmless_json};
 use wrt_vm::{Error, Interruption, Trap, TrapKind, Usage};
 
@@ -34,10 +37,13 @@ impl Wanted {
         }
     }
 
-    /// Opens what the results go to. Before anything runs: a jail lets nothing be opened.
-    pub(super) fn open(&self) -> Result<Results> {
-        let file =
-            self.file.as_deref().map(|path| File::create(path).with_context(|| cannot_write(path)));
+    /// Opens what the results go to, a pipe within this time. Before anything runs: a jail lets
+    /// nothing be opened.
+    pub(super) fn open(&self, limit: Duration) -> Result<Results> {
+        let file = self
+            .file
+            .as_deref()
+            .map(|path| create(path, limit).with_context(|| cannot_write(path)));
         Ok(Results { file: file.transpose()?.map(Mutex::new), path: self.file.clone() })
     }
 }
@@ -54,7 +60,8 @@ pub(super) struct Results {
 }
 
 impl Results {
-    /// Writes an object, in one piece.
+    /// Writes an object, in one piece. Where there is a time limit, a pipe that is not read is not
+    /// waited for longer than standard error.
     pub(super) fn write(&self, outcome: &Outcome) -> Result<()> {
         let line = harmless_json(&serde_json::to_string(outcome)?) + "\n";
         let Some(file) = &self.file else {
@@ -62,9 +69,9 @@ impl Results {
             say::print(&line);
             return Ok(());
         };
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = file.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path.as_deref().unwrap_or_else(|| Path::new(""));
-        file.write_all(line.as_bytes()).with_context(|| cannot_write(path))
+        write_all_bounded(file.as_fd(), line.as_bytes()).with_context(|| cannot_write(path))
     }
 }
 

@@ -77,6 +77,21 @@ pub fn write_bounded(to: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// The same for all of `bytes`.
+///
+/// # Errors
+///
+/// As [`write_bounded`]; some bytes may be written then.
+pub fn write_all_bounded(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write_bounded(to, bytes)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
+}
+
 /// How long a write may wait.
 enum Wait {
     AsLongAsItTakes,
@@ -118,10 +133,10 @@ fn wait_writable(to: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
     }
 }
 
-/// Writes as much of a line as a descriptor takes without waiting. For signal handlers: it is
+/// Writes as many bytes as a descriptor takes without waiting. For signal handlers: it is
 /// async-signal-safe.
-pub(crate) fn write_now(to: RawFd, line: &[u8]) {
-    for part in line.chunks(AT_ONCE) {
+pub(crate) fn write_now(to: RawFd, bytes: &[u8]) {
+    for part in bytes.chunks(AT_ONCE) {
         let mut stream = libc::pollfd { fd: to, events: libc::POLLOUT, revents: 0 };
         // SAFETY: both are async-signal-safe (`signal-safety(7)`), and the bytes are there.
         let written = unsafe {

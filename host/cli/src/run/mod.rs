@@ -14,7 +14,7 @@ pub(super) use running::Ending;
 use super::result::{Outcome, Results};
 use super::say::{self, complain};
 use super::stats::Timeline;
-use super::{admission, code, jobs, log, result};
+use super::{admission, code, jobs, log};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wrt_platform::descriptors::Inherited;
@@ -27,6 +27,9 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// How long the end of a run with `--timeout` waits for a standard error that is not read.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a named pipe for results or a trace is waited for until a process reads it.
+const READER: Duration = Duration::from_secs(30);
 
 impl Run {
     /// `inherited` is what the module may be read from, and nobody else shall have.
@@ -47,11 +50,13 @@ impl Run {
             // Its programs may have times of their own.
             be_impatient(PATIENCE);
         }
-        let results = match self.result.as_ref().map(result::Wanted::open).transpose() {
+        let limit = self.timeout.map_or(READER, |timeout| timeout.min(READER));
+        let results = match self.result.as_ref().map(|to| to.open(limit)).transpose() {
             Ok(results) => results,
             Err(error) => return failed(error),
         };
-        match log::install(self.log, self.verbose, self.trace.as_deref()) {
+        let trace = self.trace.as_deref().map(|path| (path, limit));
+        match log::install(self.log, self.verbose, trace) {
             Ok(None) => self.execute_watched(inherited, results),
             Ok(Some(trace)) => {
                 let code = self.execute_watched(inherited, results);

@@ -1,6 +1,7 @@
 //! Streams that nobody reads or fills: a time limit holds all the same.
 
 use crate::support::{Setup, Wat, has_hypervisor, setups, wrt_vm};
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,6 +43,9 @@ const CALLS: &str = r#"(module
 
 /// Where a program's VM can be.
 const PLACES: [&[&str]; 4] = [&[], &["--no-jail"], &["--worker"], &["--jobs", "2"]];
+
+/// The same, where it matters only whether it is this process.
+const IN_AND_OUT: [&[&str]; 2] = [&[], &["--jobs", "2"]];
 
 /// `run --timeout 1s`, with pipes at all streams.
 fn run(setup: Setup, options: &[&str], module: &Wat) -> Command {
@@ -128,15 +132,63 @@ fn a_trace_that_is_not_read_ends_with_the_time_limit() {
     let fifo = directory.path().join("fifo");
     let made = Command::new("mkfifo").arg(&fifo).status();
     assert!(made.expect("mkfifo is there").success());
+    let with_trace = |place: &[_]| [place, &["--trace", fifo.to_str().expect("text")]].concat();
+    for place in PLACES {
+        // Nothing opens it, and no VM is made.
+        is_given_up(run(setups()[0], &with_trace(place), &module), "cannot write the trace");
+    }
     for setup in setups() {
-        let trace = ["--trace", fifo.to_str().expect("text")];
-        // Nothing opens it; then something has it open, and does not read.
-        let mut child = run(setup, &trace, &module).spawn().expect("the binary runs");
-        assert_eq!(code(&mut child), Some(124), "{setup:?}");
-        let mut child = run(setup, &trace, &module).spawn().expect("the binary runs");
-        let reader = std::fs::File::open(&fifo).expect("a pipe");
-        assert_eq!(code(&mut child), Some(124), "{setup:?}");
-        drop(reader);
+        for place in IN_AND_OUT {
+            // Something has it open, and does not read.
+            let trace = with_trace(place);
+            let mut child = run(setup, &trace, &module).spawn().expect("the binary runs");
+            let reader = std::fs::File::open(&fifo).expect("a pipe");
+            let code = code(&mut child);
+            let output = child.wait_with_output().expect("it ended");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(code, Some(124), "{setup:?} {place:?}: {said}");
+            drop(reader);
+        }
+    }
+}
+
+/// Asserts that a command ends with an error since no process reads its pipe.
+#[track_caller]
+fn is_given_up(mut command: Command, what: &str) {
+    let mut child = command.spawn().expect("the binary runs");
+    let code = code(&mut child);
+    let output = child.wait_with_output().expect("it ended");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(what) && said.contains("no process read this pipe within 1 s"), "{said}");
+}
+
+#[test]
+fn so_do_results() {
+    if !has_hypervisor() {
+        return;
+    }
+    let module = Wat::new(r#"(module (func (export "_start")))"#);
+    let directory = tempfile::tempdir().expect("a directory");
+    let fifo = directory.path().join("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo is there").success());
+    let result = format!("json:{}", fifo.display());
+    let with_result = |place: &[_]| [place, &["--result", &result]].concat();
+    for place in PLACES {
+        is_given_up(run(setups()[0], &with_result(place), &module), "cannot write the result");
+    }
+    for setup in setups() {
+        for place in IN_AND_OUT {
+            let options = with_result(place);
+            // Has it open, does not read, and there is no room left.
+            let mut both = std::fs::File::options().read(true).write(true).open(&fifo);
+            let both = both.as_mut().expect("a pipe");
+            rustix::io::ioctl_fionbio(&*both, true).expect("a flag");
+            while both.write(&[0; 4096]).is_ok() {}
+            let mut child = run(setup, &options, &module).spawn().expect("the binary runs");
+            assert_eq!(code(&mut child), Some(1), "{setup:?} {place:?}");
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError, Weak};
 use std::time::Instant;
 
-use crate::stdio::write_bounded;
+use crate::stdio::{write_all_bounded, write_now};
 use crate::text::push_json;
 
 /// Most bytes of a trace: a guest decides how often it calls.
@@ -77,7 +77,7 @@ impl Sink {
         Self::with_limit(file, MAX_BYTES)
     }
 
-    fn with_limit(mut file: File, limit: usize) -> io::Result<Arc<Self>> {
+    fn with_limit(file: File, limit: usize) -> io::Result<Arc<Self>> {
         let process = std::process::id();
         let mut begin = format!(
             "[\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":{process},\"name\":\"process_name\",\
@@ -86,7 +86,7 @@ impl Sink {
         push_json(&mut begin, &program());
         begin.push_str("}}");
         // At once: a file without a record cannot be opened.
-        file.write_all(begin.as_bytes())?;
+        write_all_bounded(file.as_fd(), begin.as_bytes())?;
         let state = State {
             file,
             buffer: String::with_capacity(BUFFER + 4096),
@@ -168,24 +168,14 @@ impl Sink {
 
 impl State {
     fn flush(&mut self) {
-        let result = write_all(&self.file, self.buffer.as_bytes());
+        // The file can be a pipe that is not read.
+        let result = write_all_bounded(self.file.as_fd(), self.buffer.as_bytes());
         self.written += self.buffer.len();
         self.buffer.clear();
         if let Err(error) = result {
             self.error.get_or_insert(error);
         }
     }
-}
-
-/// Writes whole records, without waiting for longer than this thread may: the file can be a pipe.
-fn write_all(file: &File, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match write_bounded(file.as_fd(), bytes)? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            written => bytes = &bytes[written..],
-        }
-    }
-    Ok(())
 }
 
 /// Finishes what is open. A thread that is writing at this moment keeps the lock: its trace
@@ -211,9 +201,9 @@ pub(crate) fn finish_all_at_once() {
             && !state.finished
             && state.error.is_none()
         {
-            // There is nobody to tell of an error.
-            let _ = (&state.file).write_all(state.buffer.as_bytes());
-            let _ = (&state.file).write_all(END.as_bytes());
+            // A pipe that is not read gets what it has room for.
+            write_now(state.file.as_raw_fd(), state.buffer.as_bytes());
+            write_now(state.file.as_raw_fd(), END.as_bytes());
         }
         // Were it the last, it would give memory back.
         std::mem::forget(sink);
