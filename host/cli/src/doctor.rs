@@ -12,7 +12,7 @@ use wrt_platform::{
 };
 use wrt_vm::hypervisor::{available, details};
 use wrt_vm::worker::in_workers;
-use wrt_vm::{Backend, EngineKind, MicroVm, Module};
+use wrt_vm::{Backend, EngineKind, MicroVm, Module, WasiConfig};
 
 /// Say what this machine offers and, for what is missing, how to get it.
 ///
@@ -185,14 +185,16 @@ fn has_jail(backend: Backend) -> bool {
 }
 
 /// Runs a program that computes something, as `run` does: in a process of its own, which is
-/// started, enters the jail and has the VM. Says what the jail is worth.
+/// started, enters the jail with a directory and has the VM. Says what the jail is worth.
 fn self_test(backend: Backend, engine: EngineKind) -> anyhow::Result<Option<String>> {
     let module = Module::from_text(
         r#"(module (func (export "test") (result i32) (i32.mul (i32.const 6) (i32.const 7))))"#,
     )?;
     let workers = super::workers(0).jailed(has_jail(backend));
     let hypervisor = in_workers(backend.open()?, workers);
-    let mut vm = MicroVm::builder().engine(engine).build_on(hypervisor.as_ref())?;
+    // Of what is below a directory the jail may have to leave some open.
+    let world = WasiConfig::new().read_only_dir(std::env::temp_dir(), "/");
+    let mut vm = MicroVm::builder().engine(engine).wasi(world).build_on(hypervisor.as_ref())?;
     let loaded = vm.load(&module)?;
     let instance = vm.instantiate(loaded)?;
     let test = vm.function(instance, "test")?;

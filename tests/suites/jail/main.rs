@@ -9,6 +9,8 @@
 mod attempts;
 #[cfg(target_arch = "x86_64")]
 mod debugger;
+#[cfg(target_arch = "x86_64")]
+mod denied;
 mod inside;
 mod kernel;
 #[cfg(target_arch = "x86_64")]

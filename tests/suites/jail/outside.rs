@@ -2,7 +2,8 @@
 //! has a VM, in a worker and in the compiler's worker.
 
 use crate::debugger::Debugger;
-use crate::reach::{self, Caller as _, Targets};
+use crate::denied::deny;
+use crate::reach::{self, Attempt, Caller as _, TIMES_OF_OPEN, Targets};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
@@ -35,10 +36,25 @@ pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
             trials.push(libtest_mimic::Trial::test(
                 format!("{setup}_{place}_under_a_debugger"),
                 move || {
-                    running(setup, worker);
+                    running(setup, worker, System::Grants);
                     Ok(())
                 },
             ));
+        }
+    }
+    // The jail is the same for all setups.
+    if let Some(setup) = matrix().into_iter().find(|setup| !setup.is_simulated()) {
+        for (system, name) in [
+            (System::HasNoNamespaces, "without_namespaces"),
+            (System::HasNoRoots, "without_namespaces_and_roots"),
+        ] {
+            trials.extend([false, true].map(|worker| {
+                let place = if worker { "worker" } else { "run" };
+                libtest_mimic::Trial::test(format!("{place}_{name}_under_a_debugger"), move || {
+                    running(setup, worker, system);
+                    Ok(())
+                })
+            }));
         }
     }
     trials.push(libtest_mimic::Trial::test("compiler_under_a_debugger", || {
@@ -46,6 +62,39 @@ pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
         Ok(())
     }));
     trials
+}
+
+/// What a process gets of the system for its jail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    /// All there is.
+    Grants,
+    /// No namespaces, as in most containers: root may change its root directory.
+    HasNoNamespaces,
+    /// The same, and no other root directory, as for an ordinary user.
+    HasNoRoots,
+}
+
+impl System {
+    /// Calls that a command is denied.
+    fn denied(self) -> &'static [libc::c_long] {
+        match self {
+            Self::Grants => &[],
+            Self::HasNoNamespaces => &[libc::SYS_unshare],
+            Self::HasNoRoots => &[libc::SYS_unshare, libc::SYS_chroot],
+        }
+    }
+
+    /// What is open there all the same, as `--stats` says.
+    fn leaves_open(self, attempt: &Attempt) -> bool {
+        match self {
+            Self::Grants => false,
+            Self::HasNoNamespaces => {
+                attempt.looks() && attempt.led_out() || attempt.what == TIMES_OF_OPEN
+            }
+            Self::HasNoRoots => attempt.looks() || attempt.what == TIMES_OF_OPEN,
+        }
+    }
 }
 
 /// Ends with its value.
@@ -58,10 +107,21 @@ impl Drop for Running {
     }
 }
 
-fn running(setup: Setup, worker: bool) {
+fn running(setup: Setup, worker: bool, system: System) {
+    match system {
+        System::Grants if !grants_namespaces() => {
+            return wrt_tests::skip("this system grants no mount namespace: see `wrt-vm doctor`");
+        }
+        System::HasNoNamespaces if !rustix::process::geteuid().is_root() => {
+            return wrt_tests::skip("only root may change its root directory");
+        }
+        _ => {}
+    }
     let root = tempfile::tempdir().unwrap();
     let path = root.path().canonicalize().unwrap();
     let targets = crate::prepare(&path);
+    fs::create_dir(path.join("read")).unwrap();
+    let read_only = Targets::make(&path.join("read")).unwrap();
     fs::write(path.join("spin.wat"), SPIN).unwrap();
     let mut command = Command::new(program());
     command
@@ -69,20 +129,36 @@ fn running(setup: Setup, worker: bool) {
         .args(worker.then_some("--worker"))
         .arg("--dir")
         .arg(format!("{}::/", path.join("open").display()))
+        .arg("--dir")
+        .arg(format!("{}::/read,ro", path.join("read").display()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     // A module that is in the cache already: its process may throw it out.
     command.arg("--cache-dir").arg(path.join("cache")).arg(path.join("spin.wat"));
     drop(start(&mut command));
+    deny(&mut command, system.denied());
     let mut child = start(&mut command);
     let process = if worker { first_child(child.0.id()).unwrap() } else { child.0.id() };
-    // Each directory that it has open must be the one that was opened to the program, or the cache.
-    let known = ["open", "cache"].map(|name| fs::metadata(path.join(name)).unwrap().ino());
+    // Each directory that it has open must be one that was opened to the program, or the cache.
+    let [open, read, cache] =
+        ["open", "read", "cache"].map(|name| fs::metadata(path.join(name)).unwrap().ino());
     let folders = open_folders(process);
-    assert!(folders.iter().all(|(_, number)| known.contains(number)), "{folders:?}");
-    let folders: Vec<i32> = folders.into_iter().map(|(descriptor, _)| descriptor).collect();
-    assert!(!folders.is_empty());
-    drill(process, &targets, &folders);
+    let known = |number| [open, read, cache].contains(number);
+    assert!(folders.iter().all(|(_, number)| known(number)), "{folders:?}");
+    let all: Vec<i32> = folders.iter().map(|(descriptor, _)| *descriptor).collect();
+    let of_read = folders.iter().filter(|(_, number)| *number == read);
+    let of_read: Vec<i32> = of_read.map(|(descriptor, _)| *descriptor).collect();
+    assert!(!of_read.is_empty(), "{folders:?}");
+    let reached = drill(process, &targets, &all, Some((&read_only, &of_read)));
+    targets.check();
+    let (open, closed): (Vec<_>, Vec<_>) =
+        reached.iter().partition(|attempt| system.leaves_open(attempt));
+    assert!(closed.is_empty(), "{closed:#?}");
+    match system {
+        System::Grants => read_only.check(),
+        // Else it was another system.
+        _ => assert!(open.iter().any(|attempt| attempt.led_out()), "{open:#?}"),
+    }
     assert!(child.0.try_wait().unwrap().is_none(), "it does not go on");
 }
 
@@ -120,7 +196,13 @@ fn compiling() {
         let stream = fs::read_link(format!("/proc/{process}/fd/{number}")).unwrap();
         assert_eq!(stream, Path::new("/dev/null"), "stream {number} of the compiler's worker");
     }
-    drill(process, &targets, &[]);
+    if grants_namespaces() {
+        let reached = drill(process, &targets, &[], None);
+        targets.check();
+        assert!(reached.is_empty(), "{reached:#?}");
+    } else {
+        wrt_tests::skip("this system grants no mount namespace: see `wrt-vm doctor`");
+    }
     let ended = child.0.wait().unwrap();
     assert!(ended.success(), "what was stopped is compiled all the same: {ended}");
 }
@@ -177,18 +259,27 @@ fn grants_namespaces() -> bool {
     })
 }
 
-fn drill(process: u32, targets: &Targets, open: &[i32]) {
-    if !grants_namespaces() {
-        return wrt_tests::skip("this system grants no mount namespace: `wrt-vm doctor` says more");
-    }
+/// What a debugger reaches. `open`: directories that are open; `read_only`: what is in those of them
+/// that are open to be read.
+fn drill(
+    process: u32,
+    targets: &Targets,
+    open: &[i32],
+    read_only: Option<(&Targets, &[i32])>,
+) -> Vec<Attempt> {
     let mut debugger = Debugger::stop(process).unwrap();
     // So that it is known to work at all.
     let own = debugger.call(libc::SYS_getpid, [0; 6]).unwrap();
     assert_eq!(u32::try_from(own), Ok(process));
     let mut attempts = reach::try_paths(&mut debugger, targets, open).unwrap();
     attempts.extend(reach::try_unknown(&mut debugger).unwrap());
-    drop(debugger);
-    targets.check();
-    let reached: Vec<_> = attempts.iter().filter(|attempt| !attempt.is_refused()).collect();
-    assert!(reached.is_empty(), "{reached:#?}");
+    for (inside, directory) in read_only.into_iter().flat_map(|(inside, directories)| {
+        directories.iter().map(move |directory| (inside, *directory))
+    }) {
+        let inside = reach::try_read_only(&mut debugger, inside, directory).unwrap();
+        // To look is what it is open for.
+        attempts.extend(inside.into_iter().filter(|attempt| !attempt.looks()));
+    }
+    attempts.retain(|attempt| !attempt.is_refused());
+    attempts
 }

@@ -116,6 +116,8 @@ enum Way {
     Above,
     /// Out of an open directory with this number.
     Out(i32),
+    /// To what is in an open directory with this number.
+    Inside(i32),
 }
 
 impl Way {
@@ -131,12 +133,13 @@ impl Way {
                 below.push(OsStr::new(".."));
                 below.into_iter().rev().collect()
             }
+            Self::Inside(_) => target.file_name().unwrap_or_default().into(),
         }
     }
 
     fn at(self) -> i32 {
         match self {
-            Self::Out(directory) => directory,
+            Self::Out(directory) | Self::Inside(directory) => directory,
             _ => CURRENT,
         }
     }
@@ -153,9 +156,21 @@ impl Attempt {
     /// Whether the call is not there, was not permitted, or found nothing.
     pub(crate) fn is_refused(&self) -> bool {
         // The last is what an empty root by `chroot` says.
-        [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::ENOENT, libc::ESRCH]
+        [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::ENOENT, libc::ESRCH, libc::EROFS]
             .iter()
             .any(|errno| isize::try_from(-errno).is_ok_and(|errno| errno == self.returned))
+    }
+
+    /// Whether it asked for names, sizes or times, and no more.
+    pub(crate) fn looks(&self) -> bool {
+        let name = self.what.split(' ').next().unwrap_or_default();
+        // Files are opened without the right to read them.
+        ["openat", "openat2", "newfstatat", "statx", "readlinkat"].contains(&name)
+    }
+
+    /// Whether its path led out of an open directory.
+    pub(crate) fn led_out(&self) -> bool {
+        self.what.contains(" Out(")
     }
 }
 
@@ -186,6 +201,34 @@ pub(crate) fn try_paths(
     }
     Ok(attempts)
 }
+
+/// Tries to change what is in a directory that is open to be read: by every call that takes a path,
+/// and the times of a file that is open.
+pub(crate) fn try_read_only(
+    caller: &mut impl Caller,
+    targets: &Targets,
+    open: i32,
+) -> io::Result<Vec<Attempt>> {
+    let mut attempts = Vec::new();
+    for (call, number) in kernel::taking_paths() {
+        if call.arguments.contains(&Argument::At) {
+            let way = Way::Inside(open);
+            let returned = make(caller, number, call.arguments, way, &targets.folder)?;
+            attempts.push(Attempt { what: format!("{} {way:?}", call.name), returned });
+        }
+    }
+    let path = caller.put(b"secret\0")?;
+    let directory = usize::try_from(open).map_err(io::Error::other)?;
+    let file = caller.call(libc::SYS_openat, [directory, path, 0, 0, 0, 0])?;
+    let file = usize::try_from(file).map_err(|_| io::Error::other("it cannot be read"))?;
+    let returned = caller.call(libc::SYS_utimensat, [file, 0, 0, 0, 0, 0])?;
+    attempts.push(Attempt { what: TIMES_OF_OPEN.to_owned(), returned });
+    caller.call(libc::SYS_close, [file, 0, 0, 0, 0, 0])?;
+    Ok(attempts)
+}
+
+/// The times of a file that is open to be read.
+pub(crate) const TIMES_OF_OPEN: &str = "times of what is open";
 
 /// The same for calls that change nothing that matters, from a process that is in no jail.
 pub(crate) fn try_some(

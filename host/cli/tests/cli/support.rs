@@ -78,6 +78,17 @@ pub(crate) fn in_mount_namespace(script: &str) -> Option<Output> {
     }
 }
 
+/// Whether the jail has all its parts on this system.
+pub(crate) fn is_jail_complete() -> bool {
+    let output = wrt_vm().args(["doctor", "--json"]).output().expect("the binary runs");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    report["backends"].as_array().is_some_and(|backends| {
+        let jails: Vec<_> =
+            backends.iter().filter_map(|backend| backend["jail"].as_str()).collect();
+        !jails.is_empty() && jails.iter().all(|jail| jail.starts_with("complete"))
+    })
+}
+
 /// A module in the text format, in a file of its own.
 pub(crate) struct Wat {
     dir: tempfile::TempDir,

@@ -2,6 +2,7 @@
 
 use crate::support::{SHOW_WORLD, Wat, setups, skip, wrt_vm};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
@@ -67,6 +68,63 @@ fn without_namespaces_programs_run_and_stats_say_what_is_lacking() {
             assert!(alike && !jail.contains("reads"), "{said}");
         }
     }
+    // And `doctor` says it, of a program with a directory.
+    for (calls, words) in [
+        (&[libc::SYS_unshare][..], "incomplete (paths: "),
+        (&[libc::SYS_unshare, libc::SYS_chroot], "incomplete (paths: names, sizes and times of "),
+    ] {
+        let mut command = wrt_vm();
+        command.args(["doctor", "--json"]);
+        answered(&mut command, calls, libc::EPERM);
+        let output = command.output().expect("it runs");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        for backend in report["backends"].as_array().expect("a list") {
+            if backend["works"] == true {
+                let jail = backend["jail"].as_str().expect("a line");
+                assert!(jail.starts_with(words), "{report}");
+            }
+        }
+    }
+}
+
+/// Times of files change there as anywhere else; those of a link do not, since a filter of system
+/// calls sees no paths.
+#[test]
+fn without_namespaces_times_of_links_stay() {
+    const SETS_TIMES: &str = r#"(module
+        (import "wasi_snapshot_preview1" "path_filestat_set_times"
+            (func $set (param i32 i32 i32 i32 i64 i64 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "filelink")
+        (func (export "_start")
+            (if (call $set (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4)
+                    (i64.const 0) (i64.const 7000000000) (i32.const 4))
+                (then unreachable))
+            (call $exit (call $set (i32.const 3) (i32.const 0) (i32.const 4) (i32.const 4)
+                (i64.const 0) (i64.const 7000000000) (i32.const 4)))))"#;
+    let (wat, directory) = (Wat::new(SETS_TIMES), tempfile::tempdir().expect("a directory"));
+    let file = directory.path().join("file");
+    std::os::unix::fs::symlink("nowhere", directory.path().join("link")).expect("a link");
+    // EPERM; 0 where the jail is complete.
+    let without = &[libc::SYS_unshare, libc::SYS_chroot];
+    for (calls, code) in [(&without[..1], 63), (&without[..], 63), (&[], 0)] {
+        for setup in setups() {
+            std::fs::write(&file, "").expect("a file");
+            let mut command = wrt_vm();
+            command.arg("run").args(setup.options()).arg("--dir");
+            command.arg(format!("{}::/", directory.path().display())).arg(wat.path());
+            if calls.is_empty() && !crate::support::is_jail_complete() {
+                skip("the jail is not complete here");
+                continue;
+            }
+            answered(&mut command, calls, libc::EPERM);
+            let output = command.output().expect("it runs");
+            assert_eq!(output.status.code(), Some(code), "{setup:?} {calls:?}: {}", said(&output));
+            let modified = file.metadata().expect("a file").mtime();
+            assert_eq!(modified, 7, "{setup:?}");
+        }
+    }
 }
 
 /// Whoever runs a program learns without asking that its jail keeps no files.
@@ -91,6 +149,8 @@ fn doctor_works_where_run_does() {
         (&[libc::SYS_socketpair][..], libc::EPERM),
         (&[libc::SYS_landlock_restrict_self], libc::E2BIG),
         (&[libc::SYS_memfd_create], libc::ENOSYS),
+        // No filters of system calls.
+        (&[libc::SYS_seccomp, libc::SYS_prctl], libc::EINVAL),
     ] {
         let ran = run_answered(&["--worker"], calls, errno);
         let mut command = wrt_vm();
