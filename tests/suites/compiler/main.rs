@@ -9,6 +9,7 @@ mod damaged;
 mod good;
 mod hostile;
 mod settings;
+mod stopped;
 
 use wasmtime::Config;
 use wrt_tests::{Setup, matrix};

@@ -9,6 +9,7 @@ mod memory;
 mod pool;
 mod references;
 mod reset;
+mod runtime;
 mod select;
 mod snapshot;
 mod traps;

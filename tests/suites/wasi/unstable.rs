@@ -1,5 +1,8 @@
 //! Preview 0, `wasi_unstable`, where it differs from preview 1.
 
+use std::fmt::Write as _;
+use wrt_abi::value::ValueType;
+use wrt_abi::wasi::FUNCTIONS;
 use wrt_tests::matrix;
 use wrt_vm::{Error, Module, WasiConfig};
 
@@ -116,5 +119,31 @@ fn preview_0_has_no_more_functions_than_it_had() {
         let module = vm.load(&setup.module(Module::from_text(text).unwrap())).unwrap();
         let error = vm.instantiate(module).unwrap_err();
         assert!(matches!(error, Error::Unlinkable { .. }), "{setup}: {error}");
+    }
+}
+
+/// All of them, in one program with those of preview 1.
+#[test]
+fn programs_may_import_all_of_both() {
+    let mut text = String::from("(module");
+    for module in ["wasi_unstable", "wasi_snapshot_preview1"] {
+        let functions = FUNCTIONS.iter();
+        for function in
+            functions.filter(|it| it.name != "sock_accept" || module == "wasi_snapshot_preview1")
+        {
+            let params: Vec<_> = function.params.iter().copied().map(ValueType::name).collect();
+            let result = if function.returns_errno { "(result i32)" } else { "" };
+            let (name, params) = (function.name, params.join(" "));
+            let _ =
+                write!(text, r#"(import "{module}" "{name}" (func (param {params}) {result}))"#);
+        }
+    }
+    text.push_str(r#"(memory (export "memory") 1) (func (export "_start")))"#);
+    assert_eq!(text.matches(r#""wasi_unstable""#).count(), 45);
+    for setup in matrix() {
+        let mut vm = setup.vm();
+        let module = vm.load(&setup.module(Module::from_text(&text).unwrap())).unwrap();
+        let instance = vm.instantiate(module).unwrap_or_else(|error| panic!("{setup}: {error}"));
+        vm.run(instance).unwrap_or_else(|error| panic!("{setup}: {error}"));
     }
 }

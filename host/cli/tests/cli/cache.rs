@@ -361,6 +361,22 @@ fn of_many_processes_one_compiles() {
     entry(cache.path());
 }
 
+#[test]
+fn of_many_jobs_one_compiles() {
+    if !has_hypervisor() {
+        return;
+    }
+    let (cache, wat) = (code_cache(), Wat::new(&program(0)));
+    let mut command = wrt_vm_with_cache(cache.path());
+    command.args(["run", "--jobs", "4", "--stats"]).args([wat.path().as_path(); 6].iter());
+    let output = command.output().expect("the binary runs");
+    assert_eq!(stdout(&output), "hello\n".repeat(6), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert_eq!(said.matches("compiled just now").count(), 1, "{said}");
+    assert_eq!(said.matches("its code was in the cache").count(), 5, "{said}");
+    entry(cache.path());
+}
+
 /// A process that is killed as it compiles leaves nothing behind that others wait for.
 #[test]
 fn the_lock_of_a_killed_process_is_nobodys() {

@@ -63,6 +63,47 @@ fn large_modules_are_compiled_and_run() {
     }
 }
 
+/// The artefact in a file, and the interpreter, on the same module in a worker.
+#[test]
+fn a_large_module_goes_the_other_ways() {
+    if !has_hypervisor() {
+        return;
+    }
+    let (cache, folder) = (code_cache(), tempfile::tempdir().expect("a temporary directory"));
+    let module = module(folder.path(), true, 65);
+    let artifact = folder.path().join("large.cwasm");
+    let mut command = wrt_vm_with_cache(cache.path());
+    let output = command.arg("compile").arg(&module).arg("-o").arg(&artifact).output();
+    let output = output.expect("the binary runs");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(artifact.metadata().expect("it was written").len() > 65 << 20);
+    for (engine, path) in [("native", &artifact), ("interp", &module)] {
+        for place in [&[][..], &["--worker"]] {
+            let mut command = wrt_vm_with_cache(cache.path());
+            command.args(["run", "--engine", engine]).args(place).arg(path);
+            let output = command.output().expect("the binary runs");
+            assert_eq!(output.status.code(), Some(42), "{engine} {place:?}: {}", stderr(&output));
+        }
+    }
+}
+
+/// As large as README says that they may be to be compiled: minutes, and 4 GiB of memory.
+#[test]
+#[ignore = "takes minutes and gigabytes"]
+fn modules_up_to_the_limit_are_compiled_and_run() {
+    if !has_hypervisor() {
+        return;
+    }
+    let (cache, folder) = (code_cache(), tempfile::tempdir().expect("a temporary directory"));
+    for (data, mebibytes) in [(true, 600), (false, 900)] {
+        let module = module(folder.path(), data, mebibytes);
+        let mut command = wrt_vm_with_cache(cache.path());
+        command.args(["run", "--engine", "native"]).arg(&module);
+        let output = command.output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(42), "{data} {mebibytes}: {}", stderr(&output));
+    }
+}
+
 #[test]
 fn a_file_without_an_end_is_no_module() {
     let run = |name: &str| -> Output {

@@ -213,3 +213,43 @@ fn help_names_every_option() {
         assert!(help.contains(option), "{option}");
     }
 }
+
+#[test]
+fn the_stack_is_as_large_as_it_is_told_to_be() {
+    if !has_hypervisor() {
+        return;
+    }
+    let goes_deep = |calls: u32| {
+        format!(
+            r#"(module
+            (func $deep (param i32) (result i32)
+                (if (result i32) (local.get 0)
+                    (then (i32.add (i32.const 1)
+                        (call $deep (i32.sub (local.get 0) (i32.const 1)))))
+                    (else (i32.const 0))))
+            (func (export "_start")
+                (if (i32.ne (call $deep (i32.const {calls})) (i32.const {calls}))
+                    (then unreachable))))"#
+        )
+    };
+    for place in [&[][..], &["--worker"]] {
+        for (size, fits, does_not) in [
+            ("64KiB", 200, 20_000),
+            ("64MiB", 20_000, 5_000_000),
+            ("256MiB", 2_000_000, 20_000_000),
+        ] {
+            let options = [place, &["--max-stack", size]].concat();
+            assert_eq!(run_wat(&options, &goes_deep(fits), &[]).code(), Some(0), "{options:?}");
+            run_wat(&options, &goes_deep(does_not), &[])
+                .assert_fails(134, &["call stack exhausted"]);
+        }
+        // What is said to be the default is.
+        assert_eq!(run_wat(place, &goes_deep(20_000), &[]).code(), Some(0));
+        run_wat(place, &goes_deep(5_000_000), &[]).assert_fails(134, &["call stack exhausted"]);
+    }
+    for wrong in ["1KiB", "1GiB", "much"] {
+        let ran = run_wat(&["--max-stack", wrong], &goes_deep(1), &[]);
+        assert!([Some(1), Some(2)].contains(&ran.code()), "{wrong}");
+        assert!(ran.errors().all(|(_, said)| said.contains("stack")), "{wrong}");
+    }
+}

@@ -1,14 +1,20 @@
 //! `--result json`: how a program ended, for programs.
 
 use crate::support::{SPIN, Wat, has_hypervisor, setups, stderr, wrt_vm};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsRawFd as _;
+use std::process::Stdio;
 
 const EXITS: &str = r#"(module
     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
     (memory (export "memory") 1)
     (func (export "_start") (call $exit (i32.const 7))))"#;
+/// Is refused memory, and does not mind.
+const GROWS: &str = r#"(module (memory 1)
+    (func (export "_start") (drop (memory.grow (i32.const 1000)))))"#;
 const TRAPS: &str = r#"(module
     (func $inner (drop (i32.div_u (i32.const 1) (i32.const 0))))
     (func (export "_start") (call $inner)))"#;
@@ -73,6 +79,39 @@ fn each_way_to_end_has_its_words() {
             (&"failed".into(), &"memory-limit".into())
         );
         assert_eq!(large["limits"]["max_memory_bytes"], 1 << 20);
+
+        let no_memory =
+            |text| run(&["--max-memory", "1MiB"], text)["limits"]["memory_refused"].clone();
+        assert_eq!(no_memory(GROWS), true, "{setup:?}");
+        assert_eq!(no_memory(r#"(module (memory 1) (func (export "_start")))"#), false);
+
+        let much = run(&["--max-output", "4"], SPIN);
+        assert_eq!((&much["ended"], &much["exit_code"]), (&"output-limit".into(), &153.into()));
+        assert_eq!(much["limits"]["output_reached"], true);
+        assert_eq!(much["limits"]["max_output_bytes"], 4);
+        assert_eq!(returned["limits"]["output_reached"], false);
+    }
+}
+
+#[test]
+fn one_that_a_signal_ends_was_cancelled() {
+    if !has_hypervisor() {
+        return;
+    }
+    let wat = Wat::new(SPIN);
+    for setup in setups() {
+        let mut command = wrt_vm();
+        command.arg("run").args(setup.options()).args(["--result", "json"]).arg(wat.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("it writes");
+        let pid = Pid::from_child(&child);
+        kill_process(pid, Signal::TERM).expect("it is there");
+        let result = last(&stderr(&child.wait_with_output().expect("it ends")));
+        assert_eq!((&result["ended"], &result["exit_code"]), (&"cancelled".into(), &143.into()));
+        assert_eq!(result["error"]["kind"], "cancelled", "{setup:?}");
     }
 }
 

@@ -86,6 +86,48 @@ fn a_closed_stdout_is_the_programs_error() {
     }
 }
 
+/// The same wherever its VM is, and of standard error.
+#[test]
+fn a_closed_stream_is_the_programs_error_everywhere() {
+    if !has_hypervisor() {
+        return;
+    }
+    for stream in [1, 2] {
+        // Writes until that is an error, and exits with it.
+        let wat = Wat::new(&format!(
+            r#"(module
+            (import "wasi_snapshot_preview1" "fd_write"
+                (func $write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\10\00\00\00\00\10\00\00")
+            (func (export "_start") (local $errno i32)
+                (loop $again
+                    (local.set $errno (call $write (i32.const {stream}) (i32.const 0) (i32.const 1)
+                        (i32.const 8)))
+                    (br_if $again (i32.eqz (local.get $errno))))
+                (call $exit (local.get $errno))))"#
+        ));
+        for setup in setups() {
+            for place in [&["--worker"][..], &["--jobs", "2"]] {
+                let mut command = wrt_vm();
+                command.arg("run").args(setup.options()).args(place).arg(wat.path());
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                let mut child = command.spawn().expect("the binary runs");
+                match stream {
+                    1 => drop(child.stdout.take()),
+                    _ => drop(child.stderr.take()),
+                }
+                let output = child.wait_with_output().expect("it ends");
+                let said = stderr(&output);
+                // EPIPE.
+                let code = output.status.code();
+                assert_eq!(code, Some(64), "{setup:?} {place:?} stream {stream}: {said}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_module_from_standard_input() {
     if !has_hypervisor() {

@@ -100,6 +100,17 @@ fn the_cache_may_be_removed_while_programs_start() {
             let output = command.arg("run").arg(wat.path()).output().expect("the binary runs");
             assert_eq!(stdout(&output), "hello\n", "{}", stderr(&output));
         }
+        let module = wat.path();
+        for _ in 0..3 {
+            let mut command = wrt_vm_with_cache(place);
+            command.args(["run", "--jobs", "2"]).args([&module, &module]);
+            let output = command.output().expect("the binary runs");
+            assert_eq!(stdout(&output), "hello\nhello\n", "{}", stderr(&output));
+            let mut command = wrt_vm_with_cache(place);
+            command.arg("compile").arg(&module).arg("-o").arg(module.with_extension("cwasm"));
+            let output = command.output().expect("the binary runs");
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
         drop(done);
     });
 }
