@@ -13,17 +13,27 @@ use wrt_vm::{EngineKind, MicroVm, Module, Value};
 pub(crate) type Kernel = (&'static str, u32);
 
 /// Ours divided by the process's speed, for each kernel.
-pub(crate) struct Speeds(Vec<f64>);
+pub(crate) struct Speeds(Vec<(&'static str, f64)>);
 
 impl Speeds {
     /// Their geometric mean.
     pub(crate) fn mean(&self) -> f64 {
-        geometric_mean(&self.0)
+        geometric_mean(&self.all().collect::<Vec<_>>())
     }
 
     /// The worst.
     pub(crate) fn least(&self) -> f64 {
-        self.0.iter().copied().fold(f64::INFINITY, f64::min)
+        self.all().fold(f64::INFINITY, f64::min)
+    }
+
+    /// That of one kernel.
+    pub(crate) fn of(&self, kernel: &str) -> f64 {
+        let found = self.0.iter().find(|(name, _)| *name == kernel);
+        found.expect("a kernel that was measured").1
+    }
+
+    fn all(&self) -> impl Iterator<Item = f64> {
+        self.0.iter().map(|(_, speed)| *speed)
     }
 }
 
@@ -59,7 +69,7 @@ pub(crate) fn compare(
             },
         );
         pairs.print(name, 1.0);
-        speeds.push(1.0 / pairs.ratio());
+        speeds.push((name, 1.0 / pairs.ratio()));
     }
     Speeds(speeds)
 }
