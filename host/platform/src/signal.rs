@@ -153,9 +153,9 @@ fn alarm(after: Duration) {
     let after = after.max(Duration::from_micros(1));
     let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let time = libc::timeval {
-        tv_sec: libc::time_t::try_from(after.as_secs()).unwrap_or(libc::time_t::MAX),
-        // Below a million.
-        tv_usec: after.subsec_micros() as libc::suseconds_t,
+        tv_sec: after.as_secs().try_into().unwrap_or(i64::MAX),
+        // Below a million: it fits whatever the system's type.
+        tv_usec: after.subsec_micros() as _,
     };
     let timer = libc::itimerval { it_interval: once, it_value: time };
     // SAFETY: a plain call that reads `timer`.
