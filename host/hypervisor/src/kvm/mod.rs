@@ -117,6 +117,24 @@ fn failed(action: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> HypervisorE
     }
 }
 
+/// How often a call is made again that a signal has cut short.
+const SIGNALS: u32 = 1000;
+
+/// Makes a call of KVM's again while signals cut it short: those that take locks of the whole
+/// address space (`KVM_CREATE_VM`) look for signals, and leave nothing behind. Signals that come
+/// faster than the call ends are an error in the end.
+fn persist<T>(
+    mut call: impl FnMut() -> Result<T, kvm_ioctls::Error>,
+) -> Result<T, kvm_ioctls::Error> {
+    for _ in 0..SIGNALS {
+        match call() {
+            Err(error) if error.errno() == libc::EINTR => {}
+            result => return result,
+        }
+    }
+    call()
+}
+
 impl Hypervisor for Kvm {
     fn name(&self) -> &'static str {
         "kvm"
@@ -175,7 +193,7 @@ impl Vm for KvmVm {
         // RAM is where the host has it already: accessible or not is the host's business.
         // SAFETY: the caller vouches for the memory (1) and its references (2); the kernel
         // checks alignment and overlap.
-        let set = unsafe { self.fd.set_user_memory_region(region) };
+        let set = persist(|| unsafe { self.fd.set_user_memory_region(region) });
         if let Err(error) = set {
             self.free.push(slot);
             return Err(failed("map guest memory")(error));
@@ -198,7 +216,8 @@ impl Vm for KvmVm {
             ..kvm_userspace_memory_region::default()
         };
         // SAFETY: deleting a slot gives the guest access to nothing.
-        unsafe { self.fd.set_user_memory_region(region) }.map_err(failed("unmap guest memory"))?;
+        let deleted = persist(|| unsafe { self.fd.set_user_memory_region(region) });
+        deleted.map_err(failed("unmap guest memory"))?;
         self.free.push(slot);
         Ok(())
     }
@@ -218,5 +237,33 @@ impl Vm for KvmVm {
 
     fn boundary(&self) -> String {
         BOUNDARY.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_a_signal_cuts_short_is_made_again_but_not_without_end() {
+        let interrupted = || kvm_ioctls::Error::new(libc::EINTR);
+        let mut calls = 0;
+        let done = persist(|| {
+            calls += 1;
+            if calls < 5 { Err(interrupted()) } else { Ok(calls) }
+        });
+        assert_eq!(done.unwrap(), 5);
+        let mut calls = 0;
+        let failed = persist(|| {
+            calls += 1;
+            Err::<(), _>(interrupted())
+        });
+        assert_eq!((failed.unwrap_err().errno(), calls), (libc::EINTR, SIGNALS + 1));
+        let mut calls = 0;
+        let failed = persist(|| {
+            calls += 1;
+            Err::<(), _>(kvm_ioctls::Error::new(libc::ENOMEM))
+        });
+        assert_eq!((failed.unwrap_err().errno(), calls), (libc::ENOMEM, 1));
     }
 }

@@ -1,7 +1,7 @@
 //! A KVM vCPU.
 
 use super::kick::KickState;
-use super::{arch, failed};
+use super::{arch, failed, persist};
 use crate::arch::BootState;
 use crate::error::HypervisorError;
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ impl KvmVcpu {
         vm: &Arc<VmFd>,
         stale: &Arc<AtomicBool>,
     ) -> Result<Self, HypervisorError> {
-        let mut fd = vm.create_vcpu(0).map_err(failed("create a vCPU"))?;
+        let mut fd = persist(|| vm.create_vcpu(0)).map_err(failed("create a vCPU"))?;
         let boot = arch::prepare_vcpu(system, vm, &fd)?;
         let immediate_exit: *mut u8 = &raw mut fd.get_kvm_run().immediate_exit;
         // SAFETY: the byte lies in the vCPU's shared page, which lives as long as `fd`; it

@@ -8,7 +8,7 @@ mod state;
 
 pub(super) use state::{BootRegisters, prepare_vcpu};
 
-use super::{Gpa, HypervisorError, failed, raw};
+use super::{Gpa, HypervisorError, failed, persist, raw};
 use crate::arch::aarch64::registers::REPORT;
 use crate::arm::{Decoded, Identity, fault};
 use crate::exit::Exit;
@@ -41,10 +41,10 @@ const GPA_BITS: u32 = 36;
 /// Makes a VM.
 pub(super) fn create_vm(system: &kvm_ioctls::Kvm) -> Result<VmFd, HypervisorError> {
     if system.check_extension(Cap::ArmVmIPASize) {
-        system.create_vm_with_ipa_size(GPA_BITS).map_err(failed("create a VM"))
+        persist(|| system.create_vm_with_ipa_size(GPA_BITS)).map_err(failed("create a VM"))
     } else {
         // 40 bits, before Linux 4.20.
-        system.create_vm_with_type(0).map_err(failed("create a VM"))
+        persist(|| system.create_vm_with_type(0)).map_err(failed("create a VM"))
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) fn code_features() -> CpuFeatures {
 fn identity() -> Result<Identity, HypervisorError> {
     let system = kvm_ioctls::Kvm::new().map_err(failed("open /dev/kvm"))?;
     let vm = create_vm(&system)?;
-    let vcpu = vm.create_vcpu(0).map_err(failed("create a vCPU"))?;
+    let vcpu = persist(|| vm.create_vcpu(0)).map_err(failed("create a vCPU"))?;
     state::initialise(&vm, &vcpu)?;
     state::identity(&vcpu)
 }

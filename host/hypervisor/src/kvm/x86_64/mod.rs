@@ -9,7 +9,7 @@ pub(super) use state::{
     BootRegisters, CAN_FORGET_TRANSLATIONS, end_strings, forget_translations, prepare_vcpu,
 };
 
-use super::{Gpa, HypervisorError, failed, raw};
+use super::{Gpa, HypervisorError, failed, persist, raw};
 use crate::exit::Exit;
 use kvm_ioctls::{Cap, MsrFilterDefaultAction, MsrFilterRange, MsrFilterRangeFlags, VcpuFd, VmFd};
 use wrt_abi::cpu::Arch;
@@ -30,7 +30,7 @@ pub(super) const DOORBELL: Option<Gpa> = None;
 
 /// Makes a VM, and sets what holds for the whole of it: model-specific registers are denied.
 pub(super) fn create_vm(system: &kvm_ioctls::Kvm) -> Result<VmFd, HypervisorError> {
-    let vm = system.create_vm().map_err(failed("create a VM"))?;
+    let vm = persist(|| system.create_vm()).map_err(failed("create a VM"))?;
     vm.set_tss_address(TSS_PAGES).map_err(failed("place the TSS pages"))?;
     if vm.check_extension(Cap::X86MsrFilter) {
         // KVM wants one range; a clear bit denies too.
