@@ -5,7 +5,7 @@ use std::fmt::{Debug, Write as _};
 use tracing::field::{Field, Visit};
 
 /// Longest value that is kept, in bytes.
-const MAX_VALUE: usize = 4096;
+pub(crate) const MAX_VALUE: usize = 4096;
 
 /// What was recorded, one value a name.
 #[derive(Debug, Default)]

@@ -1,6 +1,8 @@
 //! What a program says by `wrt_log`: where it is shown, and how.
 
-use crate::support::{Wat, assert_fails, has_hypervisor, run, run_wat, setups, stderr, wrt_vm};
+use crate::support::{
+    Wat, assert_fails, has_hypervisor, in_mount_namespace, run, run_wat, setups, stderr, wrt_vm,
+};
 
 /// A program that says a word at each level.
 const LEVELS: &str = r#"(module
@@ -119,6 +121,46 @@ fn the_systems_log_takes_it_or_its_absence_is_told() {
     if !there {
         run_wat(&["--log", "system"], LEVELS, &[])
             .assert_fails(1, &["--log system: no journal", "standard error"]);
+    }
+}
+
+/// A journal of the test's own, in the place of the system's: the process that has the VM sends to
+/// it from its jail.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_line_reaches_the_systems_log_from_the_jail() {
+    use std::time::Duration;
+    if !has_hypervisor() {
+        return;
+    }
+    let (wat, program) = (Wat::new(LEVELS), env!("CARGO_BIN_EXE_wrt-vm"));
+    for setup in setups() {
+        for place in ["", "--worker", "--jobs 1"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("socket");
+            let journal = std::os::unix::net::UnixDatagram::bind(path).expect("a socket");
+            let script = format!(
+                "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && \
+                 mount --bind '{}' /run/systemd/journal && \
+                 exec '{program}' run {} {place} --log system -vv '{}'",
+                folder.path().display(),
+                setup.options().join(" "),
+                wat.path().display(),
+            );
+            let Some(output) = in_mount_namespace(&script) else { return };
+            assert_eq!(output.status.code(), Some(0), "{setup:?} {place}: {}", stderr(&output));
+            journal.set_read_timeout(Some(Duration::from_millis(100))).expect("a time limit");
+            let mut words = Vec::new();
+            let mut bytes = [0; 1 << 16];
+            while let Ok(len) = journal.recv(&mut bytes) {
+                let entry = String::from_utf8_lossy(&bytes[..len]);
+                if entry.contains("module.wat") && entry.contains("wrt-vm") {
+                    let word = |word: &&str| entry.contains(&format!("\0{word}\n"));
+                    words.extend(["one", "two", "three", "four", "five"].into_iter().filter(word));
+                }
+            }
+            assert_eq!(words, ["one", "two", "three", "four", "five"], "{setup:?} {place}");
+        }
     }
 }
 
