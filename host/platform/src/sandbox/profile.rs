@@ -235,12 +235,22 @@ impl ProfileBuilder {
         self
     }
 
-    /// Files of other users stay root's to read in the allowed places, and to write if `write`,
-    /// which takes capabilities that root gives up otherwise:
-    /// [`Enforced::kept`](super::Enforced::kept) names them. For others than root this says nothing.
-    pub fn allow_files_of_others(mut self, write: bool) -> Self {
-        let right = if write { OfOthers::ReadWrite } else { OfOthers::Read };
-        self.profile.files_of_others = self.profile.files_of_others.max(right);
+    /// All of these denials: what is left is what is allowed besides.
+    pub fn deny_all(self) -> Self {
+        self.deny_network()
+            .deny_file_read_all()
+            .deny_file_write_all()
+            .deny_process_fork()
+            .deny_process_exec()
+            .deny_ipc()
+            .deny_executable_memory()
+            .deny_paths()
+    }
+
+    /// Files of other users stay root's to read and to write in the allowed places, which takes
+    /// capabilities that root gives up otherwise. For others than root this says nothing.
+    pub fn allow_files_of_others(mut self) -> Self {
+        self.profile.files_of_others = true;
         self
     }
 

@@ -88,17 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_denied_is_not_named() {
-        let closed = Profile::builder()
-            .deny_network()
-            .deny_file_read_all()
-            .deny_file_write_all()
-            .deny_process_fork()
-            .deny_process_exec()
-            .deny_ipc()
-            .deny_executable_memory()
-            .deny_paths()
-            .build()
-            .unwrap();
+        let closed = Profile::builder().deny_all().build().unwrap();
         assert_eq!(text(&closed, &[]).unwrap().profile, BASE);
     }
 
