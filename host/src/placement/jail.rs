@@ -40,8 +40,10 @@ use super::worker;
 use crate::error::Error;
 use crate::machine;
 use crate::world::{Directory, Inside, Preopen, WasiConfig, cannot_open};
+use rustix::fs::FileType;
 use rustix::process::geteuid;
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,16 +63,7 @@ pub struct Jail {
 impl Jail {
     /// One in which a program can have this world, and nothing else.
     pub fn of(world: &WasiConfig) -> Self {
-        let profile = Profile::builder()
-            .deny_network()
-            .deny_file_read_all()
-            .deny_file_write_all()
-            .deny_process_fork()
-            .deny_process_exec()
-            .deny_ipc()
-            .deny_executable_memory()
-            .deny_paths()
-            .allow_hypervisor();
+        let profile = Profile::builder().deny_all().allow_hypervisor();
         let empty = Self { profile, inside: Vec::new(), cache: None };
         world.preopens.iter().fold(empty, |jail, Preopen { host, read_only, inside, .. }| {
             let inside = Arc::clone(inside);
@@ -128,9 +121,14 @@ impl Jail {
     /// # Errors
     ///
     /// [`Error::Wasi`] when a directory of the world cannot be opened; [`Error::Jail`] when the
-    /// system refuses.
+    /// system refuses, or a standard stream is a directory.
     pub fn close_names(self) -> Result<Entrance, Error> {
         let Self { profile, inside, cache } = self;
+        refuse_directories(&[
+            (io::stdin().as_fd(), "input"),
+            (io::stdout().as_fd(), "output"),
+            (io::stderr().as_fd(), "error"),
+        ])?;
         let profile = profile.build().map_err(|error| match error {
             ProfileError::Place { path, error } if cache.as_ref() == Some(&path) => {
                 Error::Cache { dir: path, reason: error.to_string() }
@@ -164,6 +162,26 @@ impl Entrance {
         let closing = self.closing.allow_trace(child.as_slice());
         closing.close_calls().map(|enforced| Jailed { enforced }).map_err(refused)
     }
+}
+
+/// Refuses standard streams that are directories: `..` leads out of one that is open, wherever the
+/// root is.
+///
+/// # Errors
+///
+/// [`Error::Jail`] for the first of them.
+pub(crate) fn refuse_directories(streams: &[(BorrowedFd<'_>, &str)]) -> Result<(), Error> {
+    for (stream, name) in streams {
+        // One that is closed leads nowhere.
+        let Ok(found) = rustix::fs::fstat(stream) else { continue };
+        if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            return Err(refused(format_args!(
+                "standard {name} is a directory, which leads out of it: redirect it to a file, a \
+                 pipe or /dev/null, and give directories by --dir"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn refused(error: impl fmt::Display) -> Error {

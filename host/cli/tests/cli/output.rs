@@ -184,6 +184,47 @@ fn streams_that_are_closed_lead_nowhere() {
     }
 }
 
+/// A program that opens `..` and a file below each standard stream, and exits with the sum of the
+/// errors: 8 is EBADF's number.
+const LEADS_OUT: &str = r#"(module
+    (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "../etc")
+    (func $try (param $fd i32) (param $len i32) (result i32)
+        (call $open (local.get $fd) (i32.const 1) (i32.const 0) (local.get $len) (i32.const 0)
+            (i64.const 2) (i64.const 2) (i32.const 0) (i32.const 16)))
+    (func (export "_start")
+        (call $exit (i32.add (i32.add
+            (i32.add (call $try (i32.const 0) (i32.const 2)) (call $try (i32.const 0) (i32.const 6)))
+            (i32.add (call $try (i32.const 1) (i32.const 2)) (call $try (i32.const 1) (i32.const 6))))
+            (i32.add (call $try (i32.const 2) (i32.const 2)) (call $try (i32.const 2) (i32.const 6)))))))"#;
+
+#[test]
+fn a_directory_as_a_stream_is_refused_by_a_jail_and_never_led_out_of() {
+    if !has_hypervisor() {
+        return;
+    }
+    let wat = Wat::new(LEADS_OUT);
+    for setup in setups() {
+        for (stream, redirected) in [("input", "0</"), ("output", "1</")] {
+            let run = |place: &[&str]| {
+                let mut command = std::process::Command::new("sh");
+                command.args(["-c", &format!("exec \"$0\" \"$@\" {redirected}")]);
+                command.arg(env!("CARGO_BIN_EXE_wrt-vm")).arg("run").args(setup.options());
+                command.args(place).arg(wat.path()).output().expect("a shell")
+            };
+            let what = format!("standard {stream} is a directory");
+            for place in [&[][..], &["--worker"], &["--jobs", "1"]] {
+                assert_fails(&run(place), 1, &[&what, "/dev/null"]);
+            }
+            let open = run(&["--no-jail"]);
+            assert_eq!(open.status.code(), Some(6 * 8), "{setup:?}: {}", stderr(&open));
+        }
+    }
+}
+
 #[test]
 fn a_limit_that_makes_no_sense_is_wrong_usage() {
     let wat = Wat::new(CAT);

@@ -2,6 +2,7 @@
 
 use super::message::{Sink, Source, World};
 use crate::error::Error;
+use crate::placement::jail::refuse_directories;
 use crate::world::{
     Directory, Output, OutputBuffer, OutputFile, Preopen, Stdin, WasiConfig, cannot_open,
 };
@@ -46,6 +47,7 @@ impl WasiConfig {
             Stdin::Empty => Source::Empty,
             Stdin::Inherit => match io::stdin().as_fd().try_clone_to_owned() {
                 Ok(stream) => {
+                    refuse_directories(&[(stream.as_fd(), "input")])?;
                     descriptors.push(stream);
                     Source::Inherit
                 }
@@ -66,8 +68,8 @@ impl WasiConfig {
                 Source::File(module.len() as u64)
             }
         };
-        let stdout = sink(&self.stdout, io::stdout(), &mut descriptors)?;
-        let stderr = sink(&self.stderr, io::stderr(), &mut descriptors)?;
+        let stdout = sink(&self.stdout, (io::stdout(), "output"), &mut descriptors)?;
+        let stderr = sink(&self.stderr, (io::stderr(), "error"), &mut descriptors)?;
         let (args, env, max_output) = (self.args.clone(), self.env.clone(), self.max_output);
         Ok((World { args, env, preopens, stdin, stdout, stderr, max_output }, descriptors))
     }
@@ -114,11 +116,16 @@ impl WasiConfig {
 
 /// Where output goes, in words; its descriptor goes with them, if it has one: a stream of this
 /// process's, or a file.
-fn sink(output: &Output, stream: impl AsFd, descriptors: &mut Vec<OwnedFd>) -> Result<Sink, Error> {
+fn sink(
+    output: &Output,
+    (stream, name): (impl AsFd, &str),
+    descriptors: &mut Vec<OwnedFd>,
+) -> Result<Sink, Error> {
     Ok(match output {
         Output::Discard => Sink::Discard,
         Output::Inherit => match stream.as_fd().try_clone_to_owned() {
             Ok(stream) => {
+                refuse_directories(&[(stream.as_fd(), name)])?;
                 descriptors.push(stream);
                 Sink::Inherit
             }
