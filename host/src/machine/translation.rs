@@ -240,6 +240,14 @@ impl Translation {
         Ok(())
     }
 
+    /// Gives what translations of a range took to others, of which there are none any more. The
+    /// memory that they led to is gone from the VM, and with it what the processor knew of them.
+    pub(super) fn release(&mut self, gva: Gva, len: u64) {
+        if let Some((tables, mut pool)) = self.edit() {
+            tables.release(&mut pool, gva, len);
+        }
+    }
+
     /// Takes all of them away. The memory of the first tables is the caller's to zero.
     pub(super) fn clear(&mut self, vm: &mut dyn Vm) -> Result<(), MemoryRefused> {
         match self {

@@ -84,6 +84,8 @@ pub struct PageTables {
     /// Address of the tables after those, and how many there are.
     more: (Gpa, usize),
     used: usize,
+    /// Numbers of tables that were in use and are no more. Their memory is as it was.
+    free: Vec<usize>,
     /// Number in the pool of the table that maps an address at a level, by level and the
     /// address's bits above what the table spans.
     known: BTreeMap<(u8, u64), usize>,
@@ -105,6 +107,13 @@ impl Pool<'_> {
             Some(at) => &mut self.more[at],
         }
     }
+
+    fn table(&mut self, number: usize, entries: usize) -> &mut [u64] {
+        match (number * entries).checked_sub(self.first.len()) {
+            None => &mut self.first[number * entries..][..entries],
+            Some(at) => &mut self.more[at..][..entries],
+        }
+    }
 }
 
 /// The pool has no table left.
@@ -115,7 +124,7 @@ impl PageTables {
     /// Tables at `base`, in a pool of `capacity` tables, of which the first is the root.
     pub fn new(format: &'static Format, base: Gpa, capacity: usize) -> Self {
         let known = BTreeMap::from([((format.root, 0), 0)]);
-        Self { format, base, capacity, more: (base, 0), used: 1, known }
+        Self { format, base, capacity, more: (base, 0), used: 1, free: Vec::new(), known }
     }
 
     /// Makes the pool larger by `count` tables, which are zeroed. All that are added follow the
@@ -226,6 +235,25 @@ impl PageTables {
         }
     }
 
+    /// Gives the tables to others that lead to this range alone, of which nothing is mapped any
+    /// more. The caller makes sure that the processor forgets them before the guest runs on.
+    pub(crate) fn release(&mut self, pool: &mut Pool<'_>, gva: Gva, len: u64) {
+        let format = self.format;
+        for level in 1..format.root {
+            let bits = format.span_bits(level);
+            let (first, end) = (gva.0.div_ceil(1 << bits), (gva.0 + len) >> bits);
+            while let Some((&key, &table)) = self.known.range((level, first)..(level, end)).next() {
+                self.known.remove(&key);
+                self.free.push(table);
+                let above = (level + 1, key.1 >> format.index_bits());
+                if let Some(parent) = self.known.get(&above) {
+                    let index = format.index(level + 1, key.1 << bits);
+                    *pool.entry(parent * format.entries() + index) = 0;
+                }
+            }
+        }
+    }
+
     /// The table that holds `va`'s entry at `level`, made if need be.
     fn table(&mut self, pool: &mut Pool<'_>, level: u8, va: u64) -> Result<usize, OutOfTables> {
         let format = self.format;
@@ -234,11 +262,17 @@ impl PageTables {
             return Ok(table);
         }
         let parent = self.table(pool, level + 1, va)?;
-        if self.used == self.capacity + self.more.1 {
-            return Err(OutOfTables);
-        }
-        let table = self.used;
-        self.used += 1;
+        let table = match self.free.pop() {
+            Some(table) => {
+                pool.table(table, format.entries()).fill(0);
+                table
+            }
+            None if self.used == self.capacity + self.more.1 => return Err(OutOfTables),
+            None => {
+                self.used += 1;
+                self.used - 1
+            }
+        };
         self.known.insert(key, table);
         let (first, number) = match table.checked_sub(self.capacity) {
             None => (self.base, table),

@@ -379,6 +379,7 @@ impl GuestMemory {
             self.give_chunk(chunk);
             region.chunks.pop();
         }
+        self.translation.release(Gva(REGION_BASE + number * REGION_STRIDE), REGION_STRIDE);
         self.free.push_front(number);
         Ok(())
     }

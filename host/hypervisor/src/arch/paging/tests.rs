@@ -181,6 +181,38 @@ fn added_tables_serve_as_the_first_do() {
 }
 
 #[test]
+fn tables_of_what_is_gone_serve_others() {
+    for processor in &PROCESSORS {
+        let format = processor.format;
+        let (page, large) = (format.page_size(), format.large_page_size());
+        let stride = 16 << 30;
+        // The root, and what two ranges take that are in use at a time.
+        let (mut pool, mut tables) = processor.pool(40);
+        let page_of = |range: u64, n: u64| range * stride + n * large;
+        for range in 1..1000 {
+            let (gva, kept) = (Gva(range * stride), Gva((range - 1) * stride));
+            for n in 0..8 {
+                let (at, to) = (Gva(page_of(range, n)), Gpa((1 << 32) + page_of(0, n)));
+                tables.map(&mut memory(&mut pool), at, to, page, Access::READ, true).unwrap();
+            }
+            if range > 1 {
+                for n in 0..8 {
+                    tables.unmap(&mut memory(&mut pool), Gva(page_of(range - 1, n)), page);
+                }
+                tables.release(&mut memory(&mut pool), kept, stride);
+            }
+            for n in 0..8 {
+                let found = processor.walk(&pool, page_of(range, n)).unwrap();
+                assert_eq!(found.address, (1 << 32) + n * large, "{:?}", processor.arch);
+                assert!(processor.walk(&pool, page_of(range, n) + page).is_none(), "it was zeroed");
+                assert!(processor.walk(&pool, page_of(range - 1, n)).is_none());
+            }
+            assert!(processor.walk(&pool, gva.0 - 1).is_none());
+        }
+    }
+}
+
+#[test]
 fn an_empty_pool_is_an_error() {
     for processor in &PROCESSORS {
         let page = processor.format.page_size();

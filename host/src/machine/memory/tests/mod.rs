@@ -18,6 +18,7 @@ use wrt_hypervisor::Mapping;
 use wrt_platform::memory::{GUARD, SharedBytes};
 
 const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
 
 #[test]
 fn a_fresh_guest_has_its_parts_and_nothing_between_them() {
@@ -95,6 +96,27 @@ fn a_region_that_grows_by_small_steps_gets_more_page_tables() {
         f.memory.reset(&mut f.vm, f.image, None).unwrap();
         f.check();
     }
+}
+
+/// A guest that keeps a little of each region that it takes, and has filled each one once.
+#[test]
+fn regions_that_are_given_back_leave_no_page_tables_behind() {
+    const ALL: u64 = 5 << 30;
+    let mut f = Fixture::with_limit(ALL + GIB + HEAP_INITIAL);
+    let mut kept = Vec::new();
+    let mut tables = None;
+    for _ in 0..30 {
+        let gva = f.memory.reserve(&mut f.vm, 0).unwrap();
+        for len in (MIB..=ALL).step_by(MIB as usize) {
+            assert_eq!(f.memory.commit(&mut f.vm, gva, len, len).unwrap(), len);
+        }
+        f.memory.release(&mut f.vm, gva).unwrap();
+        // Takes its number.
+        kept.push(f.memory.reserve(&mut f.vm, MIB).unwrap());
+        let now = f.more_tables();
+        assert_eq!(*tables.get_or_insert(now), now, "after {} regions", kept.len());
+    }
+    f.check();
 }
 
 #[test]
