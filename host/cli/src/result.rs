@@ -157,6 +157,8 @@ struct Limits {
     max_memory_bytes: u64,
     /// Whether it wanted more at some time, whatever it did then.
     memory_refused: bool,
+    /// Of it, whether the system had none left, within the limit.
+    system_out_of_memory: bool,
     max_output_bytes: Option<u64>,
     output_reached: bool,
 }
@@ -258,6 +260,7 @@ impl Outcome {
                 timeout_reached: matches!(ended, Ended::TimedOut),
                 max_memory_bytes: run.max_memory(),
                 memory_refused: timeline.was_refused_memory(),
+                system_out_of_memory: timeline.lacked_memory(),
                 max_output_bytes: run.max_output(),
                 output_reached: matches!(ended, Ended::OutputLimit),
             },

@@ -94,6 +94,11 @@ impl Timeline {
         self.usage.is_some_and(|usage| usage.memory_refused)
     }
 
+    /// Whether it was refused memory that it may have, for lack of it.
+    pub(super) fn lacked_memory(&self) -> bool {
+        self.usage.is_some_and(|usage| usage.system_out_of_memory)
+    }
+
     /// Prints the figures to standard error, in the format of the log.
     pub(super) fn print(&self) {
         match log::format() {
@@ -117,6 +122,7 @@ impl Timeline {
             add("guest_peak", json!(usage.peak));
             add("guest_code", json!(usage.executable));
             add("memory_refused", json!(usage.memory_refused));
+            add("system_out_of_memory", json!(usage.system_out_of_memory));
         }
         if let Some(resident) = wrt_platform::memory::peak_resident() {
             add("host_peak", json!(resident));
@@ -163,8 +169,11 @@ impl Timeline {
             let code = Bytes(usage.executable).to_string();
             table += &format!("  {:<12}{code:>12}  (executable, never writable)\n", "guest code");
             if usage.memory_refused {
-                table +=
-                    &format!("  {:<12}{:>12}  (more was wanted: --max-memory)\n", "refused", "yes");
+                let why = match usage.system_out_of_memory {
+                    true => "the system has no more for it",
+                    false => "more was wanted: --max-memory",
+                };
+                table += &format!("  {:<12}{:>12}  ({why})\n", "refused", "yes");
             }
         }
         if let Some(resident) = wrt_platform::memory::peak_resident() {

@@ -72,10 +72,22 @@ pub(super) fn dispatch<S: Serve>(
     let Context { vm, memory, services, cancel } = context;
     let [first, second, third, ..] = request.args;
     match call {
-        Call::RegionReserve => respond(memory.reserve(vm, first).map(|gva| gva.0)),
-        Call::RegionCommit => respond(memory.commit(vm, Gva(first), second, third)),
-        Call::CodePublish => respond(memory.publish(vm, Gva(first), second).map(|()| 0)),
-        Call::RegionRelease => respond(memory.release(vm, Gva(first)).map(|()| 0)),
+        Call::RegionReserve => {
+            let reserved = memory.reserve(vm, first).map(|gva| gva.0);
+            respond(memory, reserved)
+        }
+        Call::RegionCommit => {
+            let usable = memory.commit(vm, Gva(first), second, third);
+            respond(memory, usable)
+        }
+        Call::CodePublish => {
+            let published = memory.publish(vm, Gva(first), second).map(|()| 0);
+            respond(memory, published)
+        }
+        Call::RegionRelease => {
+            let released = memory.release(vm, Gva(first)).map(|()| 0);
+            respond(memory, released)
+        }
         Call::Panic => Ok(Outcome::End(VmEnd::Panic(text::printable(payload)))),
         Call::OutOfMemory => Ok(Outcome::End(VmEnd::OutOfMemory { wanted: first })),
         Call::Wasi | Call::Vector | Call::Log => {
@@ -86,12 +98,14 @@ pub(super) fn dispatch<S: Serve>(
     }
 }
 
-fn respond(result: Result<u64, MemoryRefused>) -> Result<Outcome, Error> {
+fn respond(memory: &mut GuestMemory, result: Result<u64, MemoryRefused>) -> Result<Outcome, Error> {
     match result {
         Ok(value) => Ok(Outcome::status(Status::Ok, value)),
         Err(MemoryRefused::Unknown) => Ok(Outcome::status(Status::Invalid, 0)),
         // A host without memory is the guest's out-of-memory, not its end.
-        Err(MemoryRefused::Limit | MemoryRefused::System(_)) => {
+        Err(MemoryRefused::Limit) => Ok(Outcome::status(Status::Refused, 0)),
+        Err(MemoryRefused::System(_)) => {
+            memory.note_lack();
             Ok(Outcome::status(Status::Refused, 0))
         }
         Err(MemoryRefused::Hypervisor(error)) => Err(error.into()),

@@ -99,6 +99,8 @@ pub(crate) struct GuestMemory {
     doorbell: Option<Gpa>,
     /// Whether regions will become large, and soon.
     much_expected: bool,
+    /// Whether the system had no memory left, since the guest was made or reset.
+    system_had_none: bool,
     boot: BootState,
 }
 
@@ -160,6 +162,7 @@ impl GuestMemory {
             peak: 0,
             doorbell: vm.doorbell(),
             much_expected: false,
+            system_had_none: false,
             image_code: 0,
             boot: BootState::default(),
         };
@@ -229,6 +232,16 @@ impl GuestMemory {
         (self.mapped, self.peak)
     }
 
+    /// Notes that the guest could not have memory for lack of it.
+    pub(crate) fn note_lack(&mut self) {
+        self.system_had_none = true;
+    }
+
+    /// Whether the system had no memory left for the guest at some time.
+    pub(crate) fn system_had_none(&self) -> bool {
+        self.system_had_none
+    }
+
     /// Bytes that the unprivileged guest may execute: its image's code, and what is published. It
     /// may write none of them.
     pub(crate) fn executable(&self) -> u64 {
@@ -269,6 +282,7 @@ impl GuestMemory {
         self.addresses = Addresses::new(CHUNKS_GPA, CHUNKS_END);
         self.mapped = 0;
         self.peak = 0;
+        self.system_had_none = false;
         self.fill(vm, image, from)
     }
 

@@ -8,7 +8,7 @@ use super::memory::{Content, GuestMemory, MemoryRefused, Prepared};
 use super::trace::{EXITS, Hypercall, Other, RECORDER};
 use super::watchdog::begin_call;
 use crate::embedded;
-use crate::error::{Error, VmEnd};
+use crate::error::{Bytes, Error, VmEnd};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +50,9 @@ pub struct Usage {
     /// Whether the program was refused memory, by its limit or for lack of it, since the VM was
     /// made or reset. The guest says so itself: a program that has taken it over can lie.
     pub memory_refused: bool,
+    /// Whether memory that it may have was refused since then, because the system had none left
+    /// for the process that has the VM. The host saw it itself.
+    pub system_out_of_memory: bool,
 }
 
 /// Exits of a VM, counted by kind.
@@ -223,7 +226,9 @@ impl<S: Serve> Machine<S> {
     /// Counters and times.
     pub(crate) fn usage(&self) -> Usage {
         let (mapped, peak) = self.memory.usage();
-        Usage { mapped, peak, executable: self.memory.executable(), ..self.usage }
+        let system_out_of_memory = self.memory.system_had_none();
+        let executable = self.memory.executable();
+        Usage { mapped, peak, executable, system_out_of_memory, ..self.usage }
     }
 
     /// As [`Vm::child`].
@@ -420,13 +425,25 @@ impl<S: Serve> Machine<S> {
                         self.mailbox.respond(response, &payload);
                         Ok(None)
                     }
-                    Outcome::End(end) => {
-                        let refused = matches!(end, VmEnd::OutOfMemory { .. });
-                        self.usage.memory_refused |= refused;
-                        Err(end.into())
-                    }
+                    Outcome::End(end) => Err(self.end_by_call(end)),
                 }
             }
+        }
+    }
+
+    /// The error of a guest that ended itself by a call.
+    fn end_by_call(&mut self, end: VmEnd) -> Error {
+        let VmEnd::OutOfMemory { wanted } = end else { return end.into() };
+        self.usage.memory_refused = true;
+        match self.memory.system_had_none() {
+            true => Error::Memory(std::io::Error::new(
+                std::io::ErrorKind::OutOfMemory,
+                format!(
+                    "it wanted {} more, which the system has not left for this process",
+                    Bytes(wanted)
+                ),
+            )),
+            false => end.into(),
         }
     }
 

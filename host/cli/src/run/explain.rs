@@ -24,11 +24,17 @@ impl Run {
     /// Says that a program which failed was refused memory: it may not say so itself.
     pub(crate) fn report_memory(&self, code: u8, timeline: &Timeline) {
         if code != 0 && timeline.was_refused_memory() {
-            let limit = Bytes(self.max_memory());
-            note(format_args!(
-                "{}: it was refused memory; it may have {limit} (--max-memory)",
-                self.name()
-            ));
+            let (name, limit) = (self.name(), Bytes(self.max_memory()));
+            match timeline.lacked_memory() {
+                true => note(format_args!(
+                    "{name}: the system had no memory left for it, of the {limit} that it may have: \
+                     end other programs, or raise the limits of this process (`ulimit -v`, \
+                     `ulimit -d`, its control group's)"
+                )),
+                false => note(format_args!(
+                    "{name}: it was refused memory; it may have {limit} (--max-memory)"
+                )),
+            }
         }
     }
 
