@@ -421,7 +421,7 @@ fn no_instruction_uses_it_up() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "by night (tests/nightly): takes minutes"]
 fn no_instruction_uses_it_up_in_a_million_rounds() {
     execute_all(MANY_ROUNDS);
 }
