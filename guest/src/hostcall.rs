@@ -3,7 +3,7 @@
 //! One function a call of [`wrt_abi::Call`]. Everything that touches the mailbox page is in
 //! this file.
 
-use crate::arch;
+use crate::{ahead, arch};
 use core::fmt;
 use core::ptr::{addr_of, addr_of_mut};
 use wrt_abi::layout::MAILBOX_BASE;
@@ -97,6 +97,8 @@ pub fn ready(engine: EngineKind) -> Order {
 /// [`Call::Done`]. Takes the payload permit back. `refused` tells whether the program was ever
 /// refused memory.
 pub fn done(answer: Answer, _payload: Payload, refused: bool) -> Order {
+    // The host answers that without a payload: the reply's stays.
+    ahead::end();
     let [a, b, c] = answer.words;
     let words = words([answer.reply as u64, a, b, c, refused.into()]);
     order(exchange(Call::Done, words, answer.payload_len))
@@ -161,8 +163,21 @@ pub enum WasiOutcome {
     Trap(usize),
 }
 
-/// [`Call::Wasi`]. `args` begin with the function's index and the memory.
-pub fn wasi(args: [u64; REQUEST_ARGS]) -> WasiOutcome {
+/// A function of WASI. `args` begin with its index and the memory.
+///
+/// # Safety
+///
+/// The memory, if it has any bytes, is there, and nothing else refers to it.
+pub unsafe fn wasi(args: [u64; REQUEST_ARGS]) -> WasiOutcome {
+    // SAFETY: the caller vouches for the memory.
+    match unsafe { ahead::serve(&args) } {
+        Some(errno) => WasiOutcome::Returned(errno),
+        None => wasi_by_host(args),
+    }
+}
+
+/// [`Call::Wasi`], of which nothing is known here.
+pub fn wasi_by_host(args: [u64; REQUEST_ARGS]) -> WasiOutcome {
     let response = exchange(Call::Wasi, args, 0);
     let value = i32_of(response.values[0]);
     match Status::try_from(response.status) {
@@ -196,6 +211,7 @@ pub fn vector(args: [u64; REQUEST_ARGS]) -> VectorOutcome {
 ///
 /// For host calls that a command led to: it has read its own payload by then.
 pub fn log(level: LogLevel, text: &[u8]) {
+    ahead::end();
     let mut payload = Payload(());
     let text = &text[..text.len().min(PAYLOAD_MAX)];
     payload.bytes()[..text.len()].copy_from_slice(text);

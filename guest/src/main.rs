@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod ahead;
 mod arch;
 mod command;
 mod engine;

@@ -19,7 +19,7 @@
 //! | `jail` | `wrt-vm run hello.wasm` | the same with `--no-jail` | – |
 //! | `trace` | an exit, with traces that nobody takes | one without | at most 1.01 |
 //! | `vec` | `wrt_vec` in the VM | the same function in this process | at most 1.25, of large operands |
-//! | `streams` | bytes a second of streams and files | `wasmtime-wasi` in a process | at least 0.7 of its speed, from buffers of 256 KiB on |
+//! | `streams` | bytes a second of streams and files | `wasmtime-wasi` in a process | at least 0.7 of its speed, from buffers of 64 KiB on, or 0.85 of what one exit a call leaves |
 //! | `memory` | bytes of waiting programs | – | – |
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

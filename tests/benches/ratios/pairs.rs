@@ -26,7 +26,7 @@ impl Target {
             Self::AtLeast(bound) => (figure >= bound, "at least", bound),
         };
         let verdict = if met { "met" } else { "MISSED" };
-        println!("  {what} {figure:.2}; target {words} {bound}: {verdict}");
+        println!("  {what} {figure:.2}; target {words} {bound:.2}: {verdict}");
         met
     }
 }
@@ -51,6 +51,11 @@ impl Pairs {
     /// Median of ours divided by the floor's, within each pair.
     pub(crate) fn ratio(&self) -> f64 {
         quantile(&self.ratios(), 0.5)
+    }
+
+    /// Median of the floor's seconds.
+    pub(crate) fn floor(&self) -> f64 {
+        quantile(&self.floor, 0.5)
     }
 
     fn ratios(&self) -> Vec<f64> {

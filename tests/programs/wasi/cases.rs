@@ -297,6 +297,10 @@ pub const CASES: &[Case] = &[
     case("fd_readdir_many"),
     case("fd_readdir_removed"),
     case("fd_renumber"),
+    Case {
+        absent: &["scratch/file"],
+        ..case("fd_read_runs")
+    },
     case("fd_seek"),
     case("fd_sync"),
     Case {

@@ -7,6 +7,7 @@ mod linking;
 mod logs;
 mod memory;
 mod pool;
+mod reading;
 mod references;
 mod reset;
 mod runtime;

@@ -45,7 +45,8 @@ fn call(
             _ => 0,
         };
     }
-    match hostcall::wasi(args) {
+    // SAFETY: the memory is the caller's, which is stopped and has no references into it.
+    match unsafe { hostcall::wasi(args) } {
         WasiOutcome::Returned(errno) => {
             if let [result] = results {
                 *result = Val::I32(errno);

@@ -64,7 +64,8 @@ fn call(
             _ => value.get_u64(),
         };
     }
-    match hostcall::wasi(args) {
+    // SAFETY: the memory is the caller's, which is stopped and has no references into it.
+    match unsafe { hostcall::wasi(args) } {
         WasiOutcome::Returned(errno) => {
             if let (true, Some(result)) = (function.returns_errno, values.first_mut()) {
                 result.write(ValRaw::i32(errno));

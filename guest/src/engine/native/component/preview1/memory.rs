@@ -37,7 +37,8 @@ impl Memory {
         words[1] = self.bytes().as_mut_ptr().expose_provenance() as u64;
         words[2] = self.len as u64;
         words[FIRST_ARGUMENT..][..args.len()].copy_from_slice(args);
-        match hostcall::wasi(words) {
+        // SAFETY: the bytes are this memory's, and borrowed by this call alone.
+        match unsafe { hostcall::wasi(words) } {
             WasiOutcome::Returned(0) => Ok(()),
             WasiOutcome::Returned(errno) => {
                 Err(Errno(u16::try_from(errno).unwrap_or(Errno::IO.0)).into())

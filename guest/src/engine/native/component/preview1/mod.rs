@@ -236,5 +236,6 @@ pub fn close(fd: u32) {
     let mut words = [0; REQUEST_ARGS];
     words[0] = FunctionId::FdClose as u64;
     words[FIRST_ARGUMENT] = fd.into();
-    let _ = hostcall::wasi(words);
+    // SAFETY: no memory goes with it.
+    let _ = unsafe { hostcall::wasi(words) };
 }
