@@ -13,6 +13,12 @@ pub const RENAME_FOLLOWS_LINKS: bool = false;
 /// Flags that open what is named without the right to read or write it, where there are such.
 pub const NAMED: OFlags = OFlags::PATH;
 
+/// Where a directory's stream is behind an entry, for [`rustix::fs::Dir::seek`], if the system says
+/// so: other entries may come and go meanwhile.
+pub fn position_behind(entry: &rustix::fs::DirEntry) -> Option<i64> {
+    Some(entry.offset())
+}
+
 /// Says how a part of a file will be used; up to its end if there is no length.
 ///
 /// # Errors

@@ -24,6 +24,12 @@ pub enum Advice {
     DontNeed,
 }
 
+/// Where a directory's stream is behind an entry, for [`rustix::fs::Dir::seek`], if the system says
+/// so: other entries may come and go meanwhile.
+pub fn position_behind(_entry: &rustix::fs::DirEntry) -> Option<i64> {
+    None
+}
+
 /// Says how a part of a file will be used; up to its end if there is no length.
 ///
 /// # Errors

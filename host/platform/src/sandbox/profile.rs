@@ -247,10 +247,12 @@ impl ProfileBuilder {
             .deny_paths()
     }
 
-    /// Files of other users stay root's to read and to write in the allowed places, which takes
-    /// capabilities that root gives up otherwise. For others than root this says nothing.
-    pub fn allow_files_of_others(mut self) -> Self {
-        self.profile.files_of_others = true;
+    /// Files of other users stay root's to read in the allowed places, and to write if `write`,
+    /// which takes capabilities that root gives up otherwise:
+    /// [`Enforced::kept`](super::Enforced::kept) names them. For others than root this says nothing.
+    pub fn allow_files_of_others(mut self, write: bool) -> Self {
+        let right = if write { OfOthers::ReadWrite } else { OfOthers::Read };
+        self.profile.files_of_others = self.profile.files_of_others.max(right);
         self
     }
 
