@@ -281,7 +281,7 @@ fn the_example_runs() {
     if !has_hypervisor() {
         return;
     }
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/vectors.wat");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/vectors.wat");
     let ran = run(&["-v"], example.as_ref(), &[]);
     assert_eq!((ran.code(), ran.stdout().as_str()), (Some(0), "1*4 + 2*5 + 3*6 = 32\n"));
     for (setup, log) in ran.errors() {
