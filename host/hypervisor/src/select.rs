@@ -94,7 +94,7 @@ fn instead(of: &HypervisorError) -> Result<Box<dyn Hypervisor>, ()> {
 
 #[cfg(any(target_os = "macos", feature = "hvsim"))]
 fn open_hvf() -> Result<Box<dyn Hypervisor>, HypervisorError> {
-    Ok(Box::new(super::hvf::Hvf::open()?))
+    Ok(Box::new(crate::hvf::Hvf::open()?))
 }
 
 #[cfg(not(any(target_os = "macos", feature = "hvsim")))]
@@ -104,7 +104,7 @@ fn open_hvf() -> Result<Box<dyn Hypervisor>, HypervisorError> {
 
 #[cfg(target_os = "linux")]
 fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
-    Ok(Box::new(super::kvm::Kvm::open()?))
+    Ok(Box::new(crate::kvm::Kvm::open()?))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -114,7 +114,7 @@ fn open_kvm() -> Result<Box<dyn Hypervisor>, HypervisorError> {
 
 #[cfg(target_os = "linux")]
 fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
-    Ok(Box::new(super::process::Process::open()?))
+    Ok(Box::new(crate::process::Process::open()?))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -174,11 +174,11 @@ pub fn details(backend: Backend) -> Vec<(&'static str, String)> {
     match backend {
         Backend::Auto => details(Backend::BEST),
         #[cfg(any(target_os = "macos", feature = "hvsim"))]
-        Backend::Hvf => super::hvf::details(),
+        Backend::Hvf => crate::hvf::details(),
         #[cfg(target_os = "linux")]
-        Backend::Kvm => super::kvm::details(),
+        Backend::Kvm => crate::kvm::details(),
         #[cfg(target_os = "linux")]
-        Backend::Process => super::process::details(),
+        Backend::Process => crate::process::details(),
         #[allow(unreachable_patterns, reason = "where every backend is there")]
         _ => Vec::new(),
     }

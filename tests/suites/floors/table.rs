@@ -43,7 +43,7 @@ pub(crate) const CRATES: &[Crate] = &[
 /// Members of the workspace that are in no program: what builds guests, and tests.
 pub(crate) const APART: &[&str] = &["wrt-guest-builder", "wrt-tests", "wrt-fuzz", "wrt-hvsim"];
 
-/// Dependencies of the command alone, which a user of the library does not build.
+/// Dependencies that are for the command: no crate below it asks for one.
 pub(crate) const COMMAND_ONLY: &[&str] = &["clap", "anyhow", "indicatif", "serde_json"];
 
 const HYPERVISOR: &[Floor] = &[
