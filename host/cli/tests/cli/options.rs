@@ -233,11 +233,7 @@ fn the_stack_is_as_large_as_it_is_told_to_be() {
         )
     };
     for place in [&[][..], &["--worker"]] {
-        for (size, fits, does_not) in [
-            ("64KiB", 200, 20_000),
-            ("64MiB", 20_000, 5_000_000),
-            ("256MiB", 2_000_000, 20_000_000),
-        ] {
+        for (size, fits, does_not) in [("64KiB", 200, 20_000), ("1MiB", 2_000, 200_000)] {
             let options = [place, &["--max-stack", size]].concat();
             assert_eq!(run_wat(&options, &goes_deep(fits), &[]).code(), Some(0), "{options:?}");
             run_wat(&options, &goes_deep(does_not), &[])
