@@ -242,6 +242,10 @@ impl PageTables {
         for level in 1..format.root {
             let bits = format.span_bits(level);
             let (first, end) = (gva.0.div_ceil(1 << bits), (gva.0 + len) >> bits);
+            // Tables that others share, too, stay.
+            if first >= end {
+                break;
+            }
             while let Some((&key, &table)) = self.known.range((level, first)..(level, end)).next() {
                 self.known.remove(&key);
                 self.free.push(table);

@@ -186,8 +186,8 @@ fn tables_of_what_is_gone_serve_others() {
         let format = processor.format;
         let (page, large) = (format.page_size(), format.large_page_size());
         let stride = 16 << 30;
-        // The root, and what two ranges take that are in use at a time.
-        let (mut pool, mut tables) = processor.pool(40);
+        // The root, what ranges share, and what two take that are in use at a time.
+        let (mut pool, mut tables) = processor.pool(300);
         let page_of = |range: u64, n: u64| range * stride + n * large;
         for range in 1..1000 {
             let (gva, kept) = (Gva(range * stride), Gva((range - 1) * stride));
