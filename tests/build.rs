@@ -10,7 +10,10 @@ fn main() -> Result<()> {
     let name = std::env::var("CARGO_CFG_TARGET_ARCH")?;
     let variable = |name| std::env::var_os(name).map(PathBuf::from).context(name);
     let out = variable("OUT_DIR")?;
-    let builder = Builder::new(variable("CARGO_MANIFEST_DIR")?.join("../guest"), work_folder(&out));
+    let work = work_folder(&out);
+    // Where the native kernel's interfaces are, once it is built.
+    println!("cargo::rustc-env=WIT={}", work.join("wit").display());
+    let builder = Builder::new(variable("CARGO_MANIFEST_DIR")?.join("../guest"), work);
     for input in builder.evil_inputs() {
         println!("cargo::rerun-if-changed={}", input.display());
     }

@@ -28,6 +28,10 @@ pub const EXIT_INVALID_MODULE: u8 = 1;
 /// Exit code: anything else went wrong. Standard error says what.
 pub const EXIT_FAILED: u8 = 2;
 
+/// Exit code: the module is a component with an import that no kernel links. Nothing was compiled.
+/// Standard error is an [`Unlinkable`](crate::report::Unlinkable).
+pub const EXIT_UNLINKABLE: u8 = 3;
+
 /// Why a module is malformed or invalid.
 ///
 /// As text: the offset in a line of its own (`-` if there is none), then the reason, which

@@ -32,6 +32,7 @@
 pub mod binary;
 pub mod boot;
 pub mod compiler;
+pub mod component;
 pub mod cpu;
 pub mod imports;
 pub mod layout;

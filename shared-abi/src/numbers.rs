@@ -198,8 +198,8 @@ numbered! {
         /// The module is malformed or invalid. *Words:* offset in bytes, or `u64::MAX`.
         /// *Payload:* the reason.
         InvalidModule = 3,
-        /// An import has no definition, or one of another type. *Payload:* module, name
-        /// and reason, each a length-prefixed string.
+        /// An import has no definition, or one of another type. *Payload:* an
+        /// [`Unlinkable`](crate::report::Unlinkable).
         Unlinkable = 4,
         /// The module needs more than a limit allows. *Words:* bytes wanted, bytes allowed.
         LimitExceeded = 5,

@@ -1,4 +1,4 @@
-//! What the guest reports when Wasm code traps.
+//! What the guest reports when Wasm code traps, or imports what nothing provides.
 
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -10,6 +10,38 @@ const UNCOUNTED: u32 = u32::MAX;
 pub const NAME_MAX: usize = 256;
 /// Stands for an offset that is not known.
 const NO_OFFSET: u32 = u32::MAX;
+
+/// Bytes of an import's module and of its name that a report keeps, of each.
+pub const IMPORT_MAX: usize = 1024;
+
+/// An import that cannot be linked: payload of [`Reply::Unlinkable`](crate::Reply::Unlinkable),
+/// and what the compiler says of a component with such an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unlinkable<'a> {
+    /// The import's module; of a component's import, its name.
+    pub module: &'a [u8],
+    /// The import's name; of an interface that a component imports, an item in it.
+    pub name: &'a [u8],
+    /// What is wrong with it.
+    pub reason: &'a [u8],
+}
+
+impl<'a> Unlinkable<'a> {
+    /// Writes the report; each part is cut to what still fits.
+    pub fn write(&self, to: &mut Writer<'_>) {
+        let cut = |name: &'a [u8]| &name[..name.len().min(IMPORT_MAX)];
+        for part in [cut(self.module), cut(self.name), self.reason] {
+            let _ = to.bytes_truncated(part);
+        }
+    }
+
+    /// Reads the report. A part that is missing is empty.
+    pub fn read(payload: &'a [u8]) -> Self {
+        let mut parts = Reader::new(payload);
+        let mut part = || parts.bytes().unwrap_or_default();
+        Self { module: part(), name: part(), reason: part() }
+    }
+}
 
 /// One frame of a Wasm backtrace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! kind are refused without a panic.
 
 use proptest::prelude::*;
-use wrt_abi::report::{BACKTRACE_MAX, Frame, NAME_MAX, TrapReport};
+use wrt_abi::report::{BACKTRACE_MAX, Frame, IMPORT_MAX, NAME_MAX, TrapReport, Unlinkable};
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue};
 use wrt_abi::vector;
 use wrt_abi::wasi::{FUNCTIONS, FunctionId};
@@ -206,6 +206,34 @@ proptest! {
             prop_assert_eq!(place, (*module, *function, *offset));
             prop_assert_eq!(read.name, &name[..name.len().min(NAME_MAX)]);
         }
+    }
+
+    #[test]
+    fn an_unlinkable_import_comes_back_as_far_as_it_fits(
+        module in prop::collection::vec(any::<u8>(), 0..2000),
+        name in prop::collection::vec(any::<u8>(), 0..2000),
+        reason in prop::collection::vec(any::<u8>(), 0..500),
+        room in 0_usize..3000,
+    ) {
+        let cut = |name: &[u8]| name[..name.len().min(IMPORT_MAX)].to_vec();
+        let import = Unlinkable { module: &module, name: &name, reason: &reason };
+        let mut buffer = vec![0; 4 << 10];
+        let mut writer = Writer::new(&mut buffer);
+        import.write(&mut writer);
+        let len = writer.len();
+        let read = Unlinkable::read(&buffer[..len]);
+        prop_assert_eq!(read.module, cut(&module));
+        prop_assert_eq!(read.name, cut(&name));
+        prop_assert_eq!(read.reason, &reason[..]);
+
+        let mut buffer = vec![0; room];
+        let mut writer = Writer::new(&mut buffer);
+        import.write(&mut writer);
+        let len = writer.len();
+        let read = Unlinkable::read(&buffer[..len]);
+        prop_assert!(module.starts_with(read.module));
+        prop_assert!(name.starts_with(read.name));
+        prop_assert!(reason.starts_with(read.reason));
     }
 
     #[test]

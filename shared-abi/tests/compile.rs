@@ -1,7 +1,8 @@
 //! What passes between the host and the compiler: feature sets and verdicts come back as they
-//! were written.
+//! were written. And what the compiler takes for an import that there is.
 
 use wrt_abi::compiler::Rejection;
+use wrt_abi::component::Interface;
 use wrt_abi::cpu::{Arch, CpuFeatures, FEATURES, UnknownFeature};
 
 #[test]
@@ -84,4 +85,30 @@ fn a_rejection_comes_back() {
     for text in ["", "no offset", "7", "-1\nnegative", "+x\n", "18446744073709551616\ntoo far"] {
         assert_eq!(Rejection::parse(text), None, "{text:?}");
     }
+}
+
+#[test]
+fn an_interface_is_found_by_any_version_that_is_compatible() {
+    let found = |import| Interface::of_import(import).map(Interface::name);
+    for version in ["0.2.0", "0.2.12", "0.2.99", "0.2.3+build-7"] {
+        assert_eq!(found(&format!("wasi:io/poll@{version}")), Some("wasi:io/poll"), "{version}");
+    }
+    for import in [
+        "wasi:io/poll",
+        "wasi:io/poll@",
+        "wasi:io/poll@0.2",
+        "wasi:io/poll@0.2.",
+        "wasi:io/poll@0.3.0",
+        "wasi:io/poll@0.2.0-rc.1",
+        "wasi:io/poll@0.2.0-rc.1+0.2.0",
+        "wasi:io/vote@0.2.0",
+        "WASI:io/poll@0.2.0",
+        "@0.2.0",
+        "",
+    ] {
+        assert_eq!(found(import), None, "{import:?}");
+    }
+    let poll = Interface::of_import("wasi:io/poll@0.2.0").expect("it is there");
+    assert!(poll.defines("poll") && poll.defines("[method]pollable.block"));
+    assert!(!poll.defines("pollable.block") && !poll.defines("") && !poll.defines("poll pollable"));
 }

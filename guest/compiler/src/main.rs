@@ -5,14 +5,19 @@
 //! the bytes of an untrusted module. Built for the machine itself it compiles one trusted
 //! module: itself. [`wrt_abi::compiler`] says how it is called.
 
+mod imports;
+
 use cranelift_codegen::timing::{Pass, Profiler, set_thread_profiler};
+use imports::MissingImports;
 use std::any::Any;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 use wasmtime::wasmparser::{BinaryReaderError, Validator};
 use wasmtime::{Engine, Result, bail, error::Context as _};
 use wrt_abi::binary::is_component;
-use wrt_abi::compiler::{EXIT_FAILED, EXIT_INVALID_MODULE, NO_ADDRESS_MAP, Rejection};
+use wrt_abi::compiler::{
+    EXIT_FAILED, EXIT_INVALID_MODULE, EXIT_UNLINKABLE, NO_ADDRESS_MAP, Rejection,
+};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 
 const USAGE: &str = "usage: wrt-compiler ARCH FEATURES [--no-address-map] <module >artefact";
@@ -38,7 +43,12 @@ fn main() -> ExitCode {
     set_thread_profiler(Box::new(NoTimes));
     match run() {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(invalid)) => {
+        Ok(Err(Refused::Unlinkable(missing))) => {
+            // An exit code without the report is the host's to make sense of.
+            let _ = missing.write(&mut io::stderr().lock());
+            EXIT_UNLINKABLE.into()
+        }
+        Ok(Err(Refused::Invalid(invalid))) => {
             let offset = u64::try_from(invalid.offset()).ok();
             eprint!("{}", Rejection { offset, reason: invalid.message() });
             EXIT_INVALID_MODULE.into()
@@ -50,8 +60,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Why a module is not compiled that no other compiler of ours would compile either.
+enum Refused {
+    Invalid(BinaryReaderError),
+    Unlinkable(MissingImports),
+}
+
 /// Compiles; the inner error is the module's.
-fn run() -> Result<Result<(), BinaryReaderError>> {
+fn run() -> Result<Result<(), Refused>> {
     let mut args = std::env::args().skip(1);
     let (Some(arch), Some(features)) = (args.next(), args.next()) else { bail!("{USAGE}") };
     let address_map = match (args.next().as_deref(), args.next()) {
@@ -70,7 +86,11 @@ fn run() -> Result<Result<(), BinaryReaderError>> {
 
     let module = read_input().context("cannot read the module")?;
     let compiled = match is_component(&module) {
-        true => engine.precompile_component(&module),
+        true => match imports::missing(&module, engine.get_wasm_features()) {
+            Ok(None) => engine.precompile_component(&module),
+            Ok(Some(missing)) => return Ok(Err(Refused::Unlinkable(missing))),
+            Err(invalid) => return Ok(Err(Refused::Invalid(invalid))),
+        },
         false => engine.precompile_module(&module),
     };
     let artifact = match compiled {
@@ -79,7 +99,7 @@ fn run() -> Result<Result<(), BinaryReaderError>> {
         Err(error) => {
             let mut validator = Validator::new_with_features(engine.get_wasm_features());
             return match validator.validate_all(&module) {
-                Err(invalid) => Ok(Err(invalid)),
+                Err(invalid) => Ok(Err(Refused::Invalid(invalid))),
                 Ok(_) => Err(error),
             };
         }

@@ -3,6 +3,7 @@
 use crate::hostcall::{Answer, Payload};
 use alloc::format;
 use wrt_abi::Reply;
+use wrt_abi::report::Unlinkable;
 use wrt_abi::wire::Writer;
 
 /// [`Reply::Failed`] with a reason.
@@ -21,10 +22,8 @@ pub fn with_text(payload: &mut Payload, reply: Reply, words: [u64; 3], text: &st
 /// [`Reply::Unlinkable`]: the import `name` of `module`, and what is wrong with it.
 pub fn unlinkable(payload: &mut Payload, module: &str, name: &str, reason: &str) -> Answer {
     let mut writer = Writer::new(payload.bytes());
-    // Each part is cut to what still fits.
-    let _ = writer.bytes_truncated(module.as_bytes());
-    let _ = writer.bytes_truncated(name.as_bytes());
-    let _ = writer.bytes_truncated(reason.as_bytes());
+    let [module, name, reason] = [module, name, reason].map(str::as_bytes);
+    Unlinkable { module, name, reason }.write(&mut writer);
     let payload_len = writer.len();
     Answer { reply: Reply::Unlinkable, words: [0; 3], payload_len }
 }

@@ -69,7 +69,10 @@ impl Compilers {
         if self.keep
             && matches!(
                 compiled,
-                Ok(_) | Err(Error::InvalidModule { .. } | Error::Unsupported { .. })
+                Ok(_)
+                    | Err(Error::InvalidModule { .. }
+                        | Error::Unlinkable { .. }
+                        | Error::Unsupported { .. })
             )
         {
             self.stock.lock().idle.push(compiler);

@@ -5,7 +5,7 @@
 //! name that is sealed before anything looks at it. The host parses neither.
 
 use super::examiner::Examiner;
-use super::vm::{Builder, Function, MicroVm, Snapshot};
+use super::vm::{Builder, Function, MicroVm, Snapshot, unlinkable};
 use crate::artifact::{Header, Target, Text};
 use crate::embedded::{self, Guest};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
@@ -17,7 +17,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use wrt_abi::EngineKind;
-use wrt_abi::compiler::{EXIT_INVALID_MODULE, NAME, Rejection};
+use wrt_abi::compiler::{EXIT_INVALID_MODULE, EXIT_UNLINKABLE, NAME, Rejection};
 use wrt_abi::cpu::Arch;
 use wrt_hypervisor::Hypervisor;
 use wrt_platform::memory::{SharedBytes, populate_read};
@@ -108,7 +108,8 @@ impl Compiler {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidModule`]; [`Error::Unsupported`] for a valid module that no engine runs;
+    /// [`Error::InvalidModule`]; [`Error::Unlinkable`] for a component with imports that nothing
+    /// provides; [`Error::Unsupported`] for a valid module that no engine runs;
     /// [`Error::CannotCompile`] when the compiler fails or reaches one of its limits.
     pub fn compile(&mut self, module: &Module, target: Target) -> Result<Module, Error> {
         self.compile_for(module, target, None)
@@ -217,6 +218,7 @@ impl Compiler {
                     None => cannot(format!("the compiler refused it: {}", said())),
                 }
             }
+            Error::Exit(code) if code == i32::from(EXIT_UNLINKABLE) => unlinkable(message),
             Error::Exit(_) => cannot(said()),
             Error::Interrupted(Interruption::TimedOut) => {
                 cannot(format!("it takes longer than {}", Seconds(self.time_limit)))

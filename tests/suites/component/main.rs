@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod adapted;
+mod imports;
 mod library;
 mod limits;
 #[path = "../wasi/run.rs"]

@@ -6,7 +6,7 @@ use crate::machine::Answer;
 use crate::text;
 use std::io;
 use wrt_abi::proposals::Proposals;
-use wrt_abi::report::TrapReport;
+use wrt_abi::report::{TrapReport, Unlinkable};
 use wrt_abi::value::{ValueType, WireValue as Value};
 use wrt_abi::wire::{Malformed, Reader};
 use wrt_abi::{EngineKind, Reply, TrapKind};
@@ -22,11 +22,7 @@ pub(super) fn refusal(reply: Reply, answer: &Answer) -> Error {
             offset: (a != u64::MAX).then_some(a),
             reason: text::printable_line(payload),
         },
-        Reply::Unlinkable => {
-            let mut reader = Reader::new(payload);
-            let mut part = || reader.bytes().map(text::printable_line).unwrap_or_default();
-            Error::Unlinkable { module: part(), name: part(), reason: part() }
-        }
+        Reply::Unlinkable => unlinkable(payload),
         // Within the limit: it was the host that did not have it.
         Reply::LimitExceeded if a <= b => Error::Memory(no_memory(a, b)),
         Reply::Unsupported => {
@@ -43,6 +39,13 @@ pub(super) fn refusal(reply: Reply, answer: &Answer) -> Error {
         Reply::UnusableArtifact => Error::UnusableArtifact(text::printable_line(payload)),
         Reply::Ok | Reply::Failed => Error::Failed(text::printable_line(payload)),
     }
+}
+
+/// The error for an import that cannot be linked, of what a guest says about it.
+pub(crate) fn unlinkable(report: &[u8]) -> Error {
+    let Unlinkable { module, name, reason } = Unlinkable::read(report);
+    let [module, name, reason] = [module, name, reason].map(text::printable_line);
+    Error::Unlinkable { module, name, reason }
 }
 
 /// The error for memory that a module may have, and that the host did not give.

@@ -13,6 +13,7 @@ use crate::engine::compiler::Compiler;
 use crate::error::{Error, Interruption, VmEnd};
 use crate::machine::{Answer, CancelState, Content, Usage};
 use crate::module::Module;
+pub(crate) use answers::unlinkable;
 use crate::placement::Home;
 use crate::services::log;
 use crate::text;

@@ -1,4 +1,5 @@
-//! What a component imports and nobody has.
+//! What a component imports and cannot be given: mostly for another type. The compiler refuses a
+//! component with an import that nothing provides, so such an artefact is another compiler's.
 
 use super::kind;
 use crate::engine::answers;
@@ -9,10 +10,6 @@ use alloc::vec::Vec;
 use wasmtime::Error;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
-
-/// What there is to import, for messages.
-const SUPPORTED: &str = "a component may import what WASI 0.2 has in wasi:cli, wasi:clocks, \
-    wasi:filesystem, wasi:http, wasi:io, wasi:random and wasi:sockets";
 
 /// The answer for an error of linking, if it is one: it names the import.
 ///
@@ -48,7 +45,7 @@ pub fn unlinkable(payload: &mut Payload, error: &Error, component: &Component) -
 fn reason(said: &[String], wanted: &str) -> String {
     let cause = said.last().map_or("", String::as_str);
     match cause.ends_with("implementation is missing") {
-        true => format!("unknown import: nothing defines it (wanted: {wanted}); {SUPPORTED}"),
+        true => format!("unknown import: nothing defines it (wanted: {wanted})"),
         false => format!("incompatible import type: {cause}"),
     }
 }

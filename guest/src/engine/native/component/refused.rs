@@ -2,28 +2,52 @@
 //! common.
 //!
 //! The host's preview 1 has no network. But programs import these interfaces without using
-//! them, so they link: whatever a component imports of them is defined, from the types in the
-//! component itself.
+//! them, so they link: what a component imports of them is defined, from the types in the
+//! component itself, if [`Interface`] has it.
 
 use crate::engine::native::State;
 use alloc::format;
-use alloc::string::{String, ToString as _};
-use alloc::vec::Vec;
-use wasmtime::component::types::{ComponentInstance, ComponentItem};
-use wasmtime::component::{Component, LinkerInstance, Val};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker, LinkerInstance, Val};
 use wasmtime::{Error, Result, StoreContextMut};
+use wrt_abi::component::Interface;
 
-/// What `component` imports of the interfaces of a package (`wasi:http/`), in a version that is
-/// compatible with WASI 0.2: the import's name, the interface's and its type.
-pub fn imports(component: &Component, package: &str) -> Vec<(String, String, ComponentInstance)> {
+/// Something that a component imports of an interface: a resource or a function.
+pub struct Import {
+    /// The interface, without its package.
+    pub interface: &'static str,
+    /// The name in it.
+    pub name: &'static str,
+    pub is_function: bool,
+}
+
+/// Calls `define` for all that `component` imports of the interfaces of a package (`wasi:http/`),
+/// in any version that is compatible with WASI 0.2.
+pub fn define_imports(
+    linker: &mut Linker<State>,
+    component: &Component,
+    package: &str,
+    define: impl Fn(&mut LinkerInstance<'_, State>, Import) -> Result<()>,
+) -> Result<()> {
+    let engine = component.engine();
     let ty = component.component_type();
-    ty.imports(component.engine())
-        .filter_map(|(name, import)| {
-            let (interface, version) = name.strip_prefix(package)?.split_once('@')?;
-            let ComponentItem::ComponentInstance(instance) = import.ty else { return None };
-            version.starts_with("0.2.").then(|| (name.into(), interface.into(), instance))
-        })
-        .collect()
+    for (import, item) in ty.imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        let Some(known) = Interface::of_import(import) else { continue };
+        let Some(interface) = known.name().strip_prefix(package) else { continue };
+        let mut into = linker.instance(import)?;
+        for (name, export) in instance.exports(engine) {
+            let is_function = match export.ty {
+                ComponentItem::ComponentFunc(_) => true,
+                ComponentItem::Resource(_) => false,
+                _ => continue,
+            };
+            if let Some(name) = known.items().find(|item| *item == name) {
+                define(&mut into, Import { interface, name, is_function })?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Defines a function that always gives the same value.
@@ -43,10 +67,9 @@ pub fn define_answer(
 }
 
 /// Defines a function of something that is never made.
-pub fn define_unreachable(into: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
-    let function = name.to_string();
+pub fn define_unreachable(into: &mut LinkerInstance<'_, State>, name: &'static str) -> Result<()> {
     into.func_new(name, move |_, _, _, _| {
-        Err(Error::msg(format!("`{function}` of something that no program is ever given")))
+        Err(Error::msg(format!("`{name}` of something that no program is ever given")))
     })
 }
 

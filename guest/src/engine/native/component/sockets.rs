@@ -3,12 +3,11 @@
 //! What would make a socket says that access is denied, and what would look up a name that it
 //! cannot: as programs know it of hosts that grant them no network.
 
-use super::refused::{define_answer, define_unreachable, imports};
+use super::refused::{self, define_answer, define_unreachable};
 use crate::engine::native::State;
 use alloc::boxed::Box;
 use alloc::string::String;
 use wasmtime::Result;
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, LinkerInstance, Resource, ResourceType, Val};
 
 /// The network, of which a program can have a handle, for what it is worth.
@@ -20,39 +19,30 @@ enum IncomingDatagrams {}
 enum OutgoingDatagrams {}
 enum Addresses {}
 
-/// The resource that an interface defines, by both their names. Others it only uses.
-fn resource(interface: &str, name: &str) -> Option<ResourceType> {
-    Some(match (interface, name) {
-        ("network", "network") => ResourceType::host::<Network>(),
-        ("tcp", "tcp-socket") => ResourceType::host::<TcpSocket>(),
-        ("udp", "udp-socket") => ResourceType::host::<UdpSocket>(),
-        ("udp", "incoming-datagram-stream") => ResourceType::host::<IncomingDatagrams>(),
-        ("udp", "outgoing-datagram-stream") => ResourceType::host::<OutgoingDatagrams>(),
-        ("ip-name-lookup", "resolve-address-stream") => ResourceType::host::<Addresses>(),
-        _ => return None,
+/// Defines what `component` imports of the package.
+pub fn define_imports(linker: &mut Linker<State>, component: &Component) -> Result<()> {
+    refused::define_imports(linker, component, "wasi:sockets/", |into, import| {
+        match import.is_function {
+            true => define(into, import.name),
+            false => define_resource(into, import.name),
+        }
     })
 }
 
-/// Defines what `component` imports of the package.
-pub fn define_imports(linker: &mut Linker<State>, component: &Component) -> Result<()> {
-    for (name, interface, instance) in imports(component, "wasi:sockets/") {
-        let mut into = linker.instance(&name)?;
-        for (name, export) in instance.exports(component.engine()) {
-            match export.ty {
-                ComponentItem::Resource(_) => {
-                    if let Some(ty) = resource(&interface, name) {
-                        into.resource(name, ty, |_, _| Ok(()))?;
-                    }
-                }
-                ComponentItem::ComponentFunc(_) => define(&mut into, name)?,
-                _ => {}
-            }
-        }
-    }
-    Ok(())
+fn define_resource(into: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+    let ty = match name {
+        "network" => ResourceType::host::<Network>(),
+        "tcp-socket" => ResourceType::host::<TcpSocket>(),
+        "udp-socket" => ResourceType::host::<UdpSocket>(),
+        "incoming-datagram-stream" => ResourceType::host::<IncomingDatagrams>(),
+        "outgoing-datagram-stream" => ResourceType::host::<OutgoingDatagrams>(),
+        "resolve-address-stream" => ResourceType::host::<Addresses>(),
+        _ => return Ok(()),
+    };
+    into.resource(name, ty, |_, _| Ok(()))
 }
 
-fn define(into: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+fn define(into: &mut LinkerInstance<'_, State>, name: &'static str) -> Result<()> {
     match name {
         "instance-network" => {
             into.func_wrap(name, |_, (): ()| Ok((Resource::<Network>::new_own(0),)))

@@ -8,13 +8,12 @@ mod fields;
 mod messages;
 
 use super::io::{OutputStream, Sink};
-use super::refused::{define_answer, define_unreachable, imports};
+use super::refused::{self, Import, define_answer, define_unreachable};
 use crate::engine::native::State;
 use alloc::boxed::Box;
 use alloc::string::String;
 use fields::Fields;
 use messages::{Options, Request, Response};
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
     Component, Linker, LinkerInstance, Resource, ResourceTable, ResourceType, Val,
 };
@@ -36,20 +35,13 @@ enum FutureIncomingResponse {}
 
 /// Defines what `component` imports of the package.
 pub fn define_imports(linker: &mut Linker<State>, component: &Component) -> Result<()> {
-    for (name, interface, instance) in imports(component, "wasi:http/") {
-        let mut into = linker.instance(&name)?;
-        for (name, export) in instance.exports(component.engine()) {
-            match (interface.as_str(), export.ty) {
-                ("types", ComponentItem::Resource(_)) => define_resource(&mut into, name)?,
-                ("types", ComponentItem::ComponentFunc(_)) => define(&mut into, name)?,
-                ("outgoing-handler", ComponentItem::ComponentFunc(_)) if name == "handle" => {
-                    define_answer(&mut into, name, denied)?;
-                }
-                _ => {}
-            }
+    refused::define_imports(linker, component, "wasi:http/", |into, import| match import {
+        Import { interface: "outgoing-handler", name: "handle", is_function: true } => {
+            define_answer(into, import.name, denied)
         }
-    }
-    Ok(())
+        Import { is_function: true, name, .. } => define(into, name),
+        Import { name, .. } => define_resource(into, name),
+    })
 }
 
 /// The answer to each request: the proxy or the client itself denies it.
@@ -89,7 +81,7 @@ fn table<'a>(store: &'a mut StoreContextMut<'_, State>) -> &'a mut ResourceTable
     &mut store.data_mut().wasi.table
 }
 
-fn define(into: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+fn define(into: &mut LinkerInstance<'_, State>, name: &'static str) -> Result<()> {
     if fields::define(into, name)? || messages::define(into, name)? || define_body(into, name)? {
         return Ok(());
     }
