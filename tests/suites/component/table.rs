@@ -5,16 +5,19 @@
 //! so with the reason.
 
 use crate::{outputs, setups};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::p2::bindings::sync::Command;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wrt_abi::component::Interface;
 use wrt_tests::Setup;
 use wrt_vm::{Module, Output, OutputBuffer, Stdin, WasiConfig};
 
@@ -45,6 +48,18 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("/: times", "()", "the peer cannot change the times of a directory that it was given"),
 ];
 
+/// What no table calls: how it begins, interface and item, and why.
+const NOT_CALLED: &[(&str, &str)] = &[
+    ("wasi:cli/exit ", "ends the program: `cases.rs` has the codes"),
+    ("wasi:http/", "the peer's is a client of the network; `http.rs` says what is expected"),
+    ("wasi:sockets/network network-error-code", "unstable: bindings do not have it"),
+    ("wasi:sockets/ip-name-lookup [method]", "no name is ever looked up"),
+    ("wasi:sockets/tcp [method]", "no socket is ever made"),
+    ("wasi:sockets/udp [method]", "the same"),
+    ("wasi:sockets/udp incoming-datagram-stream", "the same"),
+    ("wasi:sockets/udp outgoing-datagram-stream", "the same"),
+];
+
 /// The program, compiled for this process.
 static COMPILED: OnceLock<Component> = OnceLock::new();
 
@@ -61,6 +76,17 @@ fn build(world: &Path) {
     symlink("nothing", world.join("root/kinds/dangling")).unwrap();
     let odd = std::ffi::OsStr::from_bytes(b"bad-\xff");
     fs::write(world.join("root/odd").join(odd), "").unwrap();
+}
+
+fn program() -> PathBuf {
+    wrt_tests::programs::build_components(outputs()).join("table.wasm")
+}
+
+fn compiled(program: &Path) -> &'static Component {
+    COMPILED.get_or_init(|| {
+        let engine = Engine::new(&wrt_engine_config::shared()).unwrap();
+        Component::from_file(&engine, program).unwrap()
+    })
 }
 
 /// The peer's side of a program.
@@ -95,10 +121,7 @@ fn peer(component: &Path, args: &[&str]) -> (String, bool) {
     ] {
         builder.preopened_dir(world.path().join(host), guest, perms).unwrap();
     }
-    let component = COMPILED.get_or_init(|| {
-        let engine = Engine::new(&wrt_engine_config::shared()).unwrap();
-        Component::from_file(&engine, component).unwrap()
-    });
+    let component = compiled(component);
     let mut linker = Linker::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
     let peer = Peer { wasi: builder.build(), table: ResourceTable::new() };
@@ -138,7 +161,7 @@ fn compare(table: &str) {
     if setups.is_empty() {
         return;
     }
-    let component = wrt_tests::programs::build_components(outputs()).join("table.wasm");
+    let component = program();
     let args = ["table", table];
     let (wanted, went_well) = peer(&component, &args);
     assert!(went_well, "{table}: the peer's program ends early: {wanted}");
@@ -167,6 +190,26 @@ fn differences(wanted: &str, found: &str) -> Vec<String> {
         wrong.push(format!("{found} lines instead of {wanted}"));
     }
     wrong
+}
+
+/// What the program's code does not call is no import of it.
+#[test]
+fn every_function_that_is_linked_is_called() {
+    let component = compiled(&program());
+    let engine = component.engine();
+    let mut called = BTreeSet::new();
+    for (import, item) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        let interface = Interface::of_import(import).unwrap().name();
+        called.extend(instance.exports(engine).map(|(item, _)| format!("{interface} {item}")));
+    }
+    for interface in Interface::ALL {
+        for item in interface.items() {
+            let item = format!("{} {item}", interface.name());
+            let excused = NOT_CALLED.iter().any(|(begin, _)| item.starts_with(begin));
+            assert_ne!(called.contains(&item), excused, "{item}");
+        }
+    }
 }
 
 #[test]

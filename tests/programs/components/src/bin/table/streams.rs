@@ -68,7 +68,11 @@ fn splices() {
     // What cannot be written.
     let from = source.read_via_stream(190_000).expect("a stream");
     let to = sink.write_via_stream(u64::MAX).expect("a stream");
-    line("splice that fails", to.blocking_splice(&from, 5));
+    let failed = to.blocking_splice(&from, 5);
+    if let Err(StreamError::LastOperationFailed(error)) = &failed {
+        println!("an error says something: {}", !error.to_debug_string().is_empty());
+    }
+    line("splice that fails", failed);
     line("splice that failed before", to.blocking_splice(&from, 5));
     line("check after it", to.check_write());
     line("write after it", to.write(b"x"));
