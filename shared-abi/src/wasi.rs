@@ -1,8 +1,20 @@
-//! The functions of `wasi_snapshot_preview1`, with their core Wasm types.
+//! The functions of `wasi_snapshot_preview1`, with their core Wasm types, and the numbers, flags
+//! and structures that they take and write.
 //!
-//! Source: `witx/wasi_snapshot_preview1.witx` of the WASI repository, lowered to core types.
-//! Both sides index [`FUNCTIONS`]; the order is the ABI. `wasi_unstable` has the same functions of
-//! the same types, apart from `sock_accept`; some of its numbers and structures differ.
+//! Sources: `wasi_snapshot_preview1.witx` and `typenames.witx` of the WASI repository, lowered to
+//! core types. Both sides index [`FUNCTIONS`]; the order is the ABI. `wasi_unstable` has the same
+//! functions of the same types, apart from `sock_accept`; [`unstable`] has what differs.
+
+mod enums;
+mod flags;
+mod structures;
+pub mod unstable;
+
+pub use enums::{Advice, Clockid, Errno, Eventtype, Filetype, Signal, Whence};
+pub use flags::{
+    Eventrwflags, Fdflags, Fstflags, Lookupflags, Oflags, Riflags, Rights, Sdflags, Subclockflags,
+};
+pub use structures::{Dirent, Event, Fdstat, Filestat, Iovec, Prestat, Subscription};
 
 use crate::value::ValueType::{self, I32, I64};
 
@@ -65,6 +77,11 @@ macro_rules! functions {
 }
 
 impl FunctionId {
+    /// The name that programs import the function by.
+    pub fn name(self) -> &'static str {
+        FUNCTIONS[self as usize].name
+    }
+
     /// The word that the host knows a function by.
     pub fn index(self, version: Version) -> u64 {
         match version {
