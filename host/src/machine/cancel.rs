@@ -7,15 +7,16 @@
 
 use super::watchdog;
 use crate::error::{Error, Interruption};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use wrt_hypervisor::Kicker;
 use wrt_platform::interrupt::{Interrupter, Section};
 
 /// State shared by a machine and everybody who may cancel its calls.
 pub(crate) struct CancelState {
     calls: Mutex<Calls>,
-    waiting: Notify,
+    /// Wakes the thread that has the running call, while it waits for its end.
+    waiting: Condvar,
     /// Ends what blocks the thread that has the running call.
     blocking: Arc<Interrupter>,
     kicker: Arc<dyn Kicker>,
@@ -50,7 +51,7 @@ impl CancelState {
             all: None,
             handed_on: None,
         };
-        let (waiting, blocking) = (Notify::new(), Interrupter::new());
+        let (waiting, blocking) = (Condvar::new(), Interrupter::new());
         Arc::new(Self { calls: Mutex::new(calls), waiting, blocking, kicker })
     }
 
@@ -106,7 +107,7 @@ impl CancelState {
             calls.interruption.get_or_insert(why);
             // Under the lock: the call cannot end, and the next begin, in between.
             self.kicker.kick();
-            self.waiting.notify_waiters();
+            self.waiting.notify_all();
             self.blocking.interrupt();
             if let Some(other) = &calls.handed_on {
                 other.cancel_current(why);
@@ -168,18 +169,24 @@ impl CancelState {
         if calls.running { calls.interruption } else { calls.early.or(calls.all) }
     }
 
-    /// Waits until the running call shall end.
-    pub(crate) async fn interrupted(&self) -> Interruption {
-        loop {
-            let notified = self.waiting.notified();
-            tokio::pin!(notified);
-            // Listen first, then look: a request in between is seen by one of the two.
-            notified.as_mut().enable();
-            if let Some(why) = self.interruption() {
-                return why;
-            }
-            notified.await;
+    /// Waits until `time`, or until the running call shall end, and returns why it shall. Without
+    /// a time the end alone is waited for.
+    pub(crate) fn wait_until(&self, time: Option<Instant>) -> Option<Interruption> {
+        let mut calls = self.lock();
+        while calls.interruption.is_none() {
+            calls = match time {
+                None => self.waiting.wait(calls).unwrap_or_else(PoisonError::into_inner),
+                Some(time) => {
+                    let left = time.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    let waited = self.waiting.wait_timeout(calls, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
+        calls.interruption
     }
 }
 

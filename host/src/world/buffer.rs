@@ -1,6 +1,5 @@
 //! Output that is captured.
 
-use bytes::Bytes;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,8 +45,8 @@ impl OutputBuffer {
     }
 
     /// What was written so far.
-    pub fn contents(&self) -> Bytes {
-        Bytes::copy_from_slice(&self.lock())
+    pub fn contents(&self) -> Vec<u8> {
+        self.lock().clone()
     }
 
     /// At most `most` bytes of what was written behind the first `from`.

@@ -88,7 +88,8 @@ fn replies(attack: &mut Attack) -> Result<()> {
     let unknown = Reply::ALL.iter().map(|reply| *reply as u64).max().unwrap_or_default() + 1;
     for reply in (0..=unknown).chain([u64::MAX]) {
         for words in [[0; 3], [8, 2 << 20, 0], [2 << 20, 8, 0], [u64::MAX; 3]] {
-            let loaded = evil.load(&Orders::new().call(Call::Done, 64, &[reply, words[0], words[1]]));
+            let loaded =
+                evil.load(&Orders::new().call(Call::Done, 64, &[reply, words[0], words[1]]));
             match loaded {
                 Ok(_) if reply == Reply::Ok as u64 => {}
                 Err(Error::Ended(end)) if by_protocol(&end) => attack.note(&end),

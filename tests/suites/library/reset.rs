@@ -93,7 +93,7 @@ fn a_reset_may_bring_another_world() {
         call(&mut vm, instance, "copy", &[]).unwrap();
         assert_eq!(call(&mut vm, instance, "make", &[]).unwrap(), [Value::I32(0)], "{setup}");
         assert!(fs::metadata(folder.path().join("made")).unwrap().is_dir());
-        assert_eq!([first.contents(), second.contents()], ["one", "two"]);
+        assert_eq!([first.contents(), second.contents()], [&b"one"[..], b"two"]);
 
         let error = vm.reset_with(WasiConfig::new().dir("/no/such/folder", "/")).unwrap_err();
         assert!(error.to_string().contains("/no/such/folder"), "{error}");

@@ -1,15 +1,35 @@
-//! Attributes of files: `filestat`, `fdstat`, times.
+//! Attributes of what a descriptor stands for: `filestat` and `fdstat`.
 
-use super::descriptors::{Directory, File};
-use super::errno::{OrErrno as _, Result};
+use super::call::{Call, Fd};
+use super::descriptors::{Descriptor, Directory, File};
+use super::errno::Result;
+use super::memory::Place;
+use super::stdio::Stream;
 use cap_primitives::fs::{FileType, FileTypeExt as _, Metadata, MetadataExt as _};
-use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::AtFlags;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use wasmtime_wasi::p1::types::{
-    Errno, Fdflags, Fdstat, Filestat, Filetype, Fstflags, Rights, Timestamp,
-};
+use wrt_abi::wasi::{Errno, Fdflags, Fdstat, Filestat, Filetype, Rights};
+use zerocopy::{Immutable, IntoBytes, KnownLayout};
 
-const NANOSECONDS: u64 = 1_000_000_000;
+/// Nanoseconds of a second.
+pub(super) const SECOND: u64 = 1_000_000_000;
+
+impl Call<'_> {
+    /// `S` is the structure of a version of the interface.
+    pub(super) fn fd_filestat_get<S>(&mut self, fd: Fd, result: Place<S>) -> Result<()>
+    where
+        S: From<Filestat> + IntoBytes + Immutable + KnownLayout,
+    {
+        let stat = match self.wasi.descriptors.get(fd)? {
+            Descriptor::Stream(stream) => {
+                let filetype = self.wasi.streams.filetype(*stream);
+                Filestat { filetype, ..Filestat::default() }
+            }
+            descriptor => filestat(&descriptor.metadata()?)?,
+        };
+        self.memory.write(result, &S::from(stat))
+    }
+}
 
 /// The attributes as preview 1 writes them.
 pub(super) fn filestat(metadata: &Metadata) -> Result<Filestat> {
@@ -22,6 +42,7 @@ pub(super) fn filestat(metadata: &Metadata) -> Result<Filestat> {
         atim: timestamp(metadata.atime(), metadata.atime_nsec())?,
         mtim: timestamp(metadata.mtime(), metadata.mtime_nsec())?,
         ctim: timestamp(metadata.ctime(), metadata.ctime_nsec())?,
+        ..Filestat::default()
     })
 }
 
@@ -50,36 +71,20 @@ pub(super) fn filetype(kind: FileType) -> Filetype {
 }
 
 /// Nanoseconds since 1970; times before that are 0.
-fn timestamp(seconds: i64, nanoseconds: i64) -> Result<Timestamp> {
+fn timestamp(seconds: i64, nanoseconds: i64) -> Result<u64> {
     let Ok(seconds) = u64::try_from(seconds) else { return Ok(0) };
     let nanoseconds = u64::try_from(nanoseconds).unwrap_or(0);
-    let sum = seconds.checked_mul(NANOSECONDS).and_then(|sum| sum.checked_add(nanoseconds));
+    let sum = seconds.checked_mul(SECOND).and_then(|sum| sum.checked_add(nanoseconds));
     Ok(sum.ok_or(Errno::Overflow)?)
 }
 
-/// The times that `fstflags` and two timestamps ask for.
-pub(super) fn timestamps(
-    access: Timestamp,
-    modification: Timestamp,
-    flags: Fstflags,
-) -> Result<Timestamps> {
-    let one = |time: Timestamp, set: Fstflags, now: Fstflags| {
-        let (tv_sec, tv_nsec) = match (flags.contains(set), flags.contains(now)) {
-            (true, true) => return Err(Errno::Inval),
-            (true, false) => (time / NANOSECONDS, time % NANOSECONDS),
-            (false, true) => return Ok(Timespec { tv_sec: 0, tv_nsec: UTIME_NOW }),
-            (false, false) => return Ok(Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }),
-        };
-        let overflow = |_| Errno::Overflow;
-        Ok(Timespec {
-            tv_sec: tv_sec.try_into().map_err(overflow)?,
-            tv_nsec: tv_nsec.try_into().map_err(|_| Errno::Overflow)?,
-        })
+/// What `fd_fdstat_get` says of a standard stream.
+pub(super) fn of_stream(stream: Stream, filetype: Filetype) -> Fdstat {
+    let rights = match stream {
+        Stream::Input => Rights::FD_READ,
+        Stream::Output | Stream::Error => Rights::FD_WRITE,
     };
-    Ok(Timestamps {
-        last_access: one(access, Fstflags::ATIM, Fstflags::ATIM_NOW)?,
-        last_modification: one(modification, Fstflags::MTIM, Fstflags::MTIM_NOW)?,
-    })
+    with_rights(filetype, Fdflags::empty(), rights, rights)
 }
 
 /// What `fd_fdstat_get` says of a file.
@@ -95,9 +100,9 @@ pub(super) fn of_directory(directory: &Directory) -> Fdstat {
     }
 }
 
-fn fdstat(fs_filetype: Filetype, fs_flags: Fdflags, reads: bool, writes: bool) -> Fdstat {
+fn fdstat(filetype: Filetype, flags: Fdflags, reads: bool, writes: bool) -> Fdstat {
     let mut rights = Rights::all();
-    if fs_filetype == Filetype::Directory {
+    if filetype == Filetype::Directory {
         rights &= !(Rights::FD_SEEK | Rights::FD_FILESTAT_SET_SIZE);
         rights &= !Rights::PATH_FILESTAT_SET_SIZE;
     }
@@ -107,7 +112,17 @@ fn fdstat(fs_filetype: Filetype, fs_flags: Fdflags, reads: bool, writes: bool) -
     if !writes {
         rights &= !Rights::FD_WRITE;
     }
-    Fdstat { fs_filetype, fs_flags, fs_rights_base: rights, fs_rights_inheriting: rights }
+    with_rights(filetype, flags, rights, rights)
+}
+
+fn with_rights(filetype: Filetype, flags: Fdflags, base: Rights, inheriting: Rights) -> Fdstat {
+    Fdstat {
+        filetype,
+        flags,
+        rights_base: base,
+        rights_inheriting: inheriting,
+        ..Fdstat::default()
+    }
 }
 
 /// What C libraries expect of the directories that a program is given.
@@ -140,12 +155,7 @@ fn preopened() -> Fdstat {
         | Rights::FD_ALLOCATE
         | Rights::FD_FILESTAT_SET_SIZE
         | Rights::POLL_FD_READWRITE;
-    Fdstat {
-        fs_filetype: Filetype::Directory,
-        fs_flags: Fdflags::empty(),
-        fs_rights_base: base,
-        fs_rights_inheriting: inheriting,
-    }
+    with_rights(Filetype::Directory, Fdflags::empty(), base, inheriting)
 }
 
 /// The kind and inode of an entry of a directory, asked of the file itself: a directory does not
@@ -172,9 +182,4 @@ pub(super) fn entry_type(kind: rustix::fs::FileType) -> Filetype {
         Kind::CharacterDevice => Filetype::CharacterDevice,
         Kind::Fifo | Kind::Socket | Kind::Unknown => Filetype::Unknown,
     }
-}
-
-/// Sets the times of what is open.
-pub(super) fn set_times(file: &std::fs::File, times: &Timestamps) -> Result<()> {
-    rustix::fs::futimens(file, times).or_errno()
 }

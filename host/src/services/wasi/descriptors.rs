@@ -1,12 +1,15 @@
 //! The program's descriptors: standard streams, files and directories.
 
+use super::attributes;
+use super::call::{Call, Fd};
 use super::errno::{OrErrno as _, Result};
 use super::listing::Listing;
+use super::memory::{Bytes, Place};
 use super::stdio::Stream;
 use cap_primitives::fs::Metadata;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use wasmtime_wasi::p1::types::{Errno, Fd, Fdflags, Filetype};
+use wrt_abi::wasi::{Errno, Fdflags, Fdstat, Filetype, Prestat, Rights};
 
 /// Files and directories that a program may have open at a time, apart from those that it was
 /// given. More would leave the host, and with it the other VMs of the process, without any.
@@ -104,34 +107,32 @@ impl Descriptors {
         let next = || self.used.last_key_value().map_or(Some(0), |(last, _)| last.checked_add(1));
         let number = self.free.pop_last().or_else(next).ok_or(Errno::Mfile)?;
         self.used.insert(number, descriptor);
-        Ok(number.into())
+        Ok(number)
     }
 
     /// Takes a descriptor away.
     pub(super) fn remove(&mut self, fd: Fd) -> Result<Descriptor> {
-        let removed = self.used.remove(&fd.into()).ok_or(Errno::Badf)?;
-        self.free.insert(fd.into());
+        let removed = self.used.remove(&fd).ok_or(Errno::Badf)?;
+        self.free.insert(fd);
         Ok(removed)
     }
 
-    /// Gives what is at `from` the number `to`; returns what had that before.
-    pub(super) fn renumber(&mut self, from: Fd, to: Fd) -> Result<Option<Descriptor>> {
-        let (from, to) = (u32::from(from), u32::from(to));
+    /// Gives what is at `from` the number `to`, and closes what had that before.
+    pub(super) fn renumber(&mut self, from: Fd, to: Fd) -> Result<()> {
         if !self.used.contains_key(&to) {
             return Err(Errno::Badf.into());
         }
         let moved = self.used.remove(&from).ok_or(Errno::Badf)?;
-        let replaced = self.used.insert(to, moved);
-        if from == to {
-            return Ok(None);
+        self.used.insert(to, moved);
+        if from != to {
+            self.free.insert(from);
         }
-        self.free.insert(from);
-        Ok(replaced)
+        Ok(())
     }
 
     /// Any descriptor.
     pub(super) fn get(&self, fd: Fd) -> Result<&Descriptor> {
-        Ok(self.used.get(&fd.into()).ok_or(Errno::Badf)?)
+        Ok(self.used.get(&fd).ok_or(Errno::Badf)?)
     }
 
     /// A file.
@@ -142,17 +143,9 @@ impl Descriptors {
         }
     }
 
-    /// A standard stream, if it is one.
-    pub(super) fn stream(&self, fd: Fd) -> Option<Stream> {
-        match self.used.get(&fd.into()) {
-            Some(Descriptor::Stream(stream)) => Some(*stream),
-            _ => None,
-        }
-    }
-
     /// A file, to be changed.
     pub(super) fn file_mut(&mut self, fd: Fd) -> Result<&mut File> {
-        match self.used.get_mut(&fd.into()) {
+        match self.used.get_mut(&fd) {
             Some(Descriptor::File(file)) => Ok(file),
             _ => Err(Errno::Badf.into()),
         }
@@ -176,7 +169,7 @@ impl Descriptors {
 
     /// A directory, to read on in it.
     pub(super) fn directory_mut(&mut self, fd: Fd) -> Result<&mut Directory> {
-        match self.used.get_mut(&fd.into()) {
+        match self.used.get_mut(&fd) {
             Some(Descriptor::Directory(directory)) => Ok(directory),
             _ => Err(Errno::Badf.into()),
         }
@@ -206,5 +199,64 @@ impl Descriptor {
     /// Its attributes.
     pub(super) fn metadata(&self) -> Result<Metadata> {
         Metadata::from_file(self.opened()?).or_errno()
+    }
+}
+
+/// What can be done to a descriptor whatever it is.
+impl Call<'_> {
+    pub(super) fn fd_close(&mut self, fd: Fd) -> Result<()> {
+        self.wasi.descriptors.remove(fd).map(drop)
+    }
+
+    pub(super) fn fd_renumber(&mut self, from: Fd, to: Fd) -> Result<()> {
+        self.wasi.descriptors.renumber(from, to)
+    }
+
+    pub(super) fn fd_fdstat_get(&mut self, fd: Fd, result: Place<Fdstat>) -> Result<()> {
+        let stat = match self.wasi.descriptors.get(fd)? {
+            Descriptor::Stream(stream) => {
+                attributes::of_stream(*stream, self.wasi.streams.filetype(*stream))
+            }
+            Descriptor::File(file) => attributes::of_file(file),
+            Descriptor::Directory(directory) => attributes::of_directory(directory),
+        };
+        self.memory.write(result, &stat)
+    }
+
+    pub(super) fn fd_fdstat_set_flags(&mut self, fd: Fd, flags: Fdflags) -> Result<()> {
+        self.wasi.descriptors.file_mut(fd)?.set_flags(flags)
+    }
+
+    /// Rights are what a descriptor was opened with.
+    pub(super) fn fd_fdstat_set_rights(
+        &mut self,
+        fd: Fd,
+        _base: Rights,
+        _inheriting: Rights,
+    ) -> Result<()> {
+        self.wasi.descriptors.get(fd)?.opened()?;
+        Err(Errno::Notsup.into())
+    }
+
+    pub(super) fn fd_prestat_get(&mut self, fd: Fd, result: Place<Prestat>) -> Result<()> {
+        let Descriptor::Directory(Directory { preopen: Some(name), .. }) =
+            self.wasi.descriptors.get(fd)?
+        else {
+            return Err(Errno::Badf.into());
+        };
+        let name_len = name.len().try_into()?;
+        self.memory.write(result, &Prestat { name_len, ..Prestat::default() })
+    }
+
+    pub(super) fn fd_prestat_dir_name(&mut self, fd: Fd, room: Bytes) -> Result<()> {
+        match self.wasi.descriptors.get(fd)? {
+            Descriptor::Directory(Directory { preopen: Some(name), .. }) => {
+                if name.len() > room.len as usize {
+                    return Err(Errno::Nametoolong.into());
+                }
+                self.memory.copy(room.at.into(), name.as_bytes())
+            }
+            _ => Err(Errno::Notdir.into()),
+        }
     }
 }

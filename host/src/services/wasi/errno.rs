@@ -1,11 +1,83 @@
-//! From the system's errors to preview 1's.
+//! How a call fails, and the system's errors as preview 1's.
 
+use crate::error::Error;
+use crate::machine::CancelState;
 use rustix::io::Errno as System;
 use std::io;
-use wasmtime_wasi::p1::types::{self, Errno};
+use std::num::TryFromIntError;
+use wrt_abi::UnknownNumber;
+use wrt_abi::wasi::Errno;
 
-/// What a function of preview 1 returns: an errno, or the reason for a trap.
-pub(super) type Result<T> = std::result::Result<T, types::Error>;
+/// Why a call does not succeed.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The program is told.
+    Errno(Errno),
+    /// The program ends: its arguments make no sense.
+    Fault(Fault),
+    /// The program ends, since it wants to, with this code.
+    Exit(i32),
+    /// The VM's call ends.
+    Ended(Error),
+}
+
+/// What is wrong with a call's arguments.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// A place that is not within linear memory.
+    #[error("{len} bytes at {at:#x} are outside the memory, which has {memory:#x} bytes")]
+    Outside {
+        /// Address of the first byte.
+        at: u64,
+        /// Number of bytes.
+        len: u64,
+        /// Number of bytes that the memory has.
+        memory: u64,
+    },
+    /// A place where no value of that type can be.
+    #[error("address {at:#x} is no multiple of {to}")]
+    Unaligned {
+        /// The address.
+        at: u64,
+        /// What it has to be a multiple of.
+        to: usize,
+    },
+    /// A number that is not in its enumeration or set of flags.
+    #[error(transparent)]
+    Number(#[from] UnknownNumber),
+}
+
+/// What a function returns.
+pub(super) type Result<T> = std::result::Result<T, Failed>;
+
+/// What a check of arguments returns.
+pub(super) type Checked<T> = std::result::Result<T, Fault>;
+
+impl From<Errno> for Failed {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<TryFromIntError> for Failed {
+    fn from(_: TryFromIntError) -> Self {
+        Self::Errno(Errno::Overflow)
+    }
+}
+
+/// Ends a call that takes its time, once it is interrupted.
+pub(super) fn go_on(cancel: &CancelState) -> Result<()> {
+    match cancel.interruption() {
+        Some(why) => Err(Failed::Ended(Error::Interrupted(why))),
+        None => Ok(()),
+    }
+}
 
 /// The errno of a failed system call.
 pub(super) fn of_io(error: &io::Error) -> Errno {

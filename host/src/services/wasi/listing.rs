@@ -12,19 +12,17 @@
 //! positions (macOS), it begins anew, as it does for cookie 0.
 
 use super::attributes;
-use super::call::put;
-use super::descriptors::Directory;
-use super::errno::{OrErrno as _, Result};
+use super::call::{Call, Fd};
+use super::errno::{OrErrno as _, Result, go_on};
+use super::memory::{Bytes, Place};
 use rustix::fs::{Dir, FileType, Mode, OFlags, openat};
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
-use wasmtime_wasi::p1::types::{Dircookie, Filetype, Size};
-use wiggle::{GuestMemory, GuestPtr};
+use wrt_abi::wasi::{Dirent, Filetype};
 use wrt_platform::files::position_behind;
+use zerocopy::IntoBytes as _;
 
-/// Bytes of an entry before its name, as a program gets it.
-const DIRENT: usize = 24;
 /// Entries that are kept for a program that asks again.
 const KEPT: usize = 64;
 /// Positions that are noted at most: 32 KiB, about as much as the system's stream takes.
@@ -170,47 +168,48 @@ fn open(directory: &File) -> Result<Dir> {
     Dir::new(opened).or_errno()
 }
 
-/// Entries behind `cookie`, as many as fit. The last may be cut; a buffer that is not full has them
-/// all.
-pub(super) fn read(
-    memory: &mut GuestMemory<'_>,
-    directory: &mut Directory,
-    (buf, buf_len): (GuestPtr<u8>, Size),
-    cookie: Dircookie,
-    mut go_on: impl FnMut() -> Result<()>,
-) -> Result<Size> {
-    let Directory { directory, listing, .. } = directory;
-    if cookie == 0 {
-        listing.rewind();
-    }
-    let mut used = 0;
-    let mut next = cookie;
-    while used < buf_len {
-        let (kind, inode, name) = match next.checked_sub(2) {
-            None => {
-                let name = if next == 0 { &b"."[..] } else { b".." };
-                next += 1;
-                (Filetype::Directory, own_inode(directory)?, name)
-            }
-            Some(index) => match listing.entry(directory, index, &mut go_on)? {
-                Some(entry) => {
-                    // There is an entry, so this is not the last number.
-                    next = entry.next + 2;
-                    of_entry(directory, entry)?
-                }
-                None => break,
-            },
-        };
-        let mut head = [0; DIRENT];
-        head[..8].copy_from_slice(&next.to_le_bytes());
-        head[8..16].copy_from_slice(&inode.to_le_bytes());
-        head[16..20].copy_from_slice(&Size::try_from(name.len())?.to_le_bytes());
-        head[20] = kind as u8;
-        for bytes in [&head[..], name] {
-            used += put(memory, buf.add(used)?, buf_len - used, bytes)?;
+impl Call<'_> {
+    /// Writes entries behind `cookie`, as many as fit. The last may be cut; a buffer that is not
+    /// full has them all.
+    pub(super) fn fd_readdir(
+        &mut self,
+        fd: Fd,
+        room: Bytes,
+        cookie: u64,
+        result: Place<u32>,
+    ) -> Result<()> {
+        let directory = self.wasi.descriptors.directory_mut(fd)?;
+        let (directory, listing) = (&directory.directory, &mut directory.listing);
+        if cookie == 0 {
+            listing.rewind();
         }
+        let (mut rest, mut next) = (room, cookie);
+        while rest.len > 0 {
+            let (filetype, ino, name) = match next.checked_sub(2) {
+                None => {
+                    let name = if next == 0 { &b"."[..] } else { b".." };
+                    next += 1;
+                    (Filetype::Directory, own_inode(directory)?, name)
+                }
+                Some(index) => match listing.entry(directory, index, || go_on(self.cancel))? {
+                    Some(entry) => {
+                        // There is an entry, so this is not the last number.
+                        next = entry.next + 2;
+                        of_entry(directory, entry)
+                    }
+                    None => break,
+                },
+            };
+            let name_len = name.len().try_into()?;
+            let head = Dirent { next, ino, name_len, filetype, ..Dirent::default() };
+            for bytes in [head.as_bytes(), name] {
+                let used = self.memory.fill(rest, bytes)?;
+                // What is in memory has no address beyond 32 bits but its end.
+                rest = Bytes { at: rest.at.wrapping_add(used), len: rest.len - used };
+            }
+        }
+        self.memory.write(result, &(room.len - rest.len))
     }
-    Ok(used)
 }
 
 fn own_inode(directory: &File) -> Result<u64> {
@@ -220,11 +219,11 @@ fn own_inode(directory: &File) -> Result<u64> {
 }
 
 /// Kind, inode and name of an entry.
-fn of_entry<'a>(directory: &File, entry: &'a Entry) -> Result<(Filetype, u64, &'a [u8])> {
+fn of_entry<'a>(directory: &File, entry: &'a Entry) -> (Filetype, u64, &'a [u8]) {
     let name = entry.name.to_bytes();
     // A file that has gone meanwhile is still what the directory said of it.
-    Ok(match attributes::of_entry(directory, &entry.name) {
+    match attributes::of_entry(directory, &entry.name) {
         Some((kind, inode)) => (kind, inode, name),
         None => (attributes::entry_type(entry.kind), attributes::inode(0, entry.inode), name),
-    })
+    }
 }

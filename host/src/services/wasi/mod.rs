@@ -1,58 +1,66 @@
-//! `Wasi`: preview 1, and preview 0 by way of it.
+//! `Wasi`: preview 1 and preview 0.
 //!
-//! The raw functions of `wasmtime-wasi` take the guest's linear memory as a slice, decode the
-//! arguments, and call [`call::Call`]. What does not concern files is `wasmtime-wasi`'s own
-//! implementation from there on; paths are resolved by `cap-primitives`, as they are in
-//! `wasmtime-wasi`, so that the file-system sandbox comes from code that the field already trusts.
-//! The raw functions are not wasmtime's public interface: the version is pinned, and `raw` is the
-//! only file that names them. Bytes of the standard streams pass it by: see [`stdio`].
+//! A call is its function's number and words of arguments. [`call`] decodes them and calls the
+//! function of that name, which is a method of [`Call`] in the file of its group. A function works
+//! on the world of its VM, and on the linear memory of the stopped guest by way of
+//! [`memory::Memory`]. Paths are resolved by `cap-primitives`, as they are in wasmtime, so that the
+//! file-system sandbox comes from code that the field already trusts. No function waits without
+//! looking whether its call is interrupted.
+//!
+//! What a program sees is what it sees in wasmtime: tests make the same calls there and compare.
 
 mod attributes;
 mod call;
+mod clocks;
 mod descriptors;
 mod errno;
 mod files;
 mod listing;
+mod memory;
+mod opening;
 mod paths;
 mod poll;
-mod raw;
+mod process;
+mod random;
+mod sockets;
 mod stdio;
+mod strings;
 #[cfg(test)]
 mod tests;
-mod unstable;
-mod wait;
+mod times;
+mod vectors;
+mod words;
 
 use super::Context;
 use crate::error::Error;
 use crate::machine::Outcome;
 use crate::text;
 use crate::world::WasiConfig;
+use call::Call;
+use clocks::Clocks;
 use descriptors::{Descriptors, Directory};
-use std::io::IsTerminal as _;
-use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
-use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
+use errno::Failed;
+use memory::Memory;
+use strings::Strings;
 use wrt_abi::Status;
 use wrt_abi::mailbox::{REQUEST_ARGS, Response};
-use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId, Version};
+use wrt_abi::wasi::{Errno, FIRST_ARGUMENT, FunctionId};
 use wrt_hypervisor::Gva;
 
 /// Bytes that one call may make the host allocate on the guest's behalf.
-const ALLOCATION_MAX: usize = 128 << 20;
+const ALLOCATION_MAX: u64 = 128 << 20;
 
-/// The errno of a function that did what it was asked to.
-const SUCCESS: i32 = 0;
-
-/// Arguments of a function.
-pub(super) type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
+/// Words of a function's arguments.
+type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
 
 /// The WASI world of one VM.
 pub(crate) struct Wasi {
-    /// Arguments, environment, clocks, randomness, and the standard streams.
-    world: WasiP1Ctx,
+    arguments: Strings,
+    environment: Strings,
+    clocks: Clocks,
     descriptors: Descriptors,
-    program: Option<String>,
     streams: stdio::Streams,
+    program: Option<String>,
 }
 
 impl Wasi {
@@ -62,28 +70,24 @@ impl Wasi {
     ///
     /// When a directory cannot be opened.
     pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
-        let program = config.program().map(str::to_owned);
-        let descriptors = Descriptors::new(open_directories(config)?);
-        let streams = stdio::Streams::new(config);
-        Ok(Self { world: without_directories(config), descriptors, streams, program })
+        let mut arguments = Strings::default();
+        config.args.iter().for_each(|argument| arguments.push(&[argument.as_str()]));
+        let mut environment = Strings::default();
+        config.env.iter().for_each(|(name, value)| environment.push(&[name.as_str(), "=", value]));
+        Ok(Self {
+            arguments,
+            environment,
+            clocks: Clocks::new(),
+            descriptors: Descriptors::new(open_directories(config)?),
+            streams: stdio::Streams::new(config),
+            program: config.program().map(str::to_owned),
+        })
     }
 
     /// The program's name, if it has one.
     pub(crate) fn program(&self) -> Option<&str> {
         self.program.as_deref()
     }
-}
-
-/// What `wasmtime-wasi` knows of a world: all but the directories.
-fn without_directories(config: &WasiConfig) -> WasiP1Ctx {
-    let mut builder = WasiCtxBuilder::new();
-    builder.args(&config.args).envs(&config.env);
-    let terminals = [std::io::stdout().is_terminal(), std::io::stderr().is_terminal()];
-    builder
-        .stdin(stdio::shown_input(&config.stdin))
-        .stdout(stdio::shown_output(&config.stdout, terminals[0]))
-        .stderr(stdio::shown_output(&config.stderr, terminals[1]));
-    builder.build_p1()
 }
 
 fn open_directories(config: &WasiConfig) -> Result<Vec<Directory>, Error> {
@@ -103,43 +107,18 @@ pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<
         return Ok(Outcome::status(Status::Invalid, 0));
     };
     let (wasi, cancel) = (&mut context.services.wasi, context.cancel);
-    let stream = wasi.descriptors.stream(low(arguments[0]).into());
-    let moved = wasi.streams.serve(function, stream, memory, &arguments, cancel)?;
-    if let Some(moved) = moved {
-        return outcome(moved);
-    }
-    wasi.world.set_hostcall_fuel(ALLOCATION_MAX);
-    let alarm = wait::Alarm::default();
-    let mut call = call::Call { wasi, cancel, alarm: &alarm };
-    let served = async {
-        let memory = &mut wiggle::GuestMemory::Unshared(memory);
-        match version {
-            Version::Preview1 => raw::call(&mut call, memory, function, &arguments).await,
-            Version::Unstable => unstable::call(&mut call, memory, function, &arguments).await,
+    let mut call = Call { wasi, memory: Memory::new(memory), cancel };
+    match call.serve(function, version, &arguments) {
+        Ok(()) => Ok(Outcome::status(Status::Ok, Errno::Success as u64)),
+        Err(Failed::Errno(errno)) => Ok(Outcome::status(Status::Ok, errno as u64)),
+        Err(Failed::Exit(code)) => Ok(Outcome::status(Status::Exit, code.cast_unsigned().into())),
+        Err(Failed::Fault(fault)) => {
+            let response = Response { status: Status::Trap as u32, ..Response::default() };
+            let reason = text::printable(format!("{}: {fault}", function.name()).as_bytes());
+            Ok(Outcome::Respond(response, reason.into_bytes()))
         }
-    };
-    outcome(wait::wait(served, &alarm, cancel)?)
-}
-
-/// What a function's result is to the guest: an errno, the program's exit, or a trap.
-///
-/// # Errors
-///
-/// When it was interrupted.
-fn outcome(result: wiggle::error::Result<i32>) -> Result<Outcome, Error> {
-    let error = match result {
-        Ok(value) => return Ok(Outcome::status(Status::Ok, u64::from(value.cast_unsigned()))),
-        Err(error) => error,
-    };
-    if let Some(&I32Exit(code)) = error.downcast_ref() {
-        return Ok(Outcome::status(Status::Exit, u64::from(code.cast_unsigned())));
+        Err(Failed::Ended(error)) => Err(error),
     }
-    if let Some(&wait::Interrupted(why)) = error.downcast_ref() {
-        return Err(Error::Interrupted(why));
-    }
-    let response = Response { status: Status::Trap as u32, ..Response::default() };
-    let reason = text::printable(format!("{error:#}").as_bytes());
-    Ok(Outcome::Respond(response, reason.into_bytes()))
 }
 
 /// An argument of 32 bits: the upper half is the guest's to fill.

@@ -1,30 +1,23 @@
 //! `poll_oneoff`.
 //!
-//! A clock is a time to wait for, the earliest of all. A file is always ready. The standard streams
-//! are `wasmtime-wasi`'s, which is asked about all of them at once, however many subscriptions
-//! there are to them.
+//! A clock is a time to wait for, the earliest of all. A file is always ready, and so is output.
+//! Standard input is waited for by the system's `poll`, once however many subscriptions there are
+//! to it. Where there is nothing but times to wait for, the thread waits for the end of the VM's
+//! call.
 
-use super::call::Call;
+use super::call::{Call, Fd};
 use super::descriptors::Descriptor;
-use super::errno::{OrErrno as _, Result};
-use super::files::bounded;
+use super::errno::{Failed, OrErrno as _, Result};
+use super::memory::{List, Place};
 use super::stdio::Stream;
-use super::wait::try_now;
-use std::pin::pin;
-use std::task::Poll;
+use crate::error::Error;
 use std::time::{Duration, Instant};
-use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p1::types::{
-    Clockid, Errno, Event, EventFdReadwrite, Eventrwflags, Eventtype, Fd, Size, Subclockflags,
-    Subscription, SubscriptionClock, SubscriptionFdReadwrite, SubscriptionU, Timestamp, Userdata,
-};
-use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
-use wiggle::{GuestMemory, GuestPtr, GuestType as _};
-use zerocopy::IntoBytes as _;
+use wrt_abi::wasi::{Clockid, Errno, Event, Eventrwflags, Eventtype, Subclockflags, Subscription};
+use zerocopy::FromBytes;
 
 /// What a program waits for.
 struct Awaited {
-    userdata: Userdata,
+    userdata: u64,
     what: What,
 }
 
@@ -34,103 +27,87 @@ enum What {
     Time(Option<Instant>),
     /// A file to read, which is ready, with these flags.
     Read(Eventrwflags),
-    /// A file to write, which is ready.
+    /// A file or output to write, which is ready.
     Write,
-    /// A standard stream.
-    Stream(Stream),
+    /// Standard input.
+    Input,
 }
 
-/// Standard streams that a program waits for, or that are ready, by their numbers.
-type Streams = [bool; 3];
-
-/// The size of a subscription's and an event's structure.
-const SUBSCRIPTION: usize = 48;
-const EVENT: usize = 32;
-/// Where events are, behind the subscriptions to three streams.
-const EVENTS: u32 = 3 * 48;
-
 impl Call<'_> {
-    /// Waits until something of `subscriptions` has happened, and writes what to `events`.
-    pub(super) async fn poll(
+    /// Waits until something of the subscriptions has happened, and writes what to `events`.
+    /// `S` is the structure of a version of the interface.
+    pub(super) fn poll_oneoff<S>(
         &mut self,
-        memory: &mut GuestMemory<'_>,
-        subscriptions: GuestPtr<Subscription>,
-        events: GuestPtr<Event>,
-        count: Size,
-    ) -> Result<Size> {
+        subscriptions: Place<S>,
+        events: Place<Event>,
+        count: u32,
+        result: Place<u32>,
+    ) -> Result<()>
+    where
+        S: Into<Subscription> + FromBytes,
+    {
         if count == 0 {
             // That would be to wait without end.
             return Err(Errno::Inval.into());
         }
-        bounded(count, Subscription::guest_size())?;
-        let awaited = self.awaited(memory, subscriptions, count)?;
-        let ready = self.until_ready(&awaited).await?;
+        let awaited = self.awaited(List { first: subscriptions, count })?;
+        let has_input = self.wait_for(&awaited)?;
         let now = Instant::now();
         let mut written = 0;
-        for Awaited { userdata, what } in awaited {
-            let Some((type_, flags, nbytes)) = what.event(now, ready) else { continue };
-            let fd_readwrite = EventFdReadwrite { nbytes, flags };
-            let event = Event { userdata, error: Errno::Success, type_, fd_readwrite };
-            memory.write(events.add(written)?, event)?;
+        let happened = awaited.iter().filter_map(|awaited| awaited.event(now, has_input));
+        for event in happened {
+            self.memory.write(events.nth(written), &event)?;
             written += 1;
         }
-        Ok(written)
+        self.memory.write(result, &written)
     }
 
     /// A copy of the subscriptions, with their descriptors looked up.
-    fn awaited(
-        &mut self,
-        memory: &GuestMemory<'_>,
-        subscriptions: GuestPtr<Subscription>,
-        count: Size,
-    ) -> Result<Vec<Awaited>> {
-        let subscriptions = subscriptions.as_array(count);
+    fn awaited<S>(&self, subscriptions: List<S>) -> Result<Vec<Awaited>>
+    where
+        S: Into<Subscription> + FromBytes,
+    {
+        subscriptions.bounded()?;
         // They are in memory, so that their number has a bound before there is room for them.
-        let bytes = (subscriptions.offset().0, count.saturating_mul(Subscription::guest_size()));
-        memory.as_slice(GuestPtr::new(bytes))?;
+        self.memory.holds(subscriptions)?;
+        let List { first, count } = subscriptions;
         let mut awaited = Vec::with_capacity(usize::try_from(count)?);
-        for subscription in subscriptions.iter() {
-            let Subscription { userdata, u } = memory.read(subscription?)?;
-            let what = match u {
-                SubscriptionU::Clock(clock) => What::Time(self.moment(&clock, count == 1)?),
-                SubscriptionU::FdRead(SubscriptionFdReadwrite { file_descriptor }) => {
-                    self.to_read(file_descriptor)?
-                }
-                SubscriptionU::FdWrite(SubscriptionFdReadwrite { file_descriptor }) => {
-                    self.to_write(file_descriptor)?
-                }
+        for index in 0..count {
+            let subscription: Subscription = self.memory.read(first.nth(index))?.into();
+            let kind = Eventtype::try_from(u32::from(subscription.kind));
+            let what = match kind.map_err(|_| Errno::Inval)? {
+                Eventtype::Clock => What::Time(self.moment(&subscription, count == 1)?),
+                Eventtype::FdRead => self.to_read(subscription.id)?,
+                Eventtype::FdWrite => self.to_write(subscription.id)?,
             };
-            awaited.push(Awaited { userdata, what });
+            awaited.push(Awaited { userdata: subscription.userdata, what });
         }
         Ok(awaited)
     }
 
     /// The moment that a clock will show a time.
-    fn moment(&mut self, clock: &SubscriptionClock, alone: bool) -> Result<Option<Instant>> {
-        let absolute = clock.flags.contains(Subclockflags::SUBSCRIPTION_CLOCK_ABSTIME);
-        match clock.id {
+    fn moment(&self, clock: &Subscription, alone: bool) -> Result<Option<Instant>> {
+        let id = Clockid::try_from(clock.id).map_err(|_| Errno::Inval)?;
+        let flags = Subclockflags::from_bits(clock.flags).ok_or(Errno::Inval)?;
+        let absolute = flags.contains(Subclockflags::SUBSCRIPTION_CLOCK_ABSTIME);
+        match id {
             Clockid::Realtime | Clockid::Monotonic => {}
-            // A program that only sleeps does so by any clock, as in `wasmtime-wasi`.
+            // A program that only sleeps does so by any clock, as in wasmtime.
             Clockid::ProcessCputimeId | Clockid::ThreadCputimeId if alone && !absolute => {}
             Clockid::ProcessCputimeId | Clockid::ThreadCputimeId => {
                 return Err(Errno::Inval.into());
             }
         }
         let remaining = match absolute {
-            true => clock.timeout.saturating_sub(self.now(clock.id)?),
+            true => clock.timeout.saturating_sub(self.wasi.clocks.now(id)?),
             false => clock.timeout,
         };
         Ok(Instant::now().checked_add(Duration::from_nanos(remaining)))
     }
 
-    /// What a clock shows.
-    fn now(&mut self, id: Clockid) -> Result<Timestamp> {
-        self.wasi.world.clock_time_get(&mut GuestMemory::Unshared(&mut []), id, 0)
-    }
-
     fn to_read(&self, fd: Fd) -> Result<What> {
         match self.wasi.descriptors.get(fd)? {
-            Descriptor::Stream(Stream::Input) => Ok(What::Stream(Stream::Input)),
+            Descriptor::Stream(Stream::Input) => Ok(What::Input),
             Descriptor::File(file) => {
                 let size = file.file.metadata().or_errno()?.len();
                 Ok(What::Read(match size.saturating_sub(file.position) {
@@ -144,93 +121,50 @@ impl Call<'_> {
 
     fn to_write(&self, fd: Fd) -> Result<What> {
         match self.wasi.descriptors.get(fd)? {
-            Descriptor::Stream(stream @ (Stream::Output | Stream::Error)) => {
-                Ok(What::Stream(*stream))
-            }
+            Descriptor::Stream(Stream::Output | Stream::Error) => Ok(What::Write),
             Descriptor::File(file) => file.may_change().map(|()| What::Write),
             _ => Err(Errno::Badf.into()),
         }
     }
 
-    /// Waits until one of them is ready; says which streams are.
-    async fn until_ready(&mut self, awaited: &[Awaited]) -> Result<Streams> {
-        let mut streams = Streams::default();
-        let mut files = false;
+    /// Waits until one of them is ready; says whether standard input is.
+    fn wait_for(&self, awaited: &[Awaited]) -> Result<bool> {
         let mut earliest = None;
+        let mut input = false;
         for Awaited { what, .. } in awaited {
-            match *what {
-                What::Time(Some(time)) => {
-                    earliest = Some(earliest.map_or(time, |earliest: Instant| earliest.min(time)));
+            let time = match *what {
+                What::Time(None) => continue,
+                What::Time(Some(time)) => time,
+                What::Read(_) | What::Write => Instant::now(),
+                What::Input => {
+                    input = true;
+                    continue;
                 }
-                What::Time(None) => {}
-                What::Read(_) | What::Write => files = true,
-                What::Stream(stream) => streams[stream as usize] = true,
-            }
+            };
+            earliest = Some(earliest.map_or(time, |earliest: Instant| earliest.min(time)));
         }
-        let (world, alarm) = (&mut self.wasi.world, self.alarm);
-        let mut ready = pin!(ready_streams(world, streams));
-        if files {
-            return try_now(ready.as_mut()).unwrap_or(Ok(Streams::default()));
+        if input {
+            return self.wasi.streams.input.wait(earliest, self.cancel);
         }
-        let mut due = pin!(alarm.until(earliest));
-        std::future::poll_fn(|context| {
-            if let Poll::Ready(ready) = ready.as_mut().poll(context) {
-                return Poll::Ready(ready);
-            }
-            due.as_mut().poll(context).map(|()| Ok(Streams::default()))
-        })
-        .await
+        match self.cancel.wait_until(earliest) {
+            Some(why) => Err(Failed::Ended(Error::Interrupted(why))),
+            None => Ok(false),
+        }
     }
 }
 
-impl What {
+impl Awaited {
     /// What an event says of it, if it has happened.
-    fn event(self, now: Instant, ready: Streams) -> Option<(Eventtype, Eventrwflags, u64)> {
+    fn event(&self, now: Instant, has_input: bool) -> Option<Event> {
         let none = Eventrwflags::empty();
-        match self {
-            Self::Time(time) => {
-                time.is_some_and(|time| time <= now).then_some((Eventtype::Clock, none, 0))
-            }
-            Self::Read(flags) => Some((Eventtype::FdRead, flags, 1)),
-            Self::Write => Some((Eventtype::FdWrite, none, 1)),
-            Self::Stream(stream) => ready[stream as usize].then_some(match stream {
-                Stream::Input => (Eventtype::FdRead, none, 1),
-                Stream::Output | Stream::Error => (Eventtype::FdWrite, none, 1),
-            }),
-        }
-    }
-}
-
-/// Waits until one of these streams is ready; says which are.
-async fn ready_streams(world: &mut WasiP1Ctx, wanted: Streams) -> Result<Streams> {
-    let streams = [Stream::Input, Stream::Output, Stream::Error];
-    let wanted = streams.into_iter().filter(|stream| wanted[*stream as usize]);
-    // Of words: structures are aligned.
-    let mut scratch = [0_u64; 3 * (SUBSCRIPTION + EVENT) / 8];
-    let subscriptions = GuestPtr::<Subscription>::new(0);
-    let events = GuestPtr::<Event>::new(EVENTS);
-    let mut memory = GuestMemory::Unshared(scratch.as_mut_bytes());
-    let mut count = 0;
-    for stream in wanted {
-        let on = SubscriptionFdReadwrite { file_descriptor: stream.number() };
-        let u = match stream {
-            Stream::Input => SubscriptionU::FdRead(on),
-            Stream::Output | Stream::Error => SubscriptionU::FdWrite(on),
+        let (kind, flags, nbytes) = match self.what {
+            What::Time(Some(time)) if time <= now => (Eventtype::Clock, none, 0),
+            What::Time(_) => return None,
+            What::Read(flags) => (Eventtype::FdRead, flags, 1),
+            What::Write => (Eventtype::FdWrite, none, 1),
+            What::Input if has_input => (Eventtype::FdRead, none, 1),
+            What::Input => return None,
         };
-        let subscription = Subscription { userdata: stream as u64, u };
-        memory.write(subscriptions.add(count)?, subscription)?;
-        count += 1;
+        Some(Event { userdata: self.userdata, kind, flags, nbytes, ..Event::default() })
     }
-    if count == 0 {
-        return std::future::pending().await;
-    }
-    let happened = world.poll_oneoff(&mut memory, subscriptions, events, count).await?;
-    let mut ready = Streams::default();
-    for index in 0..happened {
-        let event: Event = memory.read(events.add(index)?)?;
-        if let Some(stream) = usize::try_from(event.userdata).ok().and_then(|n| ready.get_mut(n)) {
-            *stream = true;
-        }
-    }
-    Ok(ready)
 }

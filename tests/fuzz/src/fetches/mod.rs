@@ -4,7 +4,7 @@
 //!
 //! The guest is [`crate::dispatcher`]'s, and so is the host: production code, with the machine
 //! instructions that it is compiled to. [`watch`] says how they are watched. Linear memory, which
-//! a WASI call lends to `wasmtime-wasi` as a slice, is not watched: `SECURITY.md` says why.
+//! a WASI call works on as a slice, is not watched: `SECURITY.md` says why.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod watch;

@@ -4,7 +4,7 @@
 //! What is in no group is denied, and a test compares the groups with the filter in both
 //! directions. Sources: traces (`strace -f`) of wrt-vm's own runs on either backend with either
 //! engine, in the process itself, in a worker and in the compiler's worker, with WASI's test
-//! programs; the calls of wasmtime-wasi's file functions by way of rustix; and what Rust's
+//! programs; the calls of WASI's file functions by way of rustix; and what Rust's
 //! standard library, glibc and musl make of threads, memory and time.
 
 mod open;
@@ -72,7 +72,7 @@ pub(super) const TIME_AND_EVENTS: &[Call] = calls! {
     SYS_nanosleep: "musl's sleeps",
     SYS_gettimeofday: "C libraries, where time is not read without a call",
     SYS_ppoll: "WASI's poll of standard streams (rustix); musl's poll on aarch64",
-    SYS_epoll_create1: "tokio's events, should its runtime be made in here",
+    SYS_epoll_create1: "events of a program that has this in its process, as tokio's",
     SYS_epoll_ctl: "tokio's events",
     SYS_epoll_pwait: "tokio's events",
     SYS_eventfd2: "tokio's wake-ups",

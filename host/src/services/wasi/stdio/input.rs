@@ -1,56 +1,77 @@
 //! Standard input.
 
-use super::{Failed, persist};
+use super::super::errno::{Result, go_on};
+use super::persist;
 use crate::machine::CancelState;
+use crate::module::Module;
 use crate::world::Stdin;
-use bytes::{Buf as _, Bytes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
+use rustix::io::Errno;
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wrt_platform::memory::SharedBytes;
 
 /// Room that is worth another read of a busy pipe, whose writer may write small pieces.
 const FULL: usize = 16 << 10;
+/// The longest time that one system call waits. Systems take no times without end.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// Where the program's input comes from.
 #[derive(Debug)]
-pub(super) enum Input {
+pub(in crate::services::wasi) enum Input {
     /// This process's own.
     Inherited,
-    /// Bytes that are there; the rest of them.
-    Bytes(Bytes),
+    /// Bytes that are there, of which some have been read.
+    Bytes { bytes: Bytes, read: usize },
 }
 
-/// Shared bytes as a slice.
-struct Slice(Arc<SharedBytes>);
+/// Bytes that are there.
+#[derive(Debug)]
+pub(in crate::services::wasi) enum Bytes {
+    Own(Vec<u8>),
+    Module(Module),
+    Shared(Arc<SharedBytes>),
+}
 
-impl AsRef<[u8]> for Slice {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_slice()
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Module(module) => module.as_ref(),
+            Self::Shared(bytes) => bytes.as_slice(),
+        }
     }
 }
 
 impl Input {
     pub(super) fn new(stdin: &Stdin) -> Self {
-        match stdin {
-            Stdin::Inherit => Self::Inherited,
-            Stdin::Empty => Self::Bytes(Bytes::new()),
-            Stdin::Bytes(bytes) => Self::Bytes(Bytes::copy_from_slice(bytes)),
-            Stdin::Module(module) => Self::Bytes(Bytes::from_owner(module.clone())),
-            Stdin::Shared(bytes) => Self::Bytes(Bytes::from_owner(Slice(Arc::clone(bytes)))),
-        }
+        let bytes = match stdin {
+            Stdin::Inherit => return Self::Inherited,
+            Stdin::Empty => Bytes::Own(Vec::new()),
+            Stdin::Bytes(bytes) => Bytes::Own(bytes.clone()),
+            Stdin::Module(module) => Bytes::Module(module.clone()),
+            Stdin::Shared(bytes) => Bytes::Shared(Arc::clone(bytes)),
+        };
+        Self::Bytes { bytes, read: 0 }
     }
 
     /// Reads into these places, waiting for the first byte if need be; 0 is the end.
-    pub(super) fn read(
+    pub(in crate::services::wasi) fn read(
         &mut self,
         to: &mut [IoSliceMut<'_>],
         cancel: &CancelState,
-    ) -> Result<usize, Failed> {
+    ) -> Result<usize> {
         match self {
-            Self::Bytes(rest) => Ok(take(rest, to)),
+            Self::Bytes { bytes, read } => {
+                let taken = take(&bytes.as_slice()[*read..], to);
+                *read += taken;
+                Ok(taken)
+            }
+            // A read into no place has nothing to wait for.
+            Self::Inherited if to.is_empty() => Ok(0),
             Self::Inherited => {
                 let stdin = std::io::stdin();
                 let read = persist(
@@ -59,6 +80,28 @@ impl Input {
                     || is_readable(stdin.as_fd(), None).map(|_| ()),
                 )?;
                 Ok(read + read_on(stdin.as_fd(), to, read, cancel))
+            }
+        }
+    }
+
+    /// Waits until a read would return at once, but no longer than until `time`; says whether it
+    /// would. It takes no byte, so that what a program does not read is there for others.
+    pub(in crate::services::wasi) fn wait(
+        &self,
+        time: Option<Instant>,
+        cancel: &CancelState,
+    ) -> Result<bool> {
+        let Self::Inherited = self else { return Ok(true) };
+        let stdin = std::io::stdin();
+        loop {
+            go_on(cancel)?;
+            let left = time.map(|time| time.saturating_duration_since(Instant::now()));
+            let wait = left.unwrap_or(WAIT_MAX).min(WAIT_MAX);
+            match is_readable(stdin.as_fd(), Timespec::try_from(wait).ok().as_ref()) {
+                Ok(false) if time.is_none_or(|time| time > Instant::now()) => {}
+                Err(Errno::INTR) => {}
+                // An error is what a read returns at once.
+                readable => return Ok(readable != Ok(false)),
             }
         }
     }
@@ -104,11 +147,12 @@ fn is_readable(descriptor: BorrowedFd<'_>, time: Option<&Timespec>) -> rustix::i
     poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], time).map(|count| count > 0)
 }
 
-fn take(rest: &mut Bytes, to: &mut [IoSliceMut<'_>]) -> usize {
-    let before = rest.len();
+fn take(from: &[u8], to: &mut [IoSliceMut<'_>]) -> usize {
+    let mut rest = from;
     for slice in to {
-        let len = slice.len().min(rest.len());
-        rest.copy_to_slice(&mut slice[..len]);
+        let (taken, others) = rest.split_at(slice.len().min(rest.len()));
+        slice[..taken.len()].copy_from_slice(taken);
+        rest = others;
     }
-    before - rest.len()
+    from.len() - rest.len()
 }

@@ -1,22 +1,21 @@
 //! Standard output and standard error.
 
-use super::super::errno::of_system;
-use super::{Failed, Stream, persist};
+use super::super::errno::{Failed, OrErrno as _, Result};
+use super::{Stream, persist};
 use crate::error::Error;
 use crate::machine::CancelState;
 use crate::world::{Output, OutputBuffer, OutputFile, WasiConfig};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use std::io::IoSlice;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use wasmtime_wasi::p1::types;
+use wrt_abi::wasi::Errno;
 
 /// Bytes that the system is given at once: a write to a file cannot be interrupted.
 const AT_ONCE: usize = 64 << 20;
 
 /// Where a program's output goes, and how much of it there may be.
 #[derive(Debug)]
-pub(super) struct Outputs {
+pub(in crate::services::wasi) struct Outputs {
     output: Output,
     error: Output,
     /// The most bytes, of both together.
@@ -32,12 +31,12 @@ impl Outputs {
 
     /// Writes these bytes. Of a write that is over the limit, what fits is written before the
     /// program ends.
-    pub(super) fn write(
+    pub(in crate::services::wasi) fn write(
         &mut self,
         stream: Stream,
         from: &[IoSlice<'_>],
         cancel: &CancelState,
-    ) -> Result<usize, Failed> {
+    ) -> Result<usize> {
         let wanted = total(from);
         let Some(limit) = self.limit else { return self.write_all(stream, from, cancel) };
         let room = limit - self.written;
@@ -61,7 +60,7 @@ impl Outputs {
         stream: Stream,
         from: &[IoSlice<'_>],
         cancel: &CancelState,
-    ) -> Result<usize, Failed> {
+    ) -> Result<usize> {
         let (to, is_error) = match stream {
             Stream::Error => (&self.error, true),
             Stream::Output | Stream::Input => (&self.output, false),
@@ -91,7 +90,7 @@ fn first<'s>(slices: &'s [IoSlice<'_>], len: usize) -> Vec<IoSlice<'s>> {
     parts.collect()
 }
 
-fn capture(buffer: &OutputBuffer, from: &[IoSlice<'_>]) -> Result<usize, Failed> {
+fn capture(buffer: &OutputBuffer, from: &[IoSlice<'_>]) -> Result<usize> {
     let wanted = total(from);
     match buffer.write(from) {
         written if written == wanted => Ok(written),
@@ -99,31 +98,24 @@ fn capture(buffer: &OutputBuffer, from: &[IoSlice<'_>]) -> Result<usize, Failed>
     }
 }
 
-fn keep(file: &OutputFile, from: &[IoSlice<'_>]) -> Result<usize, Failed> {
+fn keep(file: &OutputFile, from: &[IoSlice<'_>]) -> Result<usize> {
     let wanted = total(from);
     match file.write(from) {
         Ok(written) if written == wanted => Ok(written),
         Ok(_) => Err(Failed::Ended(Error::OutputLimit { limit: file.capacity() })),
-        Err(error) => {
-            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Err(Failed::Errno(of_system(errno)))
-        }
+        Err(error) => Err(error).or_errno(),
     }
 }
 
 /// Writes all, or what can be written before an error.
-fn write_to(
-    to: BorrowedFd<'_>,
-    from: &[IoSlice<'_>],
-    cancel: &CancelState,
-) -> Result<usize, Failed> {
+fn write_to(to: BorrowedFd<'_>, from: &[IoSlice<'_>], cancel: &CancelState) -> Result<usize> {
     let wait = || poll(&mut [PollFd::new(&to, PollFlags::OUT)], None).map(|_| ());
     let mut rest = from.to_vec();
     let (mut rest, mut written) = (rest.as_mut_slice(), 0);
     while !rest.is_empty() {
         let now = first(rest, AT_ONCE);
         match persist(cancel, || rustix::io::writev(to, &now), wait) {
-            Ok(0) if written == 0 => return Err(Failed::Errno(types::Errno::Io)),
+            Ok(0) if written == 0 => return Err(Errno::Io.into()),
             // It fails again when the program writes the rest, and is told then.
             Ok(0) | Err(Failed::Errno(_)) if written > 0 => break,
             Ok(moved) => {

@@ -1,20 +1,21 @@
 //! Calls without a guest: on a memory of the test's own.
 
+mod arguments;
 mod listing;
 mod peer;
 mod pipes;
+mod raw;
 mod runtime;
 
 use super::call::Call;
-use super::wait::{self, Alarm};
-use super::{ALLOCATION_MAX, Wasi, WasiConfig, raw};
+use super::errno::Failed;
+use super::memory::Memory;
+use super::{Wasi, WasiConfig};
 use crate::error::Error;
 use crate::machine::CancelState;
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
-use wiggle::GuestMemory;
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::wasi::{FunctionId, Version};
 use wrt_hypervisor::Kicker;
 
 /// The first directory that a program is given.
@@ -24,6 +25,9 @@ const PATH: u64 = 0;
 const SECOND: u64 = 2048;
 const RESULT: u64 = 4096;
 const MEMORY: usize = 16 << 10;
+/// What a program is given.
+const ARGUMENTS: [&str; 3] = ["program", "", "\u{e4}"];
+const VARIABLE: (&str, &str) = ("NAME", "a=value");
 
 /// A folder in memory, if there is one.
 fn scratch() -> tempfile::TempDir {
@@ -51,7 +55,8 @@ struct World {
 
 impl World {
     fn new(directory: &Path) -> Self {
-        let config = WasiConfig::new().dir(directory, ".");
+        let world = WasiConfig::new().args(ARGUMENTS).env(VARIABLE.0, VARIABLE.1);
+        let config = world.dir(directory, ".");
         let cancel = CancelState::new(Arc::new(NoKicker));
         Self { wasi: Wasi::new(&config).unwrap(), cancel, memory: vec![0; MEMORY / 8] }
     }
@@ -66,19 +71,23 @@ impl World {
         [at, text.len() as u64]
     }
 
-    /// Makes a call; an error is an interruption.
-    fn call(&mut self, function: FunctionId, words: &[u64]) -> Result<i32, Error> {
+    /// Makes a call; `None` is the end of the program, an error that of the VM's call.
+    fn try_call(&mut self, function: FunctionId, words: &[u64]) -> Result<Option<i32>, Error> {
         let mut arguments = [0; 9];
         arguments[..words.len()].copy_from_slice(words);
-        let alarm = Alarm::default();
-        let (wasi, cancel) = (&mut self.wasi, &*self.cancel);
-        wasi.world.set_hostcall_fuel(ALLOCATION_MAX);
-        let mut call = Call { wasi, cancel, alarm: &alarm };
         let bytes = zerocopy::IntoBytes::as_mut_bytes(&mut self.memory[..]);
-        let memory = &mut GuestMemory::Unshared(bytes);
-        let called = raw::call(&mut call, memory, function, &arguments);
-        wait::wait(called, &alarm, cancel)
-            .map(|returned| returned.unwrap_or_else(|error| panic!("{function:?}: {error:#}")))
+        let (wasi, memory, cancel) = (&mut self.wasi, Memory::new(bytes), &*self.cancel);
+        match (Call { wasi, memory, cancel }).serve(function, Version::Preview1, &arguments) {
+            Ok(()) => Ok(Some(0)),
+            Err(Failed::Errno(errno)) => Ok(Some(errno as i32)),
+            Err(Failed::Fault(_) | Failed::Exit(_)) => Ok(None),
+            Err(Failed::Ended(error)) => Err(error),
+        }
+    }
+
+    /// Makes a call that does not end the program; an error is an interruption.
+    fn call(&mut self, function: FunctionId, words: &[u64]) -> Result<i32, Error> {
+        self.try_call(function, words).map(|errno| errno.expect("the program goes on"))
     }
 
     /// The number in a call's result.

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
-use wasmtime_wasi::p1::types::Errno;
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::wasi::{Errno, FunctionId};
 
 /// Longer than any of this takes; what waits for a pipe takes longer.
 const HANG: Duration = Duration::from_secs(60);

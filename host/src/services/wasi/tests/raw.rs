@@ -1,13 +1,14 @@
 //! From a function's number to `wasmtime-wasi`'s raw function, which decodes its arguments.
 
-use super::Arguments;
-use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as raw, WasiSnapshotPreview1};
+use super::super::Arguments;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1 as raw;
 use wiggle::GuestMemory;
 use wrt_abi::wasi::FunctionId as Id;
 
 /// Calls one function; returns its errno. An error is a trap, or the program's exit.
-pub(super) async fn call<W: WasiSnapshotPreview1>(
-    world: &mut W,
+pub(super) async fn call(
+    world: &mut WasiP1Ctx,
     memory: &mut GuestMemory<'_>,
     function: Id,
     arguments: &Arguments,
