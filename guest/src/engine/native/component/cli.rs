@@ -6,12 +6,12 @@ use super::bindings::wasi::cli::{
     terminal_stdin, terminal_stdout,
 };
 use super::io::{InputStream, OutputStream, STDERR, STDIN, STDOUT, Sink, Source};
-use super::preview1::CHARACTER_DEVICE;
 use crate::engine::native::wasi::Exit;
 use alloc::string::String;
 use alloc::vec::Vec;
 use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
+use wrt_abi::wasi::Filetype;
 use wrt_abi::wasi::FunctionId;
 
 /// A terminal, of which there is nothing to know.
@@ -77,7 +77,7 @@ impl stderr::Host for Wasi {
 impl Wasi {
     fn terminal(&mut self, fd: u32) -> Result<Option<Resource<Terminal>>> {
         match self.host.fdstat(fd)?.filetype {
-            CHARACTER_DEVICE => Ok(Some(self.table.push(Terminal)?)),
+            Filetype::CharacterDevice => Ok(Some(self.table.push(Terminal)?)),
             _ => Ok(None),
         }
     }

@@ -2,12 +2,11 @@
 
 use super::Wasi;
 use super::bindings::wasi::clocks::{monotonic_clock, wall_clock};
-use super::failure::Errno;
 use super::io::Pollable;
-use super::preview1::Clock;
 use wall_clock::Datetime;
 use wasmtime::Result;
 use wasmtime::component::Resource;
+use wrt_abi::wasi::{Clockid, Errno};
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;
@@ -23,16 +22,16 @@ pub fn nanoseconds(time: Datetime) -> core::result::Result<u64, Errno> {
     time.seconds
         .checked_mul(SECOND)
         .and_then(|nanoseconds| nanoseconds.checked_add(time.nanoseconds.into()))
-        .ok_or(Errno::OVERFLOW)
+        .ok_or(Errno::Overflow)
 }
 
 impl monotonic_clock::Host for Wasi {
     fn now(&mut self) -> Result<u64> {
-        Ok(self.host.now(Clock::Monotonic)?)
+        Ok(self.host.now(Clockid::Monotonic)?)
     }
 
     fn resolution(&mut self) -> Result<u64> {
-        Ok(self.host.resolution(Clock::Monotonic)?)
+        Ok(self.host.resolution(Clockid::Monotonic)?)
     }
 
     fn subscribe_instant(&mut self, when: u64) -> Result<Resource<Pollable>> {
@@ -40,17 +39,17 @@ impl monotonic_clock::Host for Wasi {
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> Result<Resource<Pollable>> {
-        let now = self.host.now(Clock::Monotonic)?;
+        let now = self.host.now(Clockid::Monotonic)?;
         self.subscribe_instant(now.saturating_add(duration))
     }
 }
 
 impl wall_clock::Host for Wasi {
     fn now(&mut self) -> Result<Datetime> {
-        Ok(datetime(self.host.now(Clock::Real)?))
+        Ok(datetime(self.host.now(Clockid::Realtime)?))
     }
 
     fn resolution(&mut self) -> Result<Datetime> {
-        Ok(datetime(self.host.resolution(Clock::Real)?))
+        Ok(datetime(self.host.resolution(Clockid::Realtime)?))
     }
 }

@@ -6,16 +6,14 @@ use crate::engine::native::component::bindings::wasi::filesystem::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, HostDescriptor, MetadataHashValue,
     NewTimestamp, OpenFlags, PathFlags,
 };
-use crate::engine::native::component::failure::{Errno, Failure};
+use crate::engine::native::component::failure::Failure;
 use crate::engine::native::component::io::{InputStream, OutputStream, Sink, Source};
-use crate::engine::native::component::preview1::{
-    At, DSYNC, OPEN_DIRECTORY, RIGHT_READ, RIGHT_WRITE, RSYNC, SYNC,
-};
+use crate::engine::native::component::preview1::At;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use wasmtime::component::Resource;
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::wasi::{self, Errno, Fdflags, FunctionId, Lookupflags, Oflags, Rights};
 
 /// A function's result.
 type Answer<T> = Result<T, Failure>;
@@ -41,7 +39,7 @@ impl Wasi {
         let file = self.file(of)?;
         match file.kind {
             DescriptorType::Directory => Ok(file),
-            _ => Err(Errno::NOTDIR.into()),
+            _ => Err(Errno::Notdir.into()),
         }
     }
 
@@ -50,17 +48,20 @@ impl Wasi {
     fn writable(&mut self, of: &Of) -> Answer<Arc<OpenFile>> {
         let file = self.file(of)?;
         if file.kind == DescriptorType::Directory {
-            return Err(Errno::BADF.into());
+            return Err(Errno::Badf.into());
         }
         if !file.flags.contains(DescriptorFlags::WRITE) && self.host.is_read_only(file.preopen)? {
-            return Err(Errno::PERM.into());
+            return Err(Errno::Perm.into());
         }
         Ok(file)
     }
 }
 
 fn at(fd: u32, flags: PathFlags, path: &str) -> At<'_> {
-    let lookup = u32::from(flags.contains(PathFlags::SYMLINK_FOLLOW));
+    let lookup = match flags.contains(PathFlags::SYMLINK_FOLLOW) {
+        true => Lookupflags::SYMLINK_FOLLOW,
+        false => Lookupflags::empty(),
+    };
     At { fd, lookup, path }
 }
 
@@ -69,7 +70,7 @@ impl HostDescriptor for Wasi {
         let file = self.file(&of)?;
         // A file that was not opened for reading makes a stream whose reads fail.
         match file.kind {
-            DescriptorType::Directory => Err(Errno::ISDIR.into()),
+            DescriptorType::Directory => Err(Errno::Isdir.into()),
             _ => Ok(self.table.push(InputStream::new(Source::File { file, offset }))?),
         }
     }
@@ -86,15 +87,15 @@ impl HostDescriptor for Wasi {
 
     fn advise(&mut self, of: Of, offset: u64, len: u64, advice: Advice) -> Answer<()> {
         let advice = match advice {
-            Advice::Normal => 0,
-            Advice::Sequential => 1,
-            Advice::Random => 2,
-            Advice::WillNeed => 3,
-            Advice::DontNeed => 4,
-            Advice::NoReuse => 5,
+            Advice::Normal => wasi::Advice::Normal,
+            Advice::Sequential => wasi::Advice::Sequential,
+            Advice::Random => wasi::Advice::Random,
+            Advice::WillNeed => wasi::Advice::Willneed,
+            Advice::DontNeed => wasi::Advice::Dontneed,
+            Advice::NoReuse => wasi::Advice::Noreuse,
         };
         let fd = self.fd(&of)?;
-        self.host.plain(FunctionId::FdAdvise, [fd.into(), offset, len, advice])
+        self.host.plain(FunctionId::FdAdvise, [fd.into(), offset, len, advice as u64])
     }
 
     fn sync_data(&mut self, of: Of) -> Answer<()> {
@@ -127,7 +128,7 @@ impl HostDescriptor for Wasi {
     ) -> Answer<()> {
         let fd = self.fd(&of)?;
         let times = times(access, modification)?;
-        let args = [fd.into(), times.access, times.modification, times.flags.into()];
+        let args = [fd.into(), times.access, times.modification, times.flags.bits().into()];
         self.host.plain(FunctionId::FdFilestatSetTimes, args)
     }
 
@@ -205,24 +206,27 @@ impl HostDescriptor for Wasi {
     ) -> Answer<Of> {
         let directory = self.directory_file(&of)?;
         let oflags = [
-            (OpenFlags::CREATE, 1),
-            (OpenFlags::DIRECTORY, OPEN_DIRECTORY),
-            (OpenFlags::EXCLUSIVE, 4),
-            (OpenFlags::TRUNCATE, 8),
-        ]
-        .map(|(flag, bit)| if open_flags.contains(flag) { bit } else { 0 });
-        let rights = [(DescriptorFlags::READ, RIGHT_READ), (DescriptorFlags::WRITE, RIGHT_WRITE)]
-            .map(|(flag, bit)| if flags.contains(flag) { bit } else { 0 });
+            (OpenFlags::CREATE, Oflags::CREAT),
+            (OpenFlags::DIRECTORY, Oflags::DIRECTORY),
+            (OpenFlags::EXCLUSIVE, Oflags::EXCL),
+            (OpenFlags::TRUNCATE, Oflags::TRUNC),
+        ];
+        let rights =
+            [(DescriptorFlags::READ, Rights::FD_READ), (DescriptorFlags::WRITE, Rights::FD_WRITE)];
         let fdflags = [
-            (DescriptorFlags::DATA_INTEGRITY_SYNC, DSYNC),
-            (DescriptorFlags::REQUESTED_WRITE_SYNC, RSYNC),
-            (DescriptorFlags::FILE_INTEGRITY_SYNC, SYNC),
-        ]
-        .map(|(flag, bit)| if flags.contains(flag) { bit } else { 0 });
-        let at = at(directory.fd, path_flags, &path);
-        // Bits of their own each.
-        let opened =
-            self.host.open(at, oflags.iter().sum(), rights.iter().sum(), fdflags.iter().sum())?;
+            (DescriptorFlags::DATA_INTEGRITY_SYNC, Fdflags::DSYNC),
+            (DescriptorFlags::REQUESTED_WRITE_SYNC, Fdflags::RSYNC),
+            (DescriptorFlags::FILE_INTEGRITY_SYNC, Fdflags::SYNC),
+        ];
+        let oflags = oflags.into_iter().filter(|(flag, _)| open_flags.contains(*flag));
+        let rights = rights.into_iter().filter(|(flag, _)| flags.contains(*flag));
+        let fdflags = fdflags.into_iter().filter(|(flag, _)| flags.contains(*flag));
+        let opened = self.host.open(
+            at(directory.fd, path_flags, &path),
+            oflags.map(|(_, flag)| flag).collect(),
+            rights.map(|(_, right)| right).collect(),
+            fdflags.map(|(_, flag)| flag).collect(),
+        )?;
         let file = OpenFile::opened(&mut self.host, opened, directory.preopen, flags)?;
         Ok(self.table.push(Descriptor(Arc::new(file)))?)
     }
@@ -230,7 +234,7 @@ impl HostDescriptor for Wasi {
     fn readlink_at(&mut self, of: Of, path: String) -> Answer<String> {
         let fd = self.directory(&of)?;
         let target = self.host.readlink(fd, &path)?;
-        String::from_utf8(target.to_vec()).map_err(|_| Errno::ILSEQ.into())
+        String::from_utf8(target.to_vec()).map_err(|_| Errno::Ilseq.into())
     }
 
     fn remove_directory_at(&mut self, of: Of, path: String) -> Answer<()> {
@@ -256,7 +260,7 @@ impl HostDescriptor for Wasi {
     fn is_same_object(&mut self, one: Of, other: Of) -> wasmtime::Result<bool> {
         let (one, other) = (self.fd(&one)?, self.fd(&other)?);
         let (one, other) = (self.host.filestat(one)?, self.host.filestat(other)?);
-        Ok((one.device, one.inode) == (other.device, other.inode))
+        Ok((one.dev, one.ino) == (other.dev, other.ino))
     }
 
     fn metadata_hash(&mut self, of: Of) -> Answer<MetadataHashValue> {

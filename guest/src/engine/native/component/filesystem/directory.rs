@@ -5,14 +5,13 @@ use crate::engine::native::component::Wasi;
 use crate::engine::native::component::bindings::wasi::filesystem::types::{
     DirectoryEntry, HostDirectoryEntryStream,
 };
-use crate::engine::native::component::failure::{Errno, Failure};
-use crate::engine::native::component::preview1::{At, CHUNK, OPEN_DIRECTORY, Preview1, RIGHT_READ};
+use crate::engine::native::component::failure::Failure;
+use crate::engine::native::component::preview1::{At, CHUNK, Preview1};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use wasmtime::component::Resource;
-
-/// Bytes of preview 1's `dirent`, which a name follows.
-const DIRENT_SIZE: usize = 24;
+use wrt_abi::wasi::{Dirent, Errno, Fdflags, Lookupflags, Oflags, Rights};
+use zerocopy::TryFromBytes as _;
 
 /// An entry, or why there is none in its place.
 type Entry = Result<DirectoryEntry, Errno>;
@@ -33,8 +32,8 @@ impl Directory {
     /// The host has one position in a directory for each descriptor, and streams of the same
     /// directory must not move each other: each has a descriptor of its own.
     pub(super) fn open(of: &OpenFile, host: &mut Preview1) -> Result<Self, Failure> {
-        let at = At { fd: of.fd, lookup: 0, path: "." };
-        let fd = host.open(at, OPEN_DIRECTORY, RIGHT_READ, 0)?;
+        let at = At { fd: of.fd, lookup: Lookupflags::empty(), path: "." };
+        let fd = host.open(at, Oflags::DIRECTORY, Rights::FD_READ, Fdflags::empty())?;
         let file = OpenFile::new(fd, of.preopen, of.kind, of.flags);
         let mut directory = Self { file, read: VecDeque::new(), position: 0, at_end: false };
         directory.read_more(host)?;
@@ -53,12 +52,9 @@ impl Directory {
         let mut bytes = host.readdir(self.file.fd, self.position)?;
         self.at_end = bytes.len() < CHUNK;
         // The last one may be cut off; it comes again.
-        while let Some((head, rest)) = bytes.split_first_chunk::<DIRENT_SIZE>() {
-            let word = |at: usize| -> [u8; 4] { core::array::from_fn(|n| head[at + n]) };
-            let len = u32::from_le_bytes(word(16)) as usize;
-            let Some((name, rest)) = rest.split_at_checked(len) else { break };
-            let next: [u8; 8] = core::array::from_fn(|n| head[n]);
-            self.position = u64::from_le_bytes(next);
+        while let Ok((head, rest)) = Dirent::try_read_from_prefix(bytes) {
+            let Some((name, rest)) = rest.split_at_checked(head.name_len as usize) else { break };
+            self.position = head.next;
             bytes = rest;
             // Preview 2 leaves these out.
             if name == b"." || name == b".." {
@@ -66,12 +62,12 @@ impl Directory {
             }
             // A name that the program could not be told is the error of its own entry alone.
             let name = String::from_utf8(name.to_vec());
-            let entry = name.map(|name| DirectoryEntry { type_: kind(head[20]), name });
-            self.read.push_back(entry.map_err(|_| Errno::ILSEQ));
+            let entry = name.map(|name| DirectoryEntry { type_: kind(head.filetype), name });
+            self.read.push_back(entry.map_err(|_| Errno::Ilseq));
         }
         // A name that no call's memory holds would be asked for again and again.
         match self.position == before && !self.at_end {
-            true => Err(Errno::OVERFLOW.into()),
+            true => Err(Errno::Overflow.into()),
             false => Ok(()),
         }
     }

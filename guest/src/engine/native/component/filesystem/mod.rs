@@ -15,17 +15,15 @@ use super::bindings::wasi::filesystem::types::{
     NewTimestamp,
 };
 use super::clocks::{datetime, nanoseconds};
-use super::failure::{Errno, Failure};
-use super::preview1::{
-    self, APPEND, DIRECTORY, DSYNC, Filestat, Preview1, RIGHT_READ, RIGHT_WRITE, RSYNC, SYNC,
-};
+use super::failure::{Failure, code};
+use super::preview1::{self, Preview1};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::wasi::{Errno, Fdflags, Filestat, Filetype, Fstflags, FunctionId, Rights};
 
 /// The first descriptor that can be a preopened directory's.
 const FIRST_PREOPEN: u32 = 3;
@@ -69,17 +67,17 @@ impl OpenFile {
         let stat = host.fdstat(fd)?;
         file.kind = kind(stat.filetype);
         for (flag, is_set) in [
-            (DescriptorFlags::READ, stat.rights & RIGHT_READ != 0),
-            (DescriptorFlags::WRITE, stat.rights & RIGHT_WRITE != 0),
-            (DescriptorFlags::DATA_INTEGRITY_SYNC, stat.flags & DSYNC != 0),
-            (DescriptorFlags::REQUESTED_WRITE_SYNC, stat.flags & RSYNC != 0),
-            (DescriptorFlags::FILE_INTEGRITY_SYNC, stat.flags & SYNC != 0),
+            (DescriptorFlags::READ, stat.rights_base.contains(Rights::FD_READ)),
+            (DescriptorFlags::WRITE, stat.rights_base.contains(Rights::FD_WRITE)),
+            (DescriptorFlags::DATA_INTEGRITY_SYNC, stat.flags.contains(Fdflags::DSYNC)),
+            (DescriptorFlags::REQUESTED_WRITE_SYNC, stat.flags.contains(Fdflags::RSYNC)),
+            (DescriptorFlags::FILE_INTEGRITY_SYNC, stat.flags.contains(Fdflags::SYNC)),
         ] {
             if is_set {
                 file.flags |= flag;
             }
         }
-        if stat.filetype == DIRECTORY {
+        if stat.filetype == Filetype::Directory {
             // Preview 1 has no such flag. The host refuses changes to a read-only directory.
             file.flags |= asked & DescriptorFlags::MUTATE_DIRECTORY;
         }
@@ -90,8 +88,8 @@ impl OpenFile {
     /// property of the descriptor, here it is one of a stream.
     pub fn set_append(&self, host: &mut Preview1, append: bool) -> Result<(), Failure> {
         if self.append.load(Ordering::Relaxed) != append {
-            let flags = if append { APPEND } else { 0 };
-            host.plain(FunctionId::FdFdstatSetFlags, [self.fd.into(), flags.into()])?;
+            let flags = if append { Fdflags::APPEND } else { Fdflags::empty() };
+            host.plain(FunctionId::FdFdstatSetFlags, [self.fd.into(), flags.bits().into()])?;
             self.append.store(append, Ordering::Relaxed);
         }
         Ok(())
@@ -126,57 +124,56 @@ impl preopens::Host for Wasi {
 impl types::Host for Wasi {
     fn convert_error_code(&mut self, failure: Failure) -> Result<ErrorCode> {
         match failure {
-            Failure::Errno(errno) => Ok(errno.code()),
+            Failure::Errno(errno) => Ok(code(errno)),
             Failure::Trap(error) => Err(error),
         }
     }
 
     fn filesystem_error_code(&mut self, error: Resource<Errno>) -> Result<Option<ErrorCode>> {
-        Ok(Some(self.table.get(&error)?.code()))
+        Ok(Some(code(*self.table.get(&error)?)))
     }
 }
 
 /// Preview 1's `filetype` in preview 2.
-fn kind(filetype: u8) -> DescriptorType {
+fn kind(filetype: Filetype) -> DescriptorType {
     match filetype {
-        1 => DescriptorType::BlockDevice,
-        2 => DescriptorType::CharacterDevice,
-        3 => DescriptorType::Directory,
-        4 => DescriptorType::RegularFile,
-        5 | 6 => DescriptorType::Socket,
-        7 => DescriptorType::SymbolicLink,
-        _ => DescriptorType::Unknown,
+        Filetype::BlockDevice => DescriptorType::BlockDevice,
+        Filetype::CharacterDevice => DescriptorType::CharacterDevice,
+        Filetype::Directory => DescriptorType::Directory,
+        Filetype::RegularFile => DescriptorType::RegularFile,
+        Filetype::SocketDgram | Filetype::SocketStream => DescriptorType::Socket,
+        Filetype::SymbolicLink => DescriptorType::SymbolicLink,
+        Filetype::Unknown => DescriptorType::Unknown,
     }
 }
 
 fn stat(stat: Filestat) -> DescriptorStat {
-    let [access, modification, change] = stat.times;
     DescriptorStat {
         type_: kind(stat.filetype),
-        link_count: stat.links,
+        link_count: stat.nlink,
         size: stat.size,
-        data_access_timestamp: Some(datetime(access)),
-        data_modification_timestamp: Some(datetime(modification)),
+        data_access_timestamp: Some(datetime(stat.atim)),
+        data_modification_timestamp: Some(datetime(stat.mtim)),
         // Unlike the others it cannot be set: 0 is a system that does not say.
-        status_change_timestamp: (change != 0).then(|| datetime(change)),
+        status_change_timestamp: (stat.ctim != 0).then(|| datetime(stat.ctim)),
     }
 }
 
 /// The host's number of a file is a hash already.
 fn hash(stat: Filestat) -> MetadataHashValue {
-    MetadataHashValue { lower: stat.inode, upper: stat.device }
+    MetadataHashValue { lower: stat.ino, upper: stat.dev }
 }
 
 /// Two new times as preview 1 takes them.
 fn times(access: NewTimestamp, modification: NewTimestamp) -> Result<preview1::Times, Errno> {
-    // `fstflags`: a given time, or now; those of the modification follow.
-    let one = |time| {
+    let one = |time, set, now| {
         Ok(match time {
-            NewTimestamp::NoChange => (0, 0),
-            NewTimestamp::Timestamp(time) => (nanoseconds(time)?, 1),
-            NewTimestamp::Now => (0, 2),
+            NewTimestamp::NoChange => (0, Fstflags::empty()),
+            NewTimestamp::Timestamp(time) => (nanoseconds(time)?, set),
+            NewTimestamp::Now => (0, now),
         })
     };
-    let ((access, first), (modification, second)) = (one(access)?, one(modification)?);
-    Ok(preview1::Times { access, modification, flags: first | second << 2 })
+    let (access, first) = one(access, Fstflags::ATIM, Fstflags::ATIM_NOW)?;
+    let (modification, second) = one(modification, Fstflags::MTIM, Fstflags::MTIM_NOW)?;
+    Ok(preview1::Times { access, modification, flags: first | second })
 }

@@ -11,10 +11,11 @@ pub use streams::{InputStream, OutputStream, Sink, Source, StreamError};
 
 use super::Wasi;
 use super::bindings::wasi::io::error;
-use super::failure::Errno;
-use alloc::string::{String, ToString as _};
+use super::failure::describe;
+use alloc::string::String;
 use wasmtime::Result;
 use wasmtime::component::Resource;
+use wrt_abi::wasi::Errno;
 
 /// Preview 1's standard streams.
 pub const STDIN: u32 = 0;
@@ -25,7 +26,7 @@ impl error::Host for Wasi {}
 
 impl error::HostError for Wasi {
     fn to_debug_string(&mut self, error: Resource<Errno>) -> Result<String> {
-        Ok(self.table.get(&error)?.to_string())
+        Ok(describe(*self.table.get(&error)?))
     }
 
     fn drop(&mut self, error: Resource<Errno>) -> Result<()> {

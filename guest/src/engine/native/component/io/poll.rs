@@ -3,10 +3,10 @@
 use super::STDIN;
 use crate::engine::native::component::Wasi;
 use crate::engine::native::component::bindings::wasi::io::poll;
-use crate::engine::native::component::preview1::Clock;
 use alloc::vec::Vec;
 use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
+use wrt_abi::wasi::Clockid;
 
 /// What can be waited for.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ impl Wasi {
                 _ => self.host.wait(earliest, stdin)?,
             };
             let has_clock = pollables.iter().any(|pollable| matches!(pollable, Pollable::Clock(_)));
-            let now = if has_clock { self.host.now(Clock::Monotonic)? } else { 0 };
+            let now = if has_clock { self.host.now(Clockid::Monotonic)? } else { 0 };
             let ready = happened(pollables, now, input);
             if !ready.is_empty() {
                 return Ok(ready);
@@ -72,7 +72,7 @@ impl poll::HostPollable for Wasi {
     fn ready(&mut self, pollable: Resource<Pollable>) -> Result<bool> {
         Ok(match *self.table.get(&pollable)? {
             Pollable::Ready => true,
-            Pollable::Clock(deadline) => deadline <= self.host.now(Clock::Monotonic)?,
+            Pollable::Clock(deadline) => deadline <= self.host.now(Clockid::Monotonic)?,
             Pollable::Stdin => self.host.wait(Some(0), Some(STDIN))?,
         })
     }

@@ -6,7 +6,7 @@
 use super::{Pollable, STDIN};
 use crate::engine::native::component::Wasi;
 use crate::engine::native::component::bindings::wasi::io::streams;
-use crate::engine::native::component::failure::{Errno, Failure};
+use crate::engine::native::component::failure::Failure;
 use crate::engine::native::component::filesystem::OpenFile;
 use crate::engine::native::component::preview1::{CHUNK, Preview1};
 use alloc::sync::Arc;
@@ -14,6 +14,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime::{Error, Result};
+use wrt_abi::wasi::Errno;
 
 /// The most bytes that a write may have which waits for its end itself.
 const BLOCKING_WRITE_MAX: u64 = 4096;
@@ -69,7 +70,7 @@ impl From<Failure> for StreamError {
     fn from(failure: Failure) -> Self {
         match failure {
             // The reader of a pipe has gone. Nothing failed: the stream has ended.
-            Failure::Errno(Errno::PIPE) => Self::Closed,
+            Failure::Errno(Errno::Pipe) => Self::Closed,
             Failure::Errno(errno) => Self::Failed(errno),
             Failure::Trap(error) => Self::Trap(error),
         }
@@ -126,7 +127,7 @@ impl Source {
         let bytes = match self {
             Self::Stdin => match host.read(STDIN, len, None) {
                 // A read that was cut short; the program tries again.
-                Err(Failure::Errno(Errno::INTR)) => return Ok(&[]),
+                Err(Failure::Errno(Errno::Intr)) => return Ok(&[]),
                 read => read?,
             },
             Self::File { file, offset } => {

@@ -1,33 +1,25 @@
 //! What the host takes for a linear memory.
 
-use crate::engine::native::component::failure::{Errno, Failure};
+use crate::engine::native::component::failure::Failure;
 use crate::engine::native::wasi::Exit;
 use crate::hostcall::{self, WasiOutcome};
 use alloc::vec;
 use alloc::vec::Vec;
 use wasmtime::Error;
 use wrt_abi::mailbox::REQUEST_ARGS;
-use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId};
-
-/// The host looks at addresses, not only at offsets, when it checks alignments.
-const ALIGNMENT: usize = 16;
+use wrt_abi::wasi::{Errno, FIRST_ARGUMENT, FunctionId};
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// A memory for calls.
-pub(super) struct Memory {
-    bytes: Vec<u8>,
-    start: usize,
-    len: usize,
-}
+pub(super) struct Memory(Vec<u8>);
 
 impl Memory {
     pub(super) fn new(len: usize) -> Self {
-        let bytes = vec![0; len + ALIGNMENT];
-        let start = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Self { bytes, start, len }
+        Self(vec![0; len])
     }
 
     pub(super) fn bytes(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..][..self.len]
+        &mut self.0
     }
 
     /// Makes a call. Pointers in `args` are offsets.
@@ -35,13 +27,13 @@ impl Memory {
         let mut words = [0; REQUEST_ARGS];
         words[0] = function as u64;
         words[1] = self.bytes().as_mut_ptr().expose_provenance() as u64;
-        words[2] = self.len as u64;
+        words[2] = self.0.len() as u64;
         words[FIRST_ARGUMENT..][..args.len()].copy_from_slice(args);
         // SAFETY: the bytes are this memory's, and borrowed by this call alone.
         match unsafe { hostcall::wasi(words) } {
             WasiOutcome::Returned(0) => Ok(()),
             WasiOutcome::Returned(errno) => {
-                Err(Errno(u16::try_from(errno).unwrap_or(Errno::IO.0)).into())
+                Err(Errno::try_from(errno.cast_unsigned()).unwrap_or(Errno::Io).into())
             }
             WasiOutcome::Exit(code) => Err(Failure::Trap(Exit(code).into())),
             WasiOutcome::Trap(message) => {
@@ -50,23 +42,18 @@ impl Memory {
         }
     }
 
-    pub(super) fn read_u16(&mut self, at: usize) -> u16 {
-        u16::from_le_bytes(self.array(at))
+    /// Reads a number or a structure.
+    pub(super) fn read<T: TryFromBytes>(&mut self, at: usize) -> Result<T, Failure> {
+        let read = T::try_read_from_bytes(&self.bytes()[at..][..size_of::<T>()]);
+        read.map_err(|_| Errno::Io.into())
     }
 
-    pub(super) fn read_u32(&mut self, at: usize) -> u32 {
-        u32::from_le_bytes(self.array(at))
-    }
-
-    pub(super) fn read_u64(&mut self, at: usize) -> u64 {
-        u64::from_le_bytes(self.array(at))
-    }
-
-    fn array<const N: usize>(&mut self, at: usize) -> [u8; N] {
-        core::array::from_fn(|n| self.bytes()[at + n])
-    }
-
-    pub(super) fn write(&mut self, at: usize, bytes: &[u8]) {
+    /// Writes bytes or a structure.
+    pub(super) fn write<T>(&mut self, at: usize, value: &T)
+    where
+        T: IntoBytes + Immutable + KnownLayout + ?Sized,
+    {
+        let bytes = value.as_bytes();
         self.bytes()[at..][..bytes.len()].copy_from_slice(bytes);
     }
 }

@@ -7,14 +7,17 @@
 mod memory;
 mod paths;
 
-pub use paths::{At, Filestat, Times};
+pub use paths::{At, Times};
 
-use super::failure::{Errno, Failure};
+use super::failure::Failure;
 use crate::hostcall;
 use alloc::vec::Vec;
 use memory::Memory;
 use wrt_abi::mailbox::REQUEST_ARGS;
-use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId};
+use wrt_abi::wasi::{
+    Clockid, Errno, Event, Eventtype, FIRST_ARGUMENT, Fdstat, FunctionId, Iovec, Prestat,
+    Subclockflags, Subscription,
+};
 
 /// The most bytes that one call moves.
 pub const CHUNK: usize = 64 << 10;
@@ -29,42 +32,6 @@ const SUBSCRIPTIONS: usize = 128;
 const EVENTS: usize = 256;
 /// Bytes and paths.
 const DATA: usize = 512;
-
-/// Sizes of preview 1's structures.
-const SUBSCRIPTION_SIZE: usize = 48;
-const EVENT_SIZE: usize = 32;
-
-/// What there is to know of a descriptor.
-#[derive(Clone, Copy, Debug)]
-pub struct Fdstat {
-    pub filetype: u8,
-    pub flags: u16,
-    pub rights: u64,
-}
-
-/// `filetype` of what has a terminal's or a directory's.
-pub const CHARACTER_DEVICE: u8 = 2;
-pub const DIRECTORY: u8 = 3;
-
-/// Rights to read and to write a file.
-pub const RIGHT_READ: u64 = 1 << 1;
-pub const RIGHT_WRITE: u64 = 1 << 6;
-
-/// Of `oflags`: opens nothing but a directory.
-pub const OPEN_DIRECTORY: u32 = 2;
-
-/// Flags of a descriptor.
-pub const APPEND: u16 = 1;
-pub const DSYNC: u16 = 2;
-pub const RSYNC: u16 = 8;
-pub const SYNC: u16 = 16;
-
-/// Clocks.
-#[derive(Clone, Copy, Debug)]
-pub enum Clock {
-    Real = 0,
-    Monotonic = 1,
-}
 
 /// The host's preview 1, with a memory that is made when it is needed first.
 pub struct Preview1 {
@@ -88,15 +55,14 @@ impl Preview1 {
 
     /// Describes the one buffer of a read or write.
     fn put_iovec(&mut self, len: usize) {
-        let [at, len] = [DATA, len].map(|word| u32::try_from(word).unwrap_or(0).to_le_bytes());
-        self.memory().write(IOVEC, &at);
-        self.memory().write(IOVEC + 4, &len);
+        let [buf, len] = [DATA, len].map(|word| u32::try_from(word).unwrap_or(0));
+        self.memory().write(IOVEC, &Iovec { buf, len });
     }
 
     /// Strings that the host has, with a zero behind each: arguments or variables.
     pub fn strings(&mut self, sizes: FunctionId, get: FunctionId) -> Result<Vec<Vec<u8>>, Failure> {
         let memory = self.call(sizes, &[RESULT as u64, RESULT as u64 + 4])?;
-        let (count, len) = (memory.read_u32(RESULT) as usize, memory.read_u32(RESULT + 4) as usize);
+        let [count, len] = memory.read::<[u32; 2]>(RESULT)?.map(|word| word as usize);
         // They may be more than a call's memory holds: pointers first, then the strings.
         let mut memory = Memory::new(4 * count + len);
         memory.call(get, &[0, 4 * count as u64])?;
@@ -105,44 +71,45 @@ impl Preview1 {
     }
 
     /// A clock's time in nanoseconds.
-    pub fn now(&mut self, clock: Clock) -> Result<u64, Failure> {
+    pub fn now(&mut self, clock: Clockid) -> Result<u64, Failure> {
         let memory = self.call(FunctionId::ClockTimeGet, &[clock as u64, 0, RESULT as u64])?;
-        Ok(memory.read_u64(RESULT))
+        memory.read(RESULT)
     }
 
     /// A clock's resolution in nanoseconds.
-    pub fn resolution(&mut self, clock: Clock) -> Result<u64, Failure> {
+    pub fn resolution(&mut self, clock: Clockid) -> Result<u64, Failure> {
         let memory = self.call(FunctionId::ClockResGet, &[clock as u64, RESULT as u64])?;
-        Ok(memory.read_u64(RESULT))
+        memory.read(RESULT)
     }
 
     /// Waits until the monotonic clock says `deadline` or `fd` can be read; says whether it can.
     pub fn wait(&mut self, deadline: Option<u64>, fd: Option<u32>) -> Result<bool, Failure> {
-        const CLOCK: u8 = 0;
-        const FD_READ: u8 = 1;
-        const ABSOLUTE: u16 = 1;
-        let mut subscriptions = [[0; SUBSCRIPTION_SIZE]; 2];
+        let clock = deadline.map(|timeout| Subscription {
+            kind: Eventtype::Clock as u8,
+            id: Clockid::Monotonic as u32,
+            timeout,
+            flags: Subclockflags::SUBSCRIPTION_CLOCK_ABSTIME.bits(),
+            ..Subscription::default()
+        });
+        let input = fd.map(|id| Subscription {
+            kind: Eventtype::FdRead as u8,
+            id,
+            ..Subscription::default()
+        });
         let mut count = 0;
-        if let Some(deadline) = deadline {
-            let one = &mut subscriptions[count];
-            one[8] = CLOCK;
-            one[16] = Clock::Monotonic as u8;
-            one[24..32].copy_from_slice(&deadline.to_le_bytes());
-            one[40..42].copy_from_slice(&ABSOLUTE.to_le_bytes());
+        for subscription in [clock, input].into_iter().flatten() {
+            self.memory().write(SUBSCRIPTIONS + count * size_of::<Subscription>(), &subscription);
             count += 1;
         }
-        if let Some(fd) = fd {
-            let one = &mut subscriptions[count];
-            one[8] = FD_READ;
-            one[16..20].copy_from_slice(&fd.to_le_bytes());
-            count += 1;
-        }
-        self.memory().write(SUBSCRIPTIONS, subscriptions.as_flattened());
         let args = [SUBSCRIPTIONS as u64, EVENTS as u64, count as u64, RESULT as u64];
         let memory = self.call(FunctionId::PollOneoff, &args)?;
-        let events = (memory.read_u32(RESULT) as usize).min(count);
-        let mut of = (0..events).map(|n| memory.bytes()[EVENTS + n * EVENT_SIZE + 10]);
-        Ok(of.any(|kind| kind == FD_READ))
+        for event in 0..(memory.read::<u32>(RESULT)? as usize).min(count) {
+            let event: Event = memory.read(EVENTS + event * size_of::<Event>())?;
+            if event.kind == Eventtype::FdRead {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Fills `bytes` with random ones.
@@ -165,7 +132,7 @@ impl Preview1 {
             Some(offset) => self.call(FunctionId::FdPread, &[fd, iovec, 1, offset, result])?,
             None => self.call(FunctionId::FdRead, &[fd, iovec, 1, result])?,
         };
-        let read = (memory.read_u32(RESULT) as usize).min(len);
+        let read = (memory.read::<u32>(RESULT)? as usize).min(len);
         Ok(&memory.bytes()[DATA..][..read])
     }
 
@@ -183,12 +150,12 @@ impl Preview1 {
                 Some(offset) => self.call(FunctionId::FdPwrite, &[fd, iovec, 1, offset, result])?,
                 None => self.call(FunctionId::FdWrite, &[fd, iovec, 1, result])?,
             };
-            let written = (memory.read_u32(RESULT) as usize).min(chunk.len());
+            let written = (memory.read::<u32>(RESULT)? as usize).min(chunk.len());
             if written == 0 && !chunk.is_empty() {
-                return Err(Errno::IO.into());
+                return Err(Errno::Io.into());
             }
             offset = match offset {
-                Some(offset) => Some(offset.checked_add(written as u64).ok_or(Errno::OVERFLOW)?),
+                Some(offset) => Some(offset.checked_add(written as u64).ok_or(Errno::Overflow)?),
                 None => None,
             };
             rest = &rest[written..];
@@ -200,22 +167,17 @@ impl Preview1 {
 
     /// What there is to know of a descriptor.
     pub fn fdstat(&mut self, fd: u32) -> Result<Fdstat, Failure> {
-        let memory = self.call(FunctionId::FdFdstatGet, &[fd.into(), RESULT as u64])?;
-        Ok(Fdstat {
-            filetype: memory.bytes()[RESULT],
-            flags: memory.read_u16(RESULT + 2),
-            rights: memory.read_u64(RESULT + 8),
-        })
+        self.call(FunctionId::FdFdstatGet, &[fd.into(), RESULT as u64])?.read(RESULT)
     }
 
     /// A preopened directory's name; `None` when `fd` is no such directory.
     pub fn preopen(&mut self, fd: u32) -> Result<Option<Vec<u8>>, Failure> {
         let memory = match self.call(FunctionId::FdPrestatGet, &[fd.into(), RESULT as u64]) {
             Ok(memory) => memory,
-            Err(Failure::Errno(Errno::BADF)) => return Ok(None),
+            Err(Failure::Errno(Errno::Badf)) => return Ok(None),
             Err(failure) => return Err(failure),
         };
-        let len = memory.read_u32(RESULT + 4) as usize;
+        let len = memory.read::<Prestat>(RESULT)?.name_len as usize;
         let mut memory = Memory::new(len);
         memory.call(FunctionId::FdPrestatDirName, &[fd.into(), 0, len as u64])?;
         Ok(Some(memory.bytes().to_vec()))

@@ -1,36 +1,23 @@
 //! Files and directories by their paths, and their attributes.
 
-use super::{CHUNK, DATA, Memory, Preview1, RESULT};
-use crate::engine::native::component::failure::{Errno, Failure};
-use wrt_abi::wasi::FunctionId;
-
-/// A file's attributes.
-#[derive(Clone, Copy, Debug)]
-pub struct Filestat {
-    pub device: u64,
-    pub inode: u64,
-    pub filetype: u8,
-    pub links: u64,
-    pub size: u64,
-    /// Of the last access, the last change and the last change of attributes, in nanoseconds.
-    pub times: [u64; 3],
-}
+use super::{CHUNK, DATA, Preview1, RESULT};
+use crate::engine::native::component::failure::Failure;
+use wrt_abi::wasi::{Errno, Fdflags, Filestat, Fstflags, FunctionId, Lookupflags, Oflags, Rights};
 
 /// How a path is looked up below a descriptor.
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     pub fd: u32,
-    /// Preview 1's `lookupflags`.
-    pub lookup: u32,
+    pub lookup: Lookupflags,
     pub path: &'a str,
 }
 
-/// What a file's times shall be: nanoseconds, and preview 1's `fstflags`.
+/// What a file's times shall be: nanoseconds, and which of them change.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub access: u64,
     pub modification: u64,
-    pub flags: u16,
+    pub flags: Fstflags,
 }
 
 impl Preview1 {
@@ -42,7 +29,7 @@ impl Preview1 {
         let mut places = [[0; 2]; N];
         for (place, string) in places.iter_mut().zip(strings) {
             if string.len() > DATA + CHUNK - next {
-                return Err(Errno::NAMETOOLONG.into());
+                return Err(Errno::Nametoolong.into());
             }
             memory.write(next, string.as_bytes());
             *place = [next as u64, string.len() as u64];
@@ -63,28 +50,36 @@ impl Preview1 {
     /// not be changed is refused first, and no directory is ever made by an empty path.
     pub fn is_read_only(&mut self, preopen: u32) -> Result<bool, Failure> {
         match self.at(FunctionId::PathCreateDirectory, preopen, "") {
-            Err(Failure::Errno(errno)) => Ok(errno == Errno::PERM),
+            Err(Failure::Errno(errno)) => Ok(errno == Errno::Perm),
             other => other.map(|()| false),
         }
     }
 
     /// Attributes of an open file.
     pub fn filestat(&mut self, fd: u32) -> Result<Filestat, Failure> {
-        self.call(FunctionId::FdFilestatGet, &[fd.into(), RESULT as u64]).map(read_filestat)
+        self.call(FunctionId::FdFilestatGet, &[fd.into(), RESULT as u64])?.read(RESULT)
     }
 
     /// Attributes of what has a path.
     pub fn filestat_at(&mut self, at: At<'_>) -> Result<Filestat, Failure> {
         let [[path, len]] = self.put([at.path])?;
-        let args = [at.fd.into(), at.lookup.into(), path, len, RESULT as u64];
-        self.call(FunctionId::PathFilestatGet, &args).map(read_filestat)
+        let args = [at.fd.into(), at.lookup.bits().into(), path, len, RESULT as u64];
+        self.call(FunctionId::PathFilestatGet, &args)?.read(RESULT)
     }
 
     /// Changes the times of what has a path.
     pub fn set_times_at(&mut self, at: At<'_>, times: Times) -> Result<(), Failure> {
         let [[path, len]] = self.put([at.path])?;
         let Times { access, modification, flags } = times;
-        let args = [at.fd.into(), at.lookup.into(), path, len, access, modification, flags.into()];
+        let args = [
+            at.fd.into(),
+            at.lookup.bits().into(),
+            path,
+            len,
+            access,
+            modification,
+            flags.bits().into(),
+        ];
         self.plain(FunctionId::PathFilestatSetTimes, args)
     }
 
@@ -92,20 +87,22 @@ impl Preview1 {
     pub fn open(
         &mut self,
         at: At<'_>,
-        oflags: u32,
-        rights: u64,
-        flags: u16,
+        oflags: Oflags,
+        rights: Rights,
+        flags: Fdflags,
     ) -> Result<u32, Failure> {
         let [[path, len]] = self.put([at.path])?;
-        let (fd, lookup, result) = (at.fd.into(), at.lookup.into(), RESULT as u64);
-        let args = [fd, lookup, path, len, oflags.into(), rights, rights, flags.into(), result];
-        Ok(self.call(FunctionId::PathOpen, &args)?.read_u32(RESULT))
+        let (fd, lookup, result) = (at.fd.into(), at.lookup.bits().into(), RESULT as u64);
+        let (oflags, rights, flags) = (oflags.bits().into(), rights.bits(), flags.bits().into());
+        let args = [fd, lookup, path, len, oflags, rights, rights, flags, result];
+        self.call(FunctionId::PathOpen, &args)?.read(RESULT)
     }
 
     /// Makes a hard link.
     pub fn link(&mut self, old: At<'_>, new_fd: u32, new_path: &str) -> Result<(), Failure> {
         let [[path, len], [new, new_len]] = self.put([old.path, new_path])?;
-        let args = [old.fd.into(), old.lookup.into(), path, len, new_fd.into(), new, new_len];
+        let args =
+            [old.fd.into(), old.lookup.bits().into(), path, len, new_fd.into(), new, new_len];
         self.plain(FunctionId::PathLink, args)
     }
 
@@ -133,7 +130,7 @@ impl Preview1 {
         let [[path, len]] = self.put([path])?;
         let args = [fd.into(), path, len, DATA as u64, CHUNK as u64, RESULT as u64];
         let memory = self.call(FunctionId::PathReadlink, &args)?;
-        let len = (memory.read_u32(RESULT) as usize).min(CHUNK);
+        let len = (memory.read::<u32>(RESULT)? as usize).min(CHUNK);
         Ok(&memory.bytes()[DATA..][..len])
     }
 
@@ -142,18 +139,7 @@ impl Preview1 {
     pub fn readdir(&mut self, fd: u32, position: u64) -> Result<&[u8], Failure> {
         let args = [fd.into(), DATA as u64, CHUNK as u64, position, RESULT as u64];
         let memory = self.call(FunctionId::FdReaddir, &args)?;
-        let used = (memory.read_u32(RESULT) as usize).min(CHUNK);
+        let used = (memory.read::<u32>(RESULT)? as usize).min(CHUNK);
         Ok(&memory.bytes()[DATA..][..used])
-    }
-}
-
-fn read_filestat(memory: &mut Memory) -> Filestat {
-    Filestat {
-        device: memory.read_u64(RESULT),
-        inode: memory.read_u64(RESULT + 8),
-        filetype: memory.bytes()[RESULT + 16],
-        links: memory.read_u64(RESULT + 24),
-        size: memory.read_u64(RESULT + 32),
-        times: [40, 48, 56].map(|at| memory.read_u64(RESULT + at)),
     }
 }
