@@ -237,7 +237,7 @@ impl PageTables {
 
     /// Gives the tables to others that lead to this range alone, of which nothing is mapped any
     /// more. The caller makes sure that the processor forgets them before the guest runs on.
-    pub(crate) fn release(&mut self, pool: &mut Pool<'_>, gva: Gva, len: u64) {
+    pub fn release(&mut self, pool: &mut Pool<'_>, gva: Gva, len: u64) {
         let format = self.format;
         for level in 1..format.root {
             let bits = format.span_bits(level);
