@@ -12,8 +12,7 @@ use wrt_vm::{Error, Module};
 /// The version of the interfaces in the guest's build.
 const VERSION: &str = "0.2.12";
 /// Interfaces there that no component is given: what it exports itself, and an unstable one.
-const NOT_IMPORTED: &[&str] =
-    &["wasi:cli/run", "wasi:clocks/timezone"];
+const NOT_IMPORTED: &[&str] = &["wasi:cli/run", "wasi:clocks/timezone"];
 
 fn wit(file: &str) -> String {
     let path = Path::new(env!("WIT")).join(file);

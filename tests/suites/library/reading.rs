@@ -36,17 +36,20 @@ fn reading(
     mut vm: MicroVm,
     test: impl FnOnce(&mut dyn FnMut(i32, i32) -> i32, &dyn Fn(u8)),
 ) -> u64 {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |byte| std::fs::write(folder.path().join("file"), vec![byte; SIZE]).unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    let write = |byte| std::fs::write(&file, vec![byte; SIZE]).expect("a file");
     write(1);
-    vm.reset_with(WasiConfig::new().dir(folder.path(), ".")).unwrap();
+    vm.reset_with(WasiConfig::new().dir(folder.path(), ".")).expect("a reset");
     let instance = instantiate(&mut vm, READER);
-    let [open, read] = ["open", "read"].map(|name| vm.function(instance, name).unwrap());
-    let [Value::I32(fd)] = vm.call(&open, &[]).unwrap()[..] else { panic!("no descriptor") };
+    let [open, read] =
+        ["open", "read"].map(|name| vm.function(instance, name).expect("a function"));
+    let opened = vm.call(&open, &[]).expect("a file opens");
+    let [Value::I32(fd)] = opened[..] else { panic!("no descriptor: {opened:?}") };
     let before = vm.usage().exits.wasi;
     let mut read = |size, count| {
         let arguments = [fd, size, count].map(Value::I32);
-        match vm.call(&read, &arguments).unwrap()[..] {
+        match vm.call(&read, &arguments).expect("a file is read")[..] {
             [Value::I32(sum)] => sum,
             ref other => panic!("{other:?}"),
         }

@@ -5,7 +5,7 @@ use super::super::listing::Listing;
 use super::scratch;
 use std::fs::{self, File};
 use std::path::Path;
-use wasmtime_wasi::p1::types::Errno;
+use wrt_abi::wasi::Errno;
 
 const COUNT: usize = 3_000;
 
