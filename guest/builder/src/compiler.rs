@@ -39,7 +39,10 @@ impl Builder {
         // A profile is for all targets of a cargo run, flags are for one of them.
         let cheaply = format!("target.{machine}.rustflags={CHEAPLY:?}");
         let targets = ["--target", WASI, "--target", &machine, "--config", &cheaply];
-        self.run_on_compiler(Action::Build, &targets)?;
+        self.run_on_compiler(
+            Action::Build,
+            &[&targets[..], &["--features", arch.name()]].concat(),
+        )?;
         let built = |triple: &str| self.compiler_target().join(triple).join(PROFILE).join(PACKAGE);
         let module = built(WASI).with_extension("wasm");
         let program = fs::read(&module).with_context(|| format!("{}", module.display()))?;
