@@ -78,13 +78,9 @@ fn numbers(kind: &str, of: &Descriptor) {
             line(&format!("{kind}: advise {len} at {offset}"), advised);
         }
     }
-    for advice in [
-        Advice::Normal,
-        Advice::Sequential,
-        Advice::Random,
-        Advice::DontNeed,
-        Advice::NoReuse,
-    ] {
+    for advice in
+        [Advice::Normal, Advice::Sequential, Advice::Random, Advice::DontNeed, Advice::NoReuse]
+    {
         line(&format!("{kind}: advise {}", advice as u8), of.advise(1, 2, advice));
     }
     line(&format!("{kind}: read all"), of.read(100, 0).map(|(bytes, end)| (text(&bytes), end)));
