@@ -100,12 +100,20 @@ impl Drop for Section {
 /// Whether the calling thread is in a section that was interrupted: a call that returned `EINTR` is
 /// not to be repeated.
 pub fn requested() -> bool {
-    SECTIONS.with_borrow(|sections| sections.iter().any(|section| section.load(Ordering::SeqCst)))
+    any_section(|section| section.load(Ordering::SeqCst))
 }
 
 /// Whether the calling thread is in a section.
 pub fn is_inside() -> bool {
-    SECTIONS.with_borrow(|sections| !sections.is_empty())
+    any_section(|_| true)
+}
+
+/// Whether the calling thread is in a section such as this. A thread that is ending has left all:
+/// what runs at the process's exit asks, too.
+fn any_section(is_such: impl Fn(&AtomicBool) -> bool) -> bool {
+    let found =
+        SECTIONS.try_with(|sections| sections.borrow().iter().any(|section| is_such(section)));
+    found.unwrap_or(false)
 }
 
 /// The signal that ends blocking calls. Nothing else in the process uses it.

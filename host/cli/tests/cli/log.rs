@@ -124,11 +124,36 @@ fn the_systems_log_takes_it_or_its_absence_is_told() {
     }
 }
 
+/// The words of the program that come to a journal, until nothing runs and nothing is left.
+#[cfg(target_os = "linux")]
+fn words_of(
+    journal: &std::os::unix::net::UnixDatagram,
+    running: &std::sync::atomic::AtomicBool,
+) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    let mut bytes = vec![0; 1 << 16];
+    loop {
+        let was_running = running.load(std::sync::atomic::Ordering::Relaxed);
+        let Ok(len) = journal.recv(&mut bytes) else {
+            if was_running {
+                continue;
+            }
+            return words;
+        };
+        let entry = String::from_utf8_lossy(&bytes[..len]);
+        if entry.contains("module.wat") && entry.contains("wrt-vm") {
+            let word = |word: &&str| entry.contains(&format!("\0{word}\n"));
+            words.extend(["one", "two", "three", "four", "five"].into_iter().filter(word));
+        }
+    }
+}
+
 /// A journal of the test's own, in the place of the system's: the process that has the VM sends to
 /// it from its jail.
 #[cfg(target_os = "linux")]
 #[test]
 fn each_line_reaches_the_systems_log_from_the_jail() {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
     if !has_hypervisor() {
         return;
@@ -147,18 +172,17 @@ fn each_line_reaches_the_systems_log_from_the_jail() {
                 setup.options().join(" "),
                 wat.path().display(),
             );
-            let Some(output) = in_mount_namespace(&script) else { return };
-            assert_eq!(output.status.code(), Some(0), "{setup:?} {place}: {}", stderr(&output));
+            // It is read while the program runs: the system keeps ten entries, and no more.
             journal.set_read_timeout(Some(Duration::from_millis(100))).expect("a time limit");
-            let mut words = Vec::new();
-            let mut bytes = [0; 1 << 16];
-            while let Ok(len) = journal.recv(&mut bytes) {
-                let entry = String::from_utf8_lossy(&bytes[..len]);
-                if entry.contains("module.wat") && entry.contains("wrt-vm") {
-                    let word = |word: &&str| entry.contains(&format!("\0{word}\n"));
-                    words.extend(["one", "two", "three", "four", "five"].into_iter().filter(word));
-                }
-            }
+            let running = AtomicBool::new(true);
+            let (output, words) = std::thread::scope(|scope| {
+                let reader = scope.spawn(|| words_of(&journal, &running));
+                let output = in_mount_namespace(&script);
+                running.store(false, Ordering::Relaxed);
+                (output, reader.join().expect("a reader"))
+            });
+            let Some(output) = output else { return };
+            assert_eq!(output.status.code(), Some(0), "{setup:?} {place}: {}", stderr(&output));
             assert_eq!(words, ["one", "two", "three", "four", "five"], "{setup:?} {place}");
         }
     }
