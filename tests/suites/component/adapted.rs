@@ -66,6 +66,10 @@ const DIFFERENT: &[(&str, &[&str])] = &[
     ("a write is as long as WASI 0.2's stream permits", &["large_file"]),
     ("an empty read does nothing", &["stdin_errors"]),
     (
+        "a stream of WASI 0.2 that has come to a file's end stays closed when the file grows",
+        &["fd_read_runs"],
+    ),
+    (
         "WASI 0.2 says of a file that its directory is read-only, not how it was opened",
         &["read_only_and_read_write"],
     ),

@@ -50,7 +50,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 
 /// What no table calls: how it begins, interface and item, and why.
 const NOT_CALLED: &[(&str, &str)] = &[
-    ("wasi:cli/exit ", "ends the program: `cases.rs` has the codes"),
+    ("wasi:cli/exit exit-with-code", "unstable: `cases.rs` has the codes"),
     ("wasi:http/", "the peer's is a client of the network; `http.rs` says what is expected"),
     ("wasi:sockets/network network-error-code", "unstable: bindings do not have it"),
     ("wasi:sockets/ip-name-lookup [method]", "no name is ever looked up"),

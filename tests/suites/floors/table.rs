@@ -70,7 +70,7 @@ const LIBRARY: &[Floor] = &[
     floor("module", &["error", "embedded", "artifact"]),
     floor("machine", &["error", "text", "embedded", "artifact"]),
     floor("world", &["error", "module"]),
-    floor("services", &["error", "text", "machine", "world"]),
+    floor("services", &["error", "text", "module", "machine", "world"]),
     floor("placement", &["error", "machine", "world", "services"]),
     floor(
         "engine",
