@@ -1,7 +1,7 @@
 //! What an attacker has who owns both rings: instructions, registers, exceptions; and what there
 //! is of that on x86 alone. `arm.rs` has the other.
 
-use super::{EVIL, RINGS, case, x86};
+use super::{EVIL, RINGS, case, logging, x86};
 use crate::arch::settings;
 use crate::attack::{Attack, Evil, by_exception, by_exit};
 use crate::case::Case;
@@ -26,7 +26,17 @@ pub(super) const CASES: &[Case] = &[
     ),
     x86(
         TABLES,
-        case("cpu-all-ring-3", &[58], EVIL, "every instruction of the table in ring 3", all_ring_3),
+        // A line for each module, of which each instruction takes four.
+        logging(
+            256 << 10,
+            case(
+                "cpu-all-ring-3",
+                &[58],
+                EVIL,
+                "every instruction of the table in ring 3",
+                all_ring_3,
+            ),
+        ),
     ),
     x86(
         TABLES,
