@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Exit {
     /// The runtime delivered the mailbox.
     Mailbox,
-    /// Somebody called [`Kicker::kick`].
+    /// A call of [`Kicker::kick`](crate::Kicker::kick).
     Kicked,
     /// The privileged stub has left the report of an exception in SYSTEM (x86-64).
     Exception,
