@@ -100,7 +100,6 @@ pub struct Profile {
     pub(super) ipc: bool,
     pub(super) executable_memory: bool,
     pub(super) paths: bool,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "macOS has no capabilities"))]
     pub(super) files_of_others: OfOthers,
     pub(super) hypervisor: bool,
     pub(super) kill: bool,
