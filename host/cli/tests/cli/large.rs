@@ -89,7 +89,7 @@ fn a_large_module_goes_the_other_ways() {
 
 /// As large as README says that they may be to be compiled: minutes, and 4 GiB of memory.
 #[test]
-#[ignore = "takes minutes and gigabytes"]
+#[ignore = "by night (tests/nightly): takes minutes and gigabytes"]
 fn modules_up_to_the_limit_are_compiled_and_run() {
     if !has_hypervisor() {
         return;
