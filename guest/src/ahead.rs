@@ -5,11 +5,11 @@
 //! one exit.
 //!
 //! The program cannot tell, and neither can others. Between two exits it learns nothing from
-//! outside and tells nothing: what it reads in that time it may have read at its beginning, even if
-//! another process changes the file meanwhile. So bytes that were read ahead are good until the next exit that
-//! could tell or learn anything, be it another function of WASI's, another file's read or the end
-//! of the program; then they are forgotten, and the host's position is put to where the program's
-//! is. Errors and ends of files are the host's to tell.
+//! outside and tells nothing: what it reads in that time it may have read at its beginning, even
+//! if another process changes the file meanwhile. So bytes that were read ahead are good until the
+//! next exit that could tell or learn anything, be it another function of WASI's, another file's
+//! read or the end of the program; then they are forgotten, and the host's position is put to
+//! where the program's is. Errors and ends of files are the host's to tell.
 //!
 //! Files alone are read ahead, and no further than they reach: what is taken from a pipe, a terminal
 //! or the standard input is gone for others.
