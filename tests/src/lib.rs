@@ -44,6 +44,11 @@ impl Setup {
         self.here().worker(program()).jail(!self.is_simulated())
     }
 
+    /// Whether its VMs are in jails.
+    pub fn is_jailed(self) -> bool {
+        self.is_in_workers() && !self.is_simulated()
+    }
+
     /// Whether its guests' processor is a program.
     pub fn is_simulated(self) -> bool {
         self.backend == Backend::Hvf && !cfg!(target_os = "macos")
@@ -153,7 +158,8 @@ fn target() -> PathBuf {
 ///
 /// Says which ones are left out and why, so that a run without a hypervisor does not look
 /// like one that tested something. Set `WRT_SETUP` to have only those whose name contains it,
-/// such as `process with native` (a panic if there is none), and `WRT_WORKERS` to have all of them in worker processes.
+/// such as `process with native` (a panic if there is none), and `WRT_WORKERS` to have all of them
+/// in worker processes.
 pub fn matrix() -> Vec<Setup> {
     let mut setups = Vec::new();
     let wanted = std::env::var("WRT_SETUP").unwrap_or_default();

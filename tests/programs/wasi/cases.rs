@@ -43,6 +43,9 @@ pub struct Case {
     pub after: &'static [Entry],
     /// What must not be there after the run.
     pub absent: &'static [&'static str],
+    /// Whether files go from one preopen to another. Where each may be a mount of its own, which
+    /// the system lets no link and no rename cross, the program gets a last argument, `mounts`.
+    pub crosses: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +128,7 @@ const fn case(program: &'static str) -> Case {
         stderr: Some(NOTHING),
         after: &[],
         absent: &[],
+        crosses: false,
     }
 }
 
@@ -452,6 +456,7 @@ pub const CASES: &[Case] = &[
             File("two/linked", Text("from one")),
         ],
         absent: &["one/file", "two/moved"],
+        crosses: true,
         ..case("two_preopens")
     },
     Case {
@@ -536,6 +541,7 @@ pub const CASES: &[Case] = &[
         before: &[Dir("other")],
         after: &[Dir("other/adopted/new"), Dir("other/adopted/newer")],
         absent: &["scratch/b/moved"],
+        crosses: true,
         ..case("sandbox_renamed_directory")
     },
     // Read-only preopens.

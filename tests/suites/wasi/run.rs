@@ -70,7 +70,7 @@ impl Runner {
         let untouched = build(case, &world).expect("the case's world can be made");
         let stdout = OutputBuffer::new(OUTPUT_MAX);
         let stderr = OutputBuffer::new(OUTPUT_MAX);
-        let wasi = config(case, &world)
+        let wasi = config(self.setup, case, &world)
             .stdout(Output::Capture(stdout.clone()))
             .stderr(Output::Capture(stderr.clone()));
         let module = self.module(case.program);
@@ -100,10 +100,12 @@ impl Runner {
     }
 }
 
-fn config(case: &Case, world: &Path) -> WasiConfig {
+fn config(setup: Setup, case: &Case, world: &Path) -> WasiConfig {
+    let mounts = (case.crosses && setup.is_jailed()).then_some("mounts");
     let mut wasi = WasiConfig::new()
         .arg(case.program)
         .args(case.args.iter().map(|arg| in_world(arg, world)))
+        .args(mounts)
         .stdin(Stdin::Bytes(case.stdin.bytes()));
     for (name, value) in case.env {
         wasi = wasi.env(*name, *value);

@@ -56,6 +56,11 @@ pub fn fails_raw(want: Errno, got: i32) {
     assert_eq!(got, i32::from(want.raw()), "expected {}", want.name());
 }
 
+/// Whether each preopen may be a mount of its own, which no link and no rename crosses.
+pub fn are_mounts() -> bool {
+    std::env::args().next_back().is_some_and(|last| last == "mounts")
+}
+
 /// Makes a failed assertion exit with 101 where it would trap.
 ///
 /// For the programs whose last call is expected to trap: a trap must not be
