@@ -10,6 +10,7 @@
 //! and only a guest looks inside.
 
 use crate::error::Error;
+use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_abi::layout::GRANULE;
@@ -76,7 +77,7 @@ impl Target {
 }
 
 /// Where an artefact's code is in it, from its first byte on: whole pages of 4 KiB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Text {
     pub(crate) start: u64,
     pub(crate) end: u64,

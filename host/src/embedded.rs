@@ -11,7 +11,8 @@ use wrt_hypervisor::HypervisorError;
 ///
 /// When nothing is.
 pub(crate) fn guest(arch: Arch) -> Result<&'static Guest, HypervisorError> {
-    Guest::of(arch).ok_or(HypervisorError::Unsupported("this build has no guest for its processor"))
+    Guest::of(arch)
+        .ok_or(HypervisorError::Unsupported("this build has no guest for its processor".into()))
 }
 
 #[cfg(test)]

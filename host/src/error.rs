@@ -8,7 +8,7 @@ use thiserror::Error;
 use wrt_abi::proposals::Proposals;
 use wrt_abi::{EngineKind, TrapKind};
 pub use wrt_hypervisor::arch::Exception;
-use wrt_hypervisor::{Exit, Gpa, HypervisorError};
+use wrt_hypervisor::{Exit, Gpa, HypervisorError, of_system};
 use wrt_platform::descriptors::is_out_of_descriptors;
 use wrt_platform::text::Line;
 
@@ -17,23 +17,25 @@ use wrt_platform::text::Line;
 ///
 /// Errors of one call leave the VM usable; after [`Error::Ended`] and
 /// [`Error::Interrupted`] it needs a [`reset`](crate::MicroVm::reset).
-#[derive(Debug, Error)]
+///
+/// One that is made in a worker arrives as itself.
+#[derive(Debug, Error, Serialize, Deserialize)]
 pub enum Error {
     /// The hypervisor is missing or refused.
     #[error(transparent)]
     Hypervisor(#[from] HypervisorError),
     /// The host has no memory or address space for the guest.
     #[error("cannot get memory for the guest: {0}")]
-    Memory(std::io::Error),
+    Memory(#[serde(with = "of_system")] std::io::Error),
     /// The host has no thread for the guest.
     #[error("cannot start a thread for the guest: {0}")]
-    Thread(std::io::Error),
+    Thread(#[serde(with = "of_system")] std::io::Error),
     /// No file descriptor is left for another VM, in this process or in the whole system.
     #[error(
         "cannot make a VM: {0}\n  a VM takes three file descriptors, and one for each directory \
          that its program has: use fewer VMs at a time, or raise the limit (`ulimit -n`)"
     )]
-    OutOfDescriptors(std::io::Error),
+    OutOfDescriptors(#[serde(with = "of_system")] std::io::Error),
     /// The process cannot enter its [jail](crate::Jail).
     #[error("cannot enter the jail: {0}")]
     Jail(String),
@@ -43,6 +45,7 @@ pub enum Error {
         /// The file, or what stands for it.
         name: String,
         /// The system's answer.
+        #[serde(with = "of_system")]
         error: std::io::Error,
     },
     /// The bytes are no WebAssembly module.
@@ -60,8 +63,10 @@ pub enum Error {
     #[error("{}", Lacking(*needs, *engine))]
     Unsupported {
         /// The proposals.
+        #[serde(with = "number::proposals")]
         needs: Proposals,
         /// The engine.
+        #[serde(with = "number::engine")]
         engine: EngineKind,
     },
     /// Compiled code that this engine cannot run: made by another version, or for another
@@ -156,7 +161,7 @@ impl Error {
 }
 
 /// Why a call was ended from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Interruption {
     /// [`CancelHandle::cancel`](crate::CancelHandle::cancel).
     #[error("cancelled")]
@@ -167,9 +172,10 @@ pub enum Interruption {
 }
 
 /// A trap of Wasm code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trap {
     /// What happened.
+    #[serde(with = "number::trap")]
     pub kind: TrapKind,
     /// More about it; may be empty.
     pub message: String,
@@ -180,7 +186,7 @@ pub struct Trap {
 }
 
 /// A frame of a Wasm backtrace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
     /// Number of the module, in the order of loading.
     pub module: u32,
@@ -351,6 +357,41 @@ impl fmt::Display for At {
             Some(offset) => write!(f, " at offset {offset:#x}"),
             None => Ok(()),
         }
+    }
+}
+
+/// What has numbers, in messages between processes.
+pub(crate) mod number {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    macro_rules! by_number {
+        ($($name:ident: $set:ty, $to:expr, $from:expr;)*) => { $(
+            pub(crate) mod $name {
+                use super::*;
+
+                pub(crate) fn serialize<S: Serializer>(of: &$set, to: S) -> Result<S::Ok, S::Error> {
+                    let number: fn($set) -> u64 = $to;
+                    to.serialize_u64(number(*of))
+                }
+
+                pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+                    from: D,
+                ) -> Result<$set, D::Error> {
+                    $from(u64::deserialize(from)?).map_err(D::Error::custom)
+                }
+            }
+        )* };
+    }
+
+    by_number! {
+        command: wrt_abi::Command, |command| command as u64, wrt_abi::Command::try_from;
+        reply: wrt_abi::Reply, |reply| reply as u64, wrt_abi::Reply::try_from;
+        engine: wrt_abi::EngineKind, |engine| engine as u64, wrt_abi::EngineKind::try_from;
+        trap: wrt_abi::TrapKind, |trap| trap as u64, wrt_abi::TrapKind::try_from;
+        proposals: wrt_abi::proposals::Proposals, |set| set.bits(), |bits| {
+            Ok::<_, std::convert::Infallible>(wrt_abi::proposals::Proposals::from_bits(bits))
+        };
     }
 }
 

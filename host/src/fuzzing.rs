@@ -9,9 +9,10 @@ use crate::engine::file_name;
 use crate::machine::image::{Image, Segment};
 use crate::machine::mailbox;
 use crate::module::Module;
+use crate::placement::Order;
 use crate::placement::worker::channel::{Channel, Endless};
-use crate::placement::worker::message::{self, Message, Request, Response};
-use crate::world::{OutputBuffer, WasiConfig};
+use crate::placement::worker::message::{Message, Plan, Response};
+use crate::world::{OutputBuffer, World};
 use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
 use std::ptr::NonNull;
@@ -113,18 +114,16 @@ pub fn receive_from_worker(socket: UnixStream, room: usize) -> usize {
     let Ok(channel) = Channel::new(socket) else { return 0 };
     let output = OutputBuffer::new(room);
     let mut count = 0;
-    while let Ok((message, _descriptors)) = channel.receive::<Message>(&Endless) {
+    while let Ok(message) = channel.receive::<Message<'_>>(&Endless) {
         match message {
             // It says nothing of a request.
             Message::Line { .. } => {}
             Message::Output { bytes, .. } => output.append(&bytes),
-            Message::Response(Response { result, .. }) => {
-                match result {
-                    Ok(done) => drop(done.answer()),
-                    Err(failure) => drop(failure.into_error(None).to_string()),
-                }
+            Message::Built(Err(error)) | Message::Response(Response { result: Err(error), .. }) => {
+                drop(error.to_string());
                 count += 1;
             }
+            Message::Built(Ok(_)) | Message::Response(_) => count += 1,
         }
     }
     assert!(output.contents().len() <= room, "more output than there is room for");
@@ -134,25 +133,11 @@ pub fn receive_from_worker(socket: UnixStream, room: usize) -> usize {
 /// Receives what a parent says, as its worker does; as [`receive_from_worker`].
 pub fn receive_from_parent(socket: UnixStream) -> usize {
     let Ok(channel) = Channel::new(socket) else { return 0 };
-    let mut count = 0;
-    while let Ok((request, descriptors)) = channel.receive::<Request>(&Endless) {
-        match request {
-            Request::Build { engine, stack_size, memory_limit, world, .. } => {
-                let _ = message::config(engine, stack_size, memory_limit);
-                let _ = WasiConfig::from_world(world, descriptors);
-            }
-            Request::Reset { world } | Request::Restore { world, .. } => {
-                let _ = WasiConfig::from_world(world, descriptors);
-            }
-            Request::Command { command, .. } => {
-                let _ = message::command(command);
-            }
-            Request::Prepare { .. }
-            | Request::Share { .. }
-            | Request::Unshare { .. }
-            | Request::Read { .. }
-            | Request::Write { .. } => {}
-        }
+    if channel.receive::<Plan<World>>(&Endless).is_err() {
+        return 0;
+    }
+    let mut count = 1;
+    while channel.receive::<(u64, Order<'_>)>(&Endless).is_ok() {
         count += 1;
     }
     count

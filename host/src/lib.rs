@@ -79,7 +79,7 @@ pub use machine::{Exits, Usage};
 pub use module::Module;
 #[doc(hidden)]
 pub use placement::worker;
-pub use placement::{Entrance, Jail, Jailed};
+pub use placement::{Entrance, Jail, Jailed, Placement};
 pub use world::{Output, OutputBuffer, Stdin, WasiConfig};
 pub use wrt_abi::cpu::{Arch, CpuFeatures};
 pub use wrt_abi::proposals::{Proposal, Proposals};

@@ -10,8 +10,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use wrt_vm::hypervisor::available;
-use wrt_vm::worker::{Workers, in_workers};
-use wrt_vm::{Backend, Builder, Cache, Compiler, EngineKind, Error, MicroVm, Module, Target};
+use wrt_vm::worker::Workers;
+use wrt_vm::{
+    Backend, Builder, Cache, Compiler, EngineKind, Error, MicroVm, Module, Placement, Target,
+};
 
 /// What takes this long hangs, on a machine that is emulated and busy, too: compiling a program
 /// may take minutes there.
@@ -41,7 +43,7 @@ impl Setup {
     /// Settings of one in a worker process.
     pub fn in_worker(self) -> Builder {
         // A simulation of the framework makes code at run time.
-        self.here().worker(program()).jail(!self.is_simulated())
+        self.here().placement(Workers::new(program()).jailed(!self.is_simulated()))
     }
 
     /// Whether its VMs are in jails.
@@ -84,11 +86,13 @@ impl Setup {
     /// When there is none.
     pub fn compiler(self) -> Compiler {
         let backend = if self.is_simulated() { Backend::Auto } else { self.backend };
-        let mut hypervisor = backend.open().expect("a VM for the compiler");
-        if hypervisor.one_vm_a_process() {
-            hypervisor = in_workers(hypervisor, Workers::new(program()));
-        }
-        Compiler::new(hypervisor.as_ref()).unwrap_or_else(|error| panic!("{self}: {error}"))
+        let hypervisor = backend.open().expect("a VM for the compiler");
+        let placement = match hypervisor.one_vm_a_process() {
+            true => Workers::new(program()).into(),
+            false => Placement::Here,
+        };
+        Compiler::placed(hypervisor.as_ref(), placement)
+            .unwrap_or_else(|error| panic!("{self}: {error}"))
     }
 
     /// What compiled code is for that its VMs run.

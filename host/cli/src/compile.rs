@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use wrt_platform::text::Line;
-use wrt_vm::worker::in_workers;
-use wrt_vm::{Arch, Backend, Bytes, Module, Target};
+use wrt_vm::{Arch, Backend, Bytes, Module, Placement, Target};
 
 /// Compile a WebAssembly module or component to machine code.
 ///
@@ -85,14 +84,15 @@ impl Compile {
         if module.target().is_some() {
             bail!("it is compiled already");
         }
-        let mut hypervisor = super::open(self.backend)?;
-        if self.no_jail {
+        let hypervisor = super::open(self.backend)?;
+        let placement = if self.no_jail {
             warn_of_no_jail();
+            Placement::Here
         } else {
             warn_of_a_weak_jail();
-            hypervisor = in_workers(hypervisor, super::workers(self.verbose));
-        }
-        let compilers = Compilers::new(hypervisor);
+            super::workers(self.verbose).into()
+        };
+        let compilers = Compilers::new(hypervisor, placement);
         let target = match self.target.as_deref().and_then(Arch::from_name) {
             Some(arch) => Target::baseline(arch),
             None => compilers.target(),

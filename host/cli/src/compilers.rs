@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
 use wrt_platform::lock::UnfairLock;
 use wrt_vm::hypervisor::Hypervisor;
-use wrt_vm::{Bytes, Compiler, Error, MicroVm, Module, Proposals, Target};
+use wrt_vm::{Bytes, Compiler, Error, MicroVm, Module, Placement, Proposals, Target};
 
 /// From this size on, people see that something is going on.
 const SHOWN: usize = 256 << 10;
@@ -13,6 +13,7 @@ const SHOWN: usize = 256 << 10;
 pub(super) struct Compilers {
     /// What they run in.
     hypervisor: Box<dyn Hypervisor>,
+    placement: Placement,
     /// Whether one that is done waits for another module.
     keep: bool,
     stock: UnfairLock<Stock>,
@@ -35,8 +36,8 @@ pub(super) struct CompilerCounts {
 
 impl Compilers {
     /// Compilers that go when they are done.
-    pub(super) fn new(hypervisor: Box<dyn Hypervisor>) -> Self {
-        Self { hypervisor, keep: false, stock: UnfairLock::default() }
+    pub(super) fn new(hypervisor: Box<dyn Hypervisor>, placement: Placement) -> Self {
+        Self { hypervisor, placement, keep: false, stock: UnfairLock::default() }
     }
 
     /// Has those that are done wait for more: several modules are to come.
@@ -84,7 +85,8 @@ impl Compilers {
     /// this. A module that cannot be looked at by then needs none: an engine will say what is
     /// wrong.
     pub(super) fn needs(&self, module: &Module, deadline: Instant) -> Proposals {
-        let builder = MicroVm::builder().deadline(Some(deadline));
+        let builder = MicroVm::builder().placement(self.placement.clone());
+        let builder = builder.deadline(Some(deadline));
         let examined = builder.build_on(self.hypervisor.as_ref()).and_then(|mut vm| {
             vm.set_deadline(Some(deadline));
             vm.examine(module)
@@ -105,7 +107,7 @@ impl Compilers {
             Some(compiler) => Ok(compiler),
             None => {
                 self.stock.lock().counts.made += 1;
-                Compiler::within(self.hypervisor.as_ref(), limit)
+                Compiler::within(self.hypervisor.as_ref(), self.placement.clone(), limit)
             }
         }
     }

@@ -11,7 +11,6 @@ use wrt_platform::{
     citizen, code as code_memory, dispatch, lock, log, memory, pressure, sandbox, trace, vector,
 };
 use wrt_vm::hypervisor::{available, details};
-use wrt_vm::worker::in_workers;
 use wrt_vm::{Backend, EngineKind, MicroVm, Module, WasiConfig};
 
 /// Say what this machine offers and, for what is missing, how to get it.
@@ -191,10 +190,10 @@ fn self_test(backend: Backend, engine: EngineKind) -> anyhow::Result<Option<Stri
         r#"(module (func (export "test") (result i32) (i32.mul (i32.const 6) (i32.const 7))))"#,
     )?;
     let workers = super::workers(0).jailed(has_jail(backend));
-    let hypervisor = in_workers(backend.open()?, workers);
     // Of what is below a directory the jail may have to leave some open.
     let world = WasiConfig::new().read_only_dir(std::env::temp_dir(), "/");
-    let mut vm = MicroVm::builder().engine(engine).wasi(world).build_on(hypervisor.as_ref())?;
+    let settings = MicroVm::builder().backend(backend).engine(engine).placement(workers);
+    let mut vm = settings.wasi(world).build()?;
     let loaded = vm.load(&module)?;
     let instance = vm.instantiate(loaded)?;
     let test = vm.function(instance, "test")?;

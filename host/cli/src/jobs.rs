@@ -181,7 +181,7 @@ fn run_all(
         Queue::create("wrt-vm.jobs").with_qos(options.qos.into()).with_concurrent(true).build()?;
     let mut host = options.open()?;
     let at_once = usize::try_from(jobs)?;
-    host.pool = Some(options.pool(host.hypervisor.as_ref(), at_once.min(programs.len())));
+    host.pool = Some(options.pool(&host, at_once.min(programs.len())));
     let shared = Arc::new(Shared {
         host,
         results,

@@ -70,7 +70,11 @@ impl Obstacle {
     }
 
     pub(super) fn into_error(self, name: &'static str) -> HypervisorError {
-        HypervisorError::Unavailable { name, reason: self.to_string(), remedy: self.remedy() }
+        HypervisorError::Unavailable {
+            name: name.into(),
+            reason: self.to_string(),
+            remedy: self.remedy().into(),
+        }
     }
 }
 

@@ -89,15 +89,17 @@ impl Identity {
     pub(crate) fn check(self) -> Result<(), HypervisorError> {
         // TGran16: 0 is none.
         if field(self.memory_model_0, 20) == 0 {
-            return Err(HypervisorError::Unsupported("the CPU has no pages of 16 KiB"));
+            return Err(HypervisorError::Unsupported("the CPU has no pages of 16 KiB".into()));
         }
         // PARange: 0 is 32 bits.
         if field(self.memory_model_0, 0) == 0 {
-            return Err(HypervisorError::Unsupported("the CPU addresses 4 GiB only"));
+            return Err(HypervisorError::Unsupported("the CPU addresses 4 GiB only".into()));
         }
         // PAN, which SCTLR_EL1.SPAN relies on.
         if field(self.memory_model_1, 20) == 0 {
-            return Err(HypervisorError::Unsupported("the CPU is older than Armv8.1 (no PAN)"));
+            return Err(HypervisorError::Unsupported(
+                "the CPU is older than Armv8.1 (no PAN)".into(),
+            ));
         }
         Ok(())
     }

@@ -72,6 +72,8 @@ mod x86_64;
 
 pub use arch::{Access, BootState, Descriptors, Fault, FaultHandler, Gpa, Gva};
 pub use error::HypervisorError;
+#[doc(hidden)]
+pub use error::of_system;
 pub use exit::Exit;
 pub use select::{Availability, Backend, Opened, available, details};
 pub use traits::{AddressSpace, Hypervisor, Kicker, Mapping, Vcpu, Vm};

@@ -129,7 +129,7 @@ fn open_process() -> Result<Box<dyn Hypervisor>, HypervisorError> {
 )]
 fn elsewhere(name: &'static str, remedy: &'static str) -> HypervisorError {
     let reason = format!("this is {} on {}", std::env::consts::OS, std::env::consts::ARCH);
-    HypervisorError::Unavailable { name, reason, remedy }
+    HypervisorError::Unavailable { name: name.into(), reason, remedy: remedy.into() }
 }
 
 impl FromStr for Backend {

@@ -13,7 +13,9 @@ use wrt_abi::cpu::CpuFeatures;
 pub(super) fn check_processor() -> Result<(), HypervisorError> {
     match is_x86_feature_detected!("sse4.2") && is_x86_feature_detected!("popcnt") {
         true => Ok(()),
-        false => Err(HypervisorError::Unsupported("the CPU is older than x86-64-v2 (no SSE4.2)")),
+        false => {
+            Err(HypervisorError::Unsupported("the CPU is older than x86-64-v2 (no SSE4.2)".into()))
+        }
     }
 }
 

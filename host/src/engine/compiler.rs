@@ -11,6 +11,7 @@ use crate::embedded::{self, Guest};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
 use crate::machine::CancelState;
 use crate::module::Module;
+use crate::placement::Placement;
 use crate::text;
 use crate::world::{Output, OutputBuffer, OutputFile, Stdin, WasiConfig};
 use std::io;
@@ -58,23 +59,41 @@ struct Ready {
 }
 
 impl Compiler {
-    /// Makes the VM.
+    /// Makes the VM, in this process.
     ///
     /// # Errors
     ///
     /// As [`Builder::build`].
     pub fn new(hypervisor: &dyn Hypervisor) -> Result<Self, Error> {
-        Self::within(hypervisor, TIME_LIMIT)
+        Self::placed(hypervisor, Placement::Here)
     }
 
-    /// As [`Self::new`], with a [time limit](Self::time_limit), which making the VM keeps, too.
+    /// Makes the VM somewhere.
     ///
     /// # Errors
     ///
     /// As [`Self::new`].
-    pub fn within(hypervisor: &dyn Hypervisor, time_limit: Duration) -> Result<Self, Error> {
+    pub fn placed(
+        hypervisor: &dyn Hypervisor,
+        placement: impl Into<Placement>,
+    ) -> Result<Self, Error> {
+        Self::within(hypervisor, placement, TIME_LIMIT)
+    }
+
+    /// As [`Self::placed`], with a [time limit](Self::time_limit), which making the VM keeps, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn within(
+        hypervisor: &dyn Hypervisor,
+        placement: impl Into<Placement>,
+        time_limit: Duration,
+    ) -> Result<Self, Error> {
+        let placement = placement.into();
         let mut vm = Builder::default()
             .engine(EngineKind::Native)
+            .placement(placement.clone())
             .max_memory(MAX_MEMORY_LARGE)
             .deadline(Instant::now().checked_add(time_limit))
             .build_on(hypervisor)
@@ -88,7 +107,7 @@ impl Compiler {
         let large_pages = vm.expect_much();
         let machine = Target::of(hypervisor);
         let program = program(machine.arch, large_pages)?;
-        let examiner = Examiner::new(hypervisor);
+        let examiner = Examiner::new(hypervisor, placement);
         Ok(Self { vm, program, machine, time_limit, begun: false, ready: None, examiner })
     }
 

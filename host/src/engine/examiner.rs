@@ -7,6 +7,7 @@
 use super::vm::{Builder, MicroVm};
 use crate::error::Error;
 use crate::module::Module;
+use crate::placement::Placement;
 use std::time::Instant;
 use wrt_abi::EngineKind;
 use wrt_abi::proposals::{Proposal, Proposals};
@@ -27,12 +28,13 @@ const WORDS: &[(&str, Proposal)] = &[
 /// A VM of the interpreter's, made for the first module that is called invalid.
 pub(crate) struct Examiner {
     hypervisor: Box<dyn Hypervisor>,
+    placement: Placement,
     vm: Option<Box<MicroVm>>,
 }
 
 impl Examiner {
-    pub(crate) fn new(hypervisor: &dyn Hypervisor) -> Self {
-        Self { hypervisor: hypervisor.another(), vm: None }
+    pub(crate) fn new(hypervisor: &dyn Hypervisor, placement: Placement) -> Self {
+        Self { hypervisor: hypervisor.another(), placement, vm: None }
     }
 
     /// The error of a module that the compiler refused with `error`. Looking takes until
@@ -54,8 +56,8 @@ impl Examiner {
         let vm = match &mut self.vm {
             Some(vm) => vm,
             none => {
-                match Builder::default().deadline(Some(deadline)).build_on(self.hypervisor.as_ref())
-                {
+                let settings = Builder::default().placement(self.placement.clone());
+                match settings.deadline(Some(deadline)).build_on(self.hypervisor.as_ref()) {
                     Ok(vm) => none.insert(Box::new(vm)),
                     Err(error) => {
                         tracing::debug!("no VM to look at a module in: {error}");

@@ -56,10 +56,9 @@ impl Pool {
     /// A pool of VMs with these settings, but for the world: that is given to each as it is
     /// taken. It makes `ahead` of them now, and as many again as are taken, in the background.
     pub fn new(settings: Builder, hypervisor: &dyn Hypervisor, ahead: usize) -> Self {
-        let hypervisor = settings.place(hypervisor.another());
         // It would be over for those that are taken late.
         let settings = settings.deadline(None);
-        Self::from_source(Source::Settings(settings, hypervisor), ahead)
+        Self::from_source(Source::Settings(settings, hypervisor.another()), ahead)
     }
 
     /// A pool of VMs that go on from a snapshot, as [`Self::new`]. One that is taken is as

@@ -63,9 +63,13 @@ fn ends() -> Vec<VmEnd> {
 
 fn hypervisor() -> Vec<HypervisorError> {
     let all = vec![
-        HypervisorError::Unavailable { name: "kvm", reason: CAUSE.to_owned(), remedy: "none" },
-        HypervisorError::Call { action: "create a VM", error: io() },
-        HypervisorError::Unsupported("no"),
+        HypervisorError::Unavailable {
+            name: "kvm".into(),
+            reason: CAUSE.to_owned(),
+            remedy: "none".into(),
+        },
+        HypervisorError::Call { action: "create a VM".into(), error: io() },
+        HypervisorError::Unsupported("no".into()),
     ];
     for error in &all {
         match error {
@@ -150,6 +154,20 @@ fn platform() -> Vec<Box<dyn StdError>> {
     ]
 }
 
+/// A worker's error is its parent's: of the same kind, with the same words.
+#[test]
+fn an_error_arrives_as_itself() {
+    let numbered =
+        Error::Thread(io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error()));
+    let made = Error::Memory(io::Error::new(io::ErrorKind::OutOfMemory, CAUSE));
+    for error in errors().into_iter().chain([numbered, made]) {
+        let message = postcard::to_allocvec(&error).unwrap();
+        let arrived: Error = postcard::from_bytes(&message).unwrap();
+        assert_eq!(format!("{arrived:?}"), format!("{error:?}"));
+        assert_eq!(arrived.to_string(), error.to_string());
+    }
+}
+
 /// Every message is complete, and what prints the whole chain (`{:#}` of anyhow) prints nothing
 /// twice.
 #[test]
@@ -164,7 +182,8 @@ fn no_message_repeats_its_source() {
         }
         assert!(message.matches(CAUSE).count() <= 1, "{message:?}");
     }
-    let io = [Error::Memory(io()), HypervisorError::Call { action: "run", error: io() }.into()];
+    let io =
+        [Error::Memory(io()), HypervisorError::Call { action: "run".into(), error: io() }.into()];
     for error in io {
         assert!(error.to_string().contains(CAUSE), "{error} has no cause");
         assert_eq!(format!("{:#}", anyhow::anyhow!(error)).matches(CAUSE).count(), 1);

@@ -26,4 +26,4 @@ pub(crate) use run::{Answer, Machine, MachineConfig};
 pub use run::{Exits, Usage};
 pub use trace::EXITS;
 pub(crate) use trace::RECORDER;
-pub(crate) use watchdog::{begin_call, rest};
+pub(crate) use watchdog::{Running, begin_call, rest};

@@ -6,9 +6,9 @@ use super::image::{self, GuestImage, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused, Prepared};
 use super::trace::{EXITS, Hypercall, Other, RECORDER};
-use super::watchdog::begin_call;
+use super::watchdog::{Running, begin_call};
 use crate::embedded;
-use crate::error::{Bytes, Error, VmEnd};
+use crate::error::{Bytes, Error, VmEnd, number};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +19,13 @@ use wrt_hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm, arch};
 use wrt_platform::memory::SharedBytes;
 
 /// How a guest is to be built.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct MachineConfig {
     /// The engine in it.
+    #[serde(with = "number::engine")]
     pub(crate) engine: EngineKind,
-    /// Its image, if it is not the embedded one that holds the engine.
+    /// Its image, if it is not the embedded one that holds the engine. It stays in its process.
+    #[serde(skip)]
     pub(crate) image: Option<GuestImage>,
     /// Bytes of the runtime's stack.
     pub(crate) stack_size: u64,
@@ -82,8 +84,9 @@ impl Exits {
 }
 
 /// The runtime's answer to a command.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Answer {
+    #[serde(with = "number::reply")]
     pub(crate) reply: Reply,
     pub(crate) words: [u64; 3],
     pub(crate) payload: Vec<u8>,
@@ -287,29 +290,27 @@ impl<S: Serve> Machine<S> {
         if self.state == State::Ended {
             return Err(VmEnd::Earlier.into());
         }
-        let call = begin_call(&self.cancel, self.deadline)?;
+        let call = self.begin()?;
         let result = self.execute(command, words, payload).map_err(|error| self.reason(error));
         if result.is_err() {
             self.state = State::Ended;
         }
+        self.end(call);
+        result
+    }
+
+    /// Begins a call of this machine, which may be one that is made on the host: what ends calls
+    /// ends it too, if it hands the rest of it on ([`CancelState::hand_on`]) or asks.
+    pub(crate) fn begin(&mut self) -> Result<Running, Error> {
+        begin_call(&self.cancel, self.deadline)
+    }
+
+    /// Ends it.
+    pub(crate) fn end(&mut self, call: Running) {
         // First the call ends, so that no further kick is for it; then a kick that came is
         // forgotten, so that the next call does not get it.
         drop(call);
         self.vcpu.clear_kick();
-        result
-    }
-
-    /// Runs `work` on the host as a call of this machine: what ends calls ends it too, if it
-    /// hands the rest of it on ([`CancelState::hand_on`]) or asks.
-    pub(crate) fn on_host<T>(
-        &mut self,
-        work: impl FnOnce(&CancelState) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let call = begin_call(&self.cancel, self.deadline)?;
-        let result = work(&self.cancel);
-        drop(call);
-        self.vcpu.clear_kick();
-        result
     }
 
     /// Why a call failed: a system call that an interruption has cut short is no failure of its

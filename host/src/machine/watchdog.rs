@@ -51,11 +51,14 @@ static WATCHDOG: Watchdog = Watchdog {
     changed: Condvar::new(),
 };
 
+/// A call that runs, until this is dropped.
+pub(crate) type Running = (Option<Alarm>, CallGuard);
+
 /// Begins a call that ends by `deadline`, unless it is to end already.
 pub(crate) fn begin_call(
     cancel: &Arc<CancelState>,
     deadline: Option<Instant>,
-) -> Result<(Option<Alarm>, CallGuard), Error> {
+) -> Result<Running, Error> {
     let call = cancel.begin()?;
     let alarm = match deadline {
         Some(deadline) if deadline <= Instant::now() => {

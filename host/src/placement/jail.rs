@@ -27,92 +27,73 @@
 //! let hypervisor = wrt_vm::Backend::Auto.open()?;
 //! let world = WasiConfig::new().dir("data", "/data");
 //! let entrance = Jail::of(&world).close_names()?;
-//! let vm = MicroVm::builder().wasi(world).build_on(hypervisor.as_ref())?;
+//! let vm = MicroVm::builder().wasi(entrance.world()).build_on(hypervisor.as_ref())?;
 //! println!("{}", entrance.enter(&vm)?);
 //! # Ok(()) }
 //! ```
 //!
-//! Directories are opened when it is entered, and have no paths afterwards: a world that a VM gets
-//! in the jail, by [`MicroVm::reset_with`], has them from the world that the jail was made of, of
-//! which it is a clone. An empty root takes a process of one thread, unless it is root's.
+//! Directories have no paths afterwards, but are open in [`Entrance::world`]: so that, or what is made
+//! of a clone of it, is the world of each VM in the jail, those of [`MicroVm::reset_with`] included. An
+//! empty root takes a process of one thread, unless it is root's.
+//!
+//! [`MicroVm::reset_with`]: crate::MicroVm::reset_with
 
 use super::worker;
 use crate::error::Error;
 use crate::machine;
-use crate::world::{Directory, Inside, Preopen, WasiConfig, cannot_open};
+use crate::world::{Access, Directory, Preopen, WasiConfig, World, cannot_open};
 use rustix::fs::FileType;
 use rustix::process::geteuid;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wrt_platform::sandbox::{Closing, Enforced, Profile, ProfileBuilder, ProfileError, Sandbox};
 use wrt_platform::text::Line;
+
+/// What a directory is in a jail: a descriptor, if paths lead nowhere in it.
+pub(crate) type Inside = Arc<OnceLock<OwnedFd>>;
 
 /// A jail to enter: what stays possible in it.
 #[derive(Debug)]
 pub struct Jail {
     profile: ProfileBuilder,
-    /// What becomes of the places of the profile, in their order.
-    inside: Vec<Inside>,
-    /// Which place is the cache's.
-    cache: Option<PathBuf>,
+    world: WasiConfig,
+    /// A cache's directory.
+    cache: Option<(PathBuf, Inside)>,
 }
 
 impl Jail {
     /// One in which a program can have this world, and nothing else.
     pub fn of(world: &WasiConfig) -> Self {
-        let profile = Profile::builder().deny_all().allow_hypervisor();
-        let empty = Self { profile, inside: Vec::new(), cache: None };
-        world.preopens.iter().fold(empty, |jail, Preopen { host, read_only, inside, .. }| {
-            let inside = Arc::clone(inside);
-            match host {
-                Directory::At(path) => jail.directory(path, !read_only, inside),
-                Directory::Open(directory) => {
-                    jail.descriptor(directory.as_fd(), !read_only, inside)
+        let mut profile = Profile::builder().deny_all().allow_hypervisor();
+        for Preopen { directory, access, .. } in &world.preopens {
+            profile = match (directory, access) {
+                (Directory::At(path), Access::Read) => profile.allow_file_read(&[path]),
+                (Directory::At(path), Access::ReadWrite) => profile.allow_file_read_write(&[path]),
+                (Directory::Open(directory), access) => {
+                    profile.allow_descriptor(directory, *access == Access::ReadWrite)
                 }
+            };
+            let found = match directory {
+                Directory::At(path) => rustix::fs::stat(path),
+                Directory::Open(directory) => rustix::fs::fstat(directory),
+            };
+            // Root keeps its rights over files of other users, if a directory belongs to one: it was
+            // opened as root sees it.
+            let user = geteuid();
+            if user.is_root() && found.is_ok_and(|found| found.st_uid != user.as_raw()) {
+                profile = profile.allow_files_of_others(*access == Access::ReadWrite);
             }
-        })
+        }
+        Self { profile, world: world.clone(), cache: None }
     }
 
     /// Lets files of a code cache's directory be removed from inside, but neither read nor written.
-    pub(crate) fn removal(mut self, cache: &Path, inside: Inside) -> Self {
-        self.profile = self.profile.allow_file_removal(&[cache]);
-        self.inside.push(inside);
-        self.cache = Some(cache.to_owned());
-        self
-    }
-
-    /// Opens a directory in it.
-    fn directory(mut self, path: &Path, write: bool, inside: Inside) -> Self {
-        self.profile = match write {
-            true => self.profile.allow_file_read_write(&[path]),
-            false => self.profile.allow_file_read(&[path]),
-        };
-        self.inside.push(inside);
-        self.with_files_of(rustix::fs::stat(path), write)
-    }
-
-    /// Opens a directory in it that is open already.
-    fn descriptor(mut self, directory: BorrowedFd<'_>, write: bool, inside: Inside) -> Self {
-        self.profile = self.profile.allow_descriptor(directory, write);
-        self.inside.push(inside);
-        self.with_files_of(rustix::fs::fstat(directory), write)
-    }
-
-    /// Leaves root its rights over files of other users, if a directory belongs to one: it was
-    /// opened as root sees it.
-    fn with_files_of(
-        mut self,
-        directory: rustix::io::Result<rustix::fs::Stat>,
-        write: bool,
-    ) -> Self {
-        let user = geteuid();
-        if user.is_root() && directory.is_ok_and(|found| found.st_uid != user.as_raw()) {
-            self.profile = self.profile.allow_files_of_others(write);
-        }
-        self
+    pub(crate) fn removal(self, cache: &Path, inside: Inside) -> Self {
+        let profile = self.profile.allow_file_removal(&[cache]);
+        Self { profile, cache: Some((cache.to_owned(), inside)), ..self }
     }
 
     /// Closes names, for this thread and those that it makes: nothing but what stays possible
@@ -123,28 +104,47 @@ impl Jail {
     /// [`Error::Wasi`] when a directory of the world cannot be opened; [`Error::Jail`] when the
     /// system refuses, or a standard stream is a directory.
     pub fn close_names(self) -> Result<Entrance, Error> {
-        let Self { profile, inside, cache } = self;
-        refuse_directories(&[
-            (io::stdin().as_fd(), "input"),
-            (io::stdout().as_fd(), "output"),
-            (io::stderr().as_fd(), "error"),
-        ])?;
-        let profile = profile.build().map_err(|error| match error {
-            ProfileError::Place { path, error } if cache.as_ref() == Some(&path) => {
+        let Self { profile, mut world, cache } = self;
+        refuse_directories([true; 3])?;
+        let profile = profile.build().map_err(|error| match (error, &cache) {
+            (ProfileError::Place { path, error }, Some((cache, _))) if *cache == path => {
                 Error::Cache { dir: path, reason: error.to_string() }
             }
-            ProfileError::Place { path, error } => cannot_open(Line(path.display()), error),
-            other @ ProfileError::NothingDenied => Error::Jail(other.to_string()),
+            (ProfileError::Place { path, error }, _) => cannot_open(Line(path.display()), error),
+            (other @ ProfileError::NothingDenied, _) => Error::Jail(other.to_string()),
         })?;
         // A thread of ours that has nothing to do would be outside.
         machine::rest();
         worker::rest();
         let closing = Sandbox::close_names(profile).map_err(refused)?;
-        for (place, inside) in closing.places().unwrap_or_default().iter().zip(inside) {
-            // One that is set was set by a jail that this process is in already.
-            let _ = inside.set(place.as_fd().try_clone_to_owned().map_err(refused)?);
+        let mut places = closing.places().unwrap_or_default().iter();
+        let mut place = || {
+            let place = places.next().map(|place| place.as_fd().try_clone_to_owned());
+            place.transpose().map_err(refused)
+        };
+        for preopen in &mut world.preopens {
+            if let Some(place) = place()? {
+                preopen.directory = Directory::Open(Arc::new(place));
+            }
         }
-        Ok(Entrance { closing })
+        if let (Some((_, inside)), Some(place)) = (cache, place()?) {
+            // One that is set was set by a jail that this process is in already.
+            let _ = inside.set(place);
+        }
+        Ok(Entrance { closing, world })
+    }
+
+    /// Closes names around a world that is open, whose directories are those of the jail then.
+    pub(crate) fn close_around(world: &mut World) -> Result<Entrance, Error> {
+        let mut described = WasiConfig::new();
+        for Preopen { directory, guest, access } in world.preopens.drain(..) {
+            let directory = Directory::Open(Arc::new(directory.0));
+            described.preopens.push(Preopen { directory, guest, access });
+        }
+        let entrance = Self::of(&described).close_names()?;
+        drop(described);
+        world.preopens = World::open(&entrance.world)?.preopens;
+        Ok(entrance)
     }
 }
 
@@ -153,9 +153,16 @@ impl Jail {
 #[must_use = "half a jail keeps nobody in"]
 pub struct Entrance {
     closing: Closing,
+    world: WasiConfig,
 }
 
 impl Entrance {
+    /// The world that the jail was made of, as it is inside: directories that have no paths there
+    /// are open.
+    pub fn world(&self) -> WasiConfig {
+        self.world.clone()
+    }
+
     /// Closes system calls, too, for all threads of this process. `child` is the process that has
     /// the guest, if one has it.
     pub(crate) fn enter_with(self, child: Option<u32>) -> Result<Jailed, Error> {
@@ -164,14 +171,16 @@ impl Entrance {
     }
 }
 
-/// Refuses standard streams that are directories: `..` leads out of one that is open, wherever the
+/// Refuses those of the standard streams that are wanted and are directories: `..` leads out of one that is open, wherever the
 /// root is.
 ///
 /// # Errors
 ///
 /// [`Error::Jail`] for the first of them.
-pub(crate) fn refuse_directories(streams: &[(BorrowedFd<'_>, &str)]) -> Result<(), Error> {
-    for (stream, name) in streams {
+pub(crate) fn refuse_directories(wanted: [bool; 3]) -> Result<(), Error> {
+    let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+    let streams = [(input.as_fd(), "input"), (output.as_fd(), "output"), (error.as_fd(), "error")];
+    for ((stream, name), _) in streams.into_iter().zip(wanted).filter(|(_, wanted)| *wanted) {
         // One that is closed leads nowhere.
         let Ok(found) = rustix::fs::fstat(stream) else { continue };
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {

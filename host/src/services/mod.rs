@@ -8,6 +8,7 @@ pub(crate) mod wasi;
 
 use crate::error::Error;
 use crate::machine::{CancelState, GuestMemory, Outcome, Serve};
+use crate::world::World;
 use wrt_abi::mailbox::Request;
 use wrt_abi::{Call, LogLevel, Status};
 
@@ -20,20 +21,20 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Services with the given WASI world. The guest's lines go to this process's log unless
-    /// somebody else takes them.
-    pub(crate) fn new(wasi: wasi::Wasi, forward: Option<log::Forward>) -> Self {
+    /// Services with the given world. The guest's lines go to this process's log unless somebody
+    /// else takes them.
+    pub(crate) fn new(world: World, forward: Option<log::Forward>) -> Self {
         let log = match forward {
             Some(forward) => log::Log::Forwarded(forward),
-            None => log::Log::new(wasi.program()),
+            None => log::Log::new(world.program()),
         };
-        Self { wasi, log }
+        Self { wasi: wasi::Wasi::new(world), log }
     }
 
     /// The next program has another world.
-    pub(crate) fn renew(&mut self, wasi: wasi::Wasi) {
-        self.log.set_program(wasi.program());
-        self.wasi = wasi;
+    pub(crate) fn renew(&mut self, world: World) {
+        self.log.set_program(world.program());
+        self.wasi = wasi::Wasi::new(world);
     }
 }
 

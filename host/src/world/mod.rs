@@ -1,37 +1,31 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 //!
-//! It is a description. The services make of it what calls work on, a jail keeps its directories
-//! open, a worker gets it in a message.
+//! A [`WasiConfig`] describes it. It is [opened](World::open) once, where a VM is made or reset: the
+//! services work on the open world, and a worker gets it in a message.
 
 mod buffer;
 mod file;
+pub(crate) mod passing;
 
 pub use buffer::OutputBuffer;
 pub(crate) use file::OutputFile;
 
 use crate::error::Error;
 use crate::module::Module;
+use passing::{Descriptor, STDERR, STDOUT};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
+use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use wrt_platform::descriptors::is_out_of_descriptors;
 use wrt_platform::files::NAMED;
 use wrt_platform::memory::SharedBytes;
 use wrt_platform::text::Line;
-
-/// What a directory is in a jail: a descriptor, if paths lead nowhere in it.
-pub(crate) type Inside = Arc<OnceLock<OwnedFd>>;
-
-/// The error of a directory.
-pub(crate) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Error {
-    Error::Wasi(format!("cannot open the directory {what} for the program: {why}"))
-}
 
 /// A program's WASI world. Empty at first: no arguments, no environment, no directory,
 /// nothing to read, and whatever is written is dropped.
@@ -39,26 +33,27 @@ pub(crate) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Er
 pub struct WasiConfig {
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
-    pub(crate) preopens: Vec<Preopen>,
+    pub(crate) preopens: Vec<Preopen<Directory>>,
     pub(crate) stdin: Stdin,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     pub(crate) max_output: Option<u64>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Preopen {
-    pub(crate) host: Directory,
+/// A directory that a program is given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Preopen<D> {
+    pub(crate) directory: D,
+    /// Its name in the program's eyes.
     pub(crate) guest: String,
-    pub(crate) read_only: bool,
-    /// What it is in a jail. All clones share it.
-    pub(crate) inside: Inside,
+    pub(crate) access: Access,
 }
 
-impl Preopen {
-    pub(crate) fn new(host: Directory, guest: String, read_only: bool) -> Self {
-        Self { host, guest, read_only, inside: Inside::default() }
-    }
+/// What may be done below a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Access {
+    Read,
+    ReadWrite,
 }
 
 /// A directory of the host.
@@ -128,16 +123,17 @@ impl WasiConfig {
     }
 
     /// Opens a directory of the host to the program, under the name `guest`.
-    pub fn dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
-        let host = Directory::At(host.into());
-        self.preopens.push(Preopen::new(host, guest.into(), false));
-        self
+    pub fn dir(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.preopen(host.into(), guest.into(), Access::ReadWrite)
     }
 
     /// As [`Self::dir`], but nothing below can be changed.
-    pub fn read_only_dir(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
-        let host = Directory::At(host.into());
-        self.preopens.push(Preopen::new(host, guest.into(), true));
+    pub fn read_only_dir(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.preopen(host.into(), guest.into(), Access::Read)
+    }
+
+    fn preopen(mut self, host: PathBuf, guest: String, access: Access) -> Self {
+        self.preopens.push(Preopen { directory: Directory::At(host), guest, access });
         self
     }
 
@@ -172,41 +168,117 @@ impl WasiConfig {
     pub fn inherit_stdio(self) -> Self {
         self.stdin(Stdin::Inherit).stdout(Output::Inherit).stderr(Output::Inherit)
     }
+}
 
-    /// Whether it has directories.
-    pub(crate) fn has_directories(&self) -> bool {
-        !self.preopens.is_empty()
+/// A world that is open. What is in it is this one's alone: no other moves a directory's position.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct World {
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) preopens: Vec<Preopen<Descriptor>>,
+    pub(crate) stdin: Input,
+    #[serde(serialize_with = "passing::write_output::<STDOUT, _>")]
+    #[serde(deserialize_with = "passing::read_output::<STDOUT, _>")]
+    pub(crate) stdout: Output,
+    #[serde(serialize_with = "passing::write_output::<STDERR, _>")]
+    #[serde(deserialize_with = "passing::read_output::<STDERR, _>")]
+    pub(crate) stderr: Output,
+    pub(crate) max_output: Option<u64>,
+}
+
+/// What a program reads.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// This process's own input.
+    Inherited,
+    Bytes(Vec<u8>),
+    Shared(Arc<SharedBytes>),
+}
+
+impl Input {
+    /// The bytes that are there.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Inherited => &[],
+            Self::Bytes(bytes) => bytes,
+            Self::Shared(bytes) => bytes.as_slice(),
+        }
+    }
+}
+
+impl World {
+    /// Opens a world.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wasi`] when a directory cannot be opened, [`Error::OutOfDescriptors`].
+    pub(crate) fn open(config: &WasiConfig) -> Result<Self, Error> {
+        let preopens = config.preopens.iter().map(|Preopen { directory, guest, access }| {
+            let opened = directory.open().map_err(|error| match directory {
+                _ if is_out_of_descriptors(&error) => Error::OutOfDescriptors(error),
+                Directory::At(path) => cannot_open(Line(path.display()), error),
+                Directory::Open(_) => cannot_open(Line(guest), error),
+            });
+            Ok(Preopen { directory: Descriptor(opened?), guest: guest.clone(), access: *access })
+        });
+        Ok(Self {
+            preopens: preopens.collect::<Result<_, Error>>()?,
+            args: config.args.clone(),
+            env: config.env.clone(),
+            stdin: match &config.stdin {
+                Stdin::Empty => Input::Bytes(Vec::new()),
+                Stdin::Inherit => Input::Inherited,
+                Stdin::Bytes(bytes) => Input::Bytes(bytes.clone()),
+                Stdin::Module(module) => Input::Shared(Arc::clone(module.bytes())),
+                Stdin::Shared(bytes) => Input::Shared(Arc::clone(bytes)),
+            },
+            stdout: config.stdout.clone(),
+            stderr: config.stderr.clone(),
+            max_output: config.max_output,
+        })
     }
 
     /// The program's name, if it has one.
     pub(crate) fn program(&self) -> Option<&str> {
         self.args.first().map(String::as_str)
     }
+
+    /// Where standard output and standard error are captured, if they are.
+    pub(crate) fn captures(&self) -> [Option<OutputBuffer>; 2] {
+        [&self.stdout, &self.stderr].map(|output| match output {
+            Output::Capture(buffer) => Some(buffer.clone()),
+            Output::Discard | Output::Inherit | Output::File(_) => None,
+        })
+    }
+
+    /// Which of its standard streams are this process's own.
+    pub(crate) fn inherited(&self) -> [bool; 3] {
+        let [output, error] =
+            [&self.stdout, &self.stderr].map(|output| matches!(output, Output::Inherit));
+        [matches!(self.stdin, Input::Inherited), output, error]
+    }
 }
 
-impl Preopen {
-    /// Opens the directory.
-    pub(crate) fn open(&self) -> Result<File, Error> {
-        let Self { host, guest, inside, .. } = self;
-        // Opened anew, so that no other VM moves its position.
-        let opened = match (inside.get(), host) {
-            (Some(directory), _) => open_directory(directory.as_fd(), "."),
-            (None, Directory::At(path)) => open_directory(CWD, path.as_path()),
-            (None, Directory::Open(directory)) => open_directory(directory.as_fd(), "."),
-        };
-        opened.map(File::from).map_err(io::Error::from).map_err(|error| match host {
-            _ if is_out_of_descriptors(&error) => Error::OutOfDescriptors(error),
-            Directory::At(path) => cannot_open(Line(path.display()), error),
-            Directory::Open(_) => cannot_open(Line(guest), error),
-        })
+/// The error of a directory.
+pub(crate) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Error {
+    Error::Wasi(format!("cannot open the directory {what} for the program: {why}"))
+}
+
+impl Directory {
+    /// Opens it anew, so that nobody else moves its position.
+    fn open(&self) -> io::Result<OwnedFd> {
+        match self {
+            Self::At(path) => open_directory(CWD, path.as_path()),
+            Self::Open(directory) => open_directory(directory.as_fd(), "."),
+        }
     }
 }
 
 /// Opens a directory, to read its entries if that is allowed.
-fn open_directory(at: BorrowedFd<'_>, path: impl Arg + Copy) -> rustix::io::Result<OwnedFd> {
+fn open_directory(at: BorrowedFd<'_>, path: impl Arg + Copy) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
-    match openat(at, path, flags, Mode::empty()) {
-        Err(Errno::ACCESS) => openat(at, path, flags | NAMED, Mode::empty()),
-        opened => opened,
-    }
+    Ok(match openat(at, path, flags, Mode::empty()) {
+        Err(Errno::ACCESS) => openat(at, path, flags | NAMED, Mode::empty())?,
+        opened => opened?,
+    })
 }

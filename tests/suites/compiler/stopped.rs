@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs;
 use std::time::{Duration, Instant};
 use wrt_tests::{HANG, program};
-use wrt_vm::worker::{Workers, in_workers};
+use wrt_vm::worker::Workers;
 use wrt_vm::{Compiler, Error, Module, Value};
 
 /// The only worker of this process: no other test here has one.
@@ -27,9 +27,9 @@ fn a_compiler_that_does_not_answer_is_given_up_and_replaced() {
     let module = Module::from_text(r#"(module (func (export "f") (result i32) (i32.const 42)))"#);
     let module = module.unwrap();
     for setup in setups().filter(|setup| !setup.is_simulated()) {
+        let hypervisor = setup.backend.open().unwrap();
         let workers = Workers::new(program());
-        let hypervisor = in_workers(setup.backend.open().unwrap(), workers);
-        let mut compiler = Compiler::new(hypervisor.as_ref()).unwrap();
+        let mut compiler = Compiler::placed(hypervisor.as_ref(), workers).unwrap();
         let stopped = worker().expect("it is made with its worker");
         kill_process(stopped, Signal::STOP).unwrap();
         compiler = compiler.time_limit(Duration::from_secs(1));

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use wrt_tests::HANG;
-use wrt_vm::worker::{Workers, in_workers, serve};
+use wrt_vm::worker::serve;
 use wrt_vm::{Backend, Jail, MicroVm, Module, Value, WasiConfig};
 
 /// Asks for a VM in a worker.
@@ -54,7 +54,7 @@ fn drill_this(backend: Backend, place: &Place, mut report: File) {
     let hypervisor = backend.open().unwrap();
     let world = world(root);
     let entrance = Jail::of(&world).close_names().unwrap();
-    let mut vm = MicroVm::builder().wasi(world).build_on(hypervisor.as_ref()).unwrap();
+    let mut vm = MicroVm::builder().wasi(entrance.world()).build_on(hypervisor.as_ref()).unwrap();
     let jailed = entrance.enter(&vm).unwrap();
     writeln!(report, "jail: {jailed}").unwrap();
     goes_on(&mut vm);
@@ -65,9 +65,8 @@ fn drill_this(backend: Backend, place: &Place, mut report: File) {
 
 /// Has a VM in a worker, which is told to do the drill.
 fn drill_worker(backend: Backend, root: &Path, mut report: File) {
-    let workers = Workers::new(std::env::current_exe().unwrap());
-    let hypervisor = in_workers(backend.open().unwrap(), workers);
-    let mut vm = MicroVm::builder().wasi(world(root)).build_on(hypervisor.as_ref()).unwrap();
+    let settings = MicroVm::builder().backend(backend).worker(std::env::current_exe().unwrap());
+    let mut vm = settings.wasi(world(root)).build().unwrap();
     writeln!(report, "jail: {}", vm.jail().unwrap()).unwrap();
     goes_on(&mut vm);
     let worker = vm.worker().unwrap().cast_signed();

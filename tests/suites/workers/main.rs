@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod death;
+mod errors;
+mod placement;
 mod stopped;
 mod world;
 

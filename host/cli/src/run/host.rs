@@ -7,12 +7,13 @@ use crate::quantity;
 use wrt_platform::dispatch::Group;
 use wrt_platform::pressure::PressureLevel;
 use wrt_vm::hypervisor::Hypervisor;
-use wrt_vm::worker::in_workers;
-use wrt_vm::{Builder, Cache, EngineKind, MicroVm, Pool};
+use wrt_vm::{Builder, Cache, EngineKind, MicroVm, Placement, Pool};
 
 /// What all programs of a command share.
 pub(crate) struct Host {
     pub(crate) hypervisor: Box<dyn Hypervisor>,
+    /// Where the programs' VMs are.
+    pub(crate) placement: Placement,
     /// They run elsewhere, if this process is about to be jailed.
     pub(crate) compilers: Compilers,
     /// Whether this process enters a jail once it has its VM.
@@ -46,33 +47,32 @@ impl Run {
         // Several programs share no process if that can be jailed but once.
         let apart =
             self.worker || (self.jobs.is_some() && (jailed || hypervisor.one_vm_a_process()));
-        let in_workers =
-            |hypervisor| in_workers(hypervisor, crate::workers(self.verbose).jailed(jailed));
-        let compilers = match apart || jailed {
-            true => in_workers(hypervisor.another()),
-            false => hypervisor.another(),
+        let place = |apart| match apart {
+            true => crate::workers(self.verbose).jailed(jailed).into(),
+            false => Placement::Here,
         };
-        let compilers = Compilers::new(compilers);
+        let compilers = Compilers::new(hypervisor.another(), place(apart || jailed));
         let compilers = if self.jobs.is_some() { compilers.keep() } else { compilers };
-        let hypervisor = if apart { in_workers(hypervisor) } else { hypervisor };
         let (cache, writes) = (self.cache.open()?, Group::new());
         // Looked up before there is a jail, which has no files.
         self.max_memory();
-        Ok(Host { hypervisor, compilers, jail: jailed && !apart, pool: None, cache, writes })
+        let (placement, jail) = (place(apart), jailed && !apart);
+        Ok(Host { hypervisor, placement, compilers, jail, pool: None, cache, writes })
     }
 
     /// VMs for programs of this command, of which `ahead` are there before they are wanted.
-    pub(crate) fn pool(&self, hypervisor: &dyn Hypervisor, ahead: usize) -> Pool {
+    pub(crate) fn pool(&self, host: &Host, ahead: usize) -> Pool {
         let engine = match self.engine {
             Wanted::Interp => EngineKind::Interp,
             // Nearly always.
             Wanted::Native | Wanted::Auto => EngineKind::Native,
         };
-        Pool::new(self.settings(engine), hypervisor, ahead)
+        Pool::new(self.settings(host, engine), host.hypervisor.as_ref(), ahead)
     }
 
-    pub(super) fn settings(&self, engine: EngineKind) -> Builder {
-        MicroVm::builder().engine(engine).max_memory(self.max_memory()).max_stack(self.max_stack)
+    pub(super) fn settings(&self, host: &Host, engine: EngineKind) -> Builder {
+        let settings = MicroVm::builder().engine(engine).placement(host.placement.clone());
+        settings.max_memory(self.max_memory()).max_stack(self.max_stack)
     }
 
     /// Bytes of linear memory that a program may have.

@@ -7,7 +7,7 @@ use crate::{invoke, module, termination};
 use anyhow::{Context as _, anyhow};
 use std::time::Instant;
 use wrt_platform::citizen::Activity;
-use wrt_vm::{Error, Instance, Jail, MicroVm, Module};
+use wrt_vm::{Entrance, Error, Instance, Jail, MicroVm, Module};
 
 /// How a run ended, when nothing went wrong with the VM.
 pub(crate) enum Ending {
@@ -81,12 +81,13 @@ impl Run {
             }
         });
         let entrance = entrance.map(Jail::close_names).transpose()?;
+        let world = entrance.as_ref().map_or(world, Entrance::world);
         let mut vm = timeline.step("create", || match &host.pool {
             Some(pool) if pool.engine() == choice.engine && !self.own.unlike_others => {
                 pool.take(world)
             }
             _ => {
-                let settings = self.settings(choice.engine).wasi(world).deadline(deadline);
+                let settings = self.settings(host, choice.engine).wasi(world).deadline(deadline);
                 settings.build_on(host.hypervisor.as_ref())
             }
         })?;

@@ -51,7 +51,7 @@ pub(super) fn failed(action: &'static str, code: hv_return_t) -> HypervisorError
         Some((_, name, meaning)) => format!("{meaning} ({name})"),
         None => format!("error {code:#x}"),
     };
-    HypervisorError::Call { action, error: io::Error::other(message) }
+    HypervisorError::Call { action: action.into(), error: io::Error::other(message) }
 }
 
 /// The number that a function returns for an error.
@@ -60,7 +60,11 @@ fn number(error: hv_error_t) -> hv_return_t {
 }
 
 fn unavailable(reason: &str, remedy: &'static str) -> HypervisorError {
-    HypervisorError::Unavailable { name: super::NAME, reason: reason.to_owned(), remedy }
+    HypervisorError::Unavailable {
+        name: super::NAME.into(),
+        reason: reason.to_owned(),
+        remedy: remedy.into(),
+    }
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl Vm for HvfVm {
     fn unmap(&mut self, gpa: Gpa) -> Result<(), HypervisorError> {
         let Some(size) = self.mappings.remove(&gpa) else {
             return Err(HypervisorError::Call {
-                action: "unmap guest memory",
+                action: "unmap guest memory".into(),
                 error: std::io::ErrorKind::NotFound.into(),
             });
         };

@@ -62,7 +62,7 @@ impl RawVcpu {
         let created = unsafe { hv_vcpu_create(&raw mut id, &raw mut exit, ptr::null_mut()) };
         check("create a vCPU", created)?;
         let exit = NonNull::new(exit.cast_mut().cast())
-            .ok_or(HypervisorError::Unsupported("a vCPU without exit information"))?;
+            .ok_or(HypervisorError::Unsupported("a vCPU without exit information".into()))?;
         Ok(Self { id, exit })
     }
 
@@ -149,7 +149,9 @@ impl HvfVcpu {
     }
 
     fn raw(&self) -> Result<&RawVcpu, HypervisorError> {
-        self.raw.as_ref().ok_or(HypervisorError::Unsupported("its vCPU could not be made anew"))
+        self.raw
+            .as_ref()
+            .ok_or(HypervisorError::Unsupported("its vCPU could not be made anew".into()))
     }
 }
 

@@ -91,5 +91,5 @@ fn current_thread() -> i32 {
 /// Installs the signal's handler. It does nothing: being delivered is what makes `KVM_RUN` return.
 pub(super) fn install_handler() -> Result<(), HypervisorError> {
     interrupt::listen()
-        .map_err(|error| HypervisorError::Call { action: "install a signal handler", error })
+        .map_err(|error| HypervisorError::Call { action: "install a signal handler".into(), error })
 }

@@ -65,7 +65,7 @@ impl Kvm {
             (Cap::ReadonlyMem, "KVM without KVM_CAP_READONLY_MEM"),
         ] {
             if !system.check_extension(cap) {
-                return Err(HypervisorError::Unsupported(what));
+                return Err(HypervisorError::Unsupported(what.into()));
             }
         }
         kick::install_handler()?;
@@ -83,7 +83,7 @@ pub(super) fn details() -> Vec<(&'static str, String)> {
 }
 
 fn unavailable(reason: String, remedy: &'static str) -> HypervisorError {
-    HypervisorError::Unavailable { name: "kvm", reason, remedy }
+    HypervisorError::Unavailable { name: "kvm".into(), reason, remedy: remedy.into() }
 }
 
 /// Says what stands between this process and `/dev/kvm`.
@@ -103,7 +103,7 @@ fn missing(error: &kvm_ioctls::Error) -> HypervisorError {
         ),
         // It is there, and may be open in a moment.
         _ if is_out_of_descriptors(&error) => {
-            HypervisorError::Call { action: "open /dev/kvm", error }
+            HypervisorError::Call { action: "open /dev/kvm".into(), error }
         }
         _ => unavailable(format!("cannot open {DEVICE}: {error}"), "see `wrt-vm doctor`"),
     }
@@ -112,7 +112,7 @@ fn missing(error: &kvm_ioctls::Error) -> HypervisorError {
 /// Makes the error of a failed ioctl.
 fn failed(action: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> HypervisorError {
     move |error| HypervisorError::Call {
-        action,
+        action: action.into(),
         error: io::Error::from_raw_os_error(error.errno()),
     }
 }
@@ -205,7 +205,7 @@ impl Vm for KvmVm {
     fn unmap(&mut self, gpa: Gpa) -> Result<(), HypervisorError> {
         let Some(slot) = self.slots.remove(&gpa) else {
             return Err(HypervisorError::Call {
-                action: "unmap guest memory",
+                action: "unmap guest memory".into(),
                 error: io::ErrorKind::NotFound.into(),
             });
         };

@@ -90,7 +90,7 @@ fn cannot_enter(action: &'static str, errno: i32) -> HypervisorError {
         "KVM needs a task of its own for a VM, and the system makes none (EAGAIN): raise the limit \
          on tasks (`pids.max` of the control group, `ulimit -u`) or end some",
     );
-    HypervisorError::Call { action, error }
+    HypervisorError::Call { action: action.into(), error }
 }
 
 impl KvmVcpu {
@@ -121,7 +121,9 @@ impl KvmVcpu {
         self.kick.clear();
         match finished {
             Some(finished) => finished.map(|_| ()),
-            None => Err(HypervisorError::Unsupported("an instruction of the guest has no end")),
+            None => {
+                Err(HypervisorError::Unsupported("an instruction of the guest has no end".into()))
+            }
         }
     }
 }

@@ -52,13 +52,14 @@ const FLOATING_POINT: u8 = 0x2c;
 pub(super) fn check_processor() -> Result<(), HypervisorError> {
     if page_size() as u64 > GRANULE {
         return Err(HypervisorError::Unsupported(
-            "its kernel has pages of 64 KiB, and the process backend needs 4 or 16 KiB",
+            "its kernel has pages of 64 KiB, and the process backend needs 4 or 16 KiB".into(),
         ));
     }
     if address_end() <= GATE_BASE + GATE_SIZE {
         return Err(HypervisorError::Unsupported(
             "its kernel gives a process fewer than the 47 bits of address that the process \
-             backend needs (CONFIG_ARM64_VA_BITS)",
+             backend needs (CONFIG_ARM64_VA_BITS)"
+                .into(),
         ));
     }
     Ok(())

@@ -90,7 +90,8 @@ impl Child {
                 Err(error) => return Err(error),
             }
         }
-        Err(refused.unwrap_or(HypervisorError::Unsupported("no child process was asked for")))
+        Err(refused
+            .unwrap_or(HypervisorError::Unsupported("no child process was asked for".into())))
     }
 
     fn prepare(newborn: Newborn, namespaces: Namespaces) -> Result<Self, HypervisorError> {
@@ -113,7 +114,7 @@ impl Child {
         let report: Report = child.registers()?.result();
         if report & READY == 0 {
             return Err(HypervisorError::Call {
-                action: Step::describe(report >> 32),
+                action: Step::describe(report >> 32).into(),
                 error: name_limit(io::Error::from_raw_os_error(
                     (report & 0xffff_ffff).try_into().unwrap_or(0),
                 )),
@@ -379,5 +380,5 @@ fn may_be_namespaces(error: &io::Error) -> bool {
 
 /// Makes the error of a failed call.
 pub(super) fn failed(action: &'static str) -> impl FnOnce(io::Error) -> HypervisorError {
-    move |error| HypervisorError::Call { action, error: name_limit(error) }
+    move |error| HypervisorError::Call { action: action.into(), error: name_limit(error) }
 }

@@ -67,8 +67,9 @@ impl Process {
     /// is made.
     pub(super) fn open() -> Result<Self, HypervisorError> {
         arch::check_processor()?;
-        let guest = Guest::of(arch::ARCH)
-            .ok_or(HypervisorError::Unsupported("this build has no guest for its processor"))?;
+        let guest = Guest::of(arch::ARCH).ok_or(HypervisorError::Unsupported(
+            "this build has no guest for its processor".into(),
+        ))?;
         let program = sealed_program("wrt-vm guest", guest.child)
             .map_err(failed("make a file in memory (memfd_create)"))?;
         Ok(Self { program: Arc::new(program) })
@@ -125,11 +126,12 @@ fn explain(error: HypervisorError) -> HypervisorError {
             if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES | libc::ENOSYS)) =>
         {
             HypervisorError::Unavailable {
-                name: NAME,
+                name: NAME.into(),
                 reason: format!("the system does not let wrt-vm {action}: {error}"),
                 remedy: "let it trace its own children: in a container, a seccomp profile that \
                          allows ptrace and clone (`--security-opt seccomp=...` or `--cap-add \
-                         SYS_PTRACE`); elsewhere, /proc/sys/kernel/yama/ptrace_scope below 3",
+                         SYS_PTRACE`); elsewhere, /proc/sys/kernel/yama/ptrace_scope below 3"
+                    .into(),
             }
         }
         other => other,

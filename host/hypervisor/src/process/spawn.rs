@@ -97,7 +97,7 @@ pub(super) fn spawn(
     let error = io::Error::last_os_error();
     drop(blocked);
     if pid < 0 {
-        return Err(HypervisorError::Call { action: "start a child process", error });
+        return Err(HypervisorError::Call { action: "start a child process".into(), error });
     }
     // SAFETY: the kernel has just made this descriptor, for this alone.
     let handle = unsafe { OwnedFd::from_raw_fd(handle) };
@@ -105,7 +105,10 @@ pub(super) fn spawn(
         None => Ok(Newborn { pid, handle }),
         Some((action, errno)) => {
             super::child::reap(pid);
-            Err(HypervisorError::Call { action, error: io::Error::from_raw_os_error(errno) })
+            Err(HypervisorError::Call {
+                action: action.into(),
+                error: io::Error::from_raw_os_error(errno),
+            })
         }
     }
 }

@@ -48,7 +48,7 @@ impl Vcpu for ProcessVcpu {
                 return Ok(Exit::Kicked);
             }
             if !child.is_alive() {
-                return Err(HypervisorError::Unsupported("its child process has ended"));
+                return Err(HypervisorError::Unsupported("its child process has ended".into()));
             }
             child.resume().map_err(failed("run a child process"))?;
             match child.wait()? {

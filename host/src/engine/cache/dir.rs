@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::error::Error;
-use crate::world::Inside;
+use crate::placement::Inside;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};

@@ -17,7 +17,7 @@ pub use making::{Making, Turn};
 use crate::artifact::{self, Header, Source, Target};
 use crate::error::Error;
 use crate::module::Module;
-use crate::world::Inside;
+use crate::placement::Inside;
 use dir::Dir;
 use kept::Kept;
 use std::fs::File;

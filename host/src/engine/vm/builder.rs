@@ -5,9 +5,9 @@ use crate::artifact::Target;
 use crate::engine::cache::Cache;
 use crate::error::Error;
 use crate::machine::{GuestImage, MachineConfig};
-use crate::placement::worker::{Workers, in_workers};
-use crate::placement::{Home, Kept};
-use crate::world::WasiConfig;
+use crate::placement::worker::Workers;
+use crate::placement::{Kept, Placement};
+use crate::world::{WasiConfig, World};
 use std::path::PathBuf;
 use std::time::Instant;
 use wrt_abi::EngineKind;
@@ -37,7 +37,7 @@ pub struct Builder {
     stack_size: u64,
     pub(super) wasi: WasiConfig,
     pub(super) cache: Option<Cache>,
-    worker: Option<Workers>,
+    pub(super) placement: Placement,
     deadline: Option<Instant>,
 }
 
@@ -52,7 +52,7 @@ impl Default for Builder {
             stack_size: STACK_DEFAULT,
             wasi: WasiConfig::new(),
             cache: None,
-            worker: None,
+            placement: Placement::Here,
             deadline: None,
         }
     }
@@ -120,19 +120,19 @@ impl Builder {
         self
     }
 
-    /// Has the VM in a [jailed](crate::Jail) process of its own, which runs this program:
-    /// `wrt-vm`, or another that calls [`serve`](crate::worker::serve). On macOS a process has one VM at most, so who
-    /// wants several, or to compile while one is there, has workers.
-    pub fn worker(mut self, program: impl Into<PathBuf>) -> Self {
-        self.worker = Some(Workers::new(program));
+    /// Where the VM is: in this process unless set. It holds for all that is made with these
+    /// settings: compilers, pools, snapshots.
+    pub fn placement(mut self, placement: impl Into<Placement>) -> Self {
+        self.placement = placement.into();
         self
     }
 
-    /// Whether its worker is jailed. It is unless this says otherwise, which a backend needs that
-    /// makes code at run time: a simulation of a hypervisor.
-    pub fn jail(mut self, jail: bool) -> Self {
-        self.worker = self.worker.map(|workers| workers.jailed(jail));
-        self
+    /// Has the VM in a [jailed](crate::Jail) process of its own, which runs this program: `wrt-vm`, or
+    /// another that calls [`serve`](crate::worker::serve). Short for a
+    /// [placement](Self::placement) in such [`Workers`], which can be told more. On macOS a process
+    /// has one VM at most, so who wants several, or to compile while one is there, has workers.
+    pub fn worker(self, program: impl Into<PathBuf>) -> Self {
+        self.placement(Workers::new(program))
     }
 
     /// Ends calls that are not done by then, as [`MicroVm::set_deadline`]. A worker has to be there
@@ -149,20 +149,11 @@ impl Builder {
     /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
     /// opened, [`Error::OutOfDescriptors`], [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
-        let opened = self.backend.open().map_err(|error| Error::from(error).of_making())?;
-        let hypervisor = self.place(opened);
+        let hypervisor = self.backend.open().map_err(|error| Error::from(error).of_making())?;
         self.build_on(hypervisor.as_ref())
     }
 
-    /// Has VMs of a hypervisor where they are wanted: here, or in workers.
-    pub(crate) fn place(&self, hypervisor: Box<dyn Hypervisor>) -> Box<dyn Hypervisor> {
-        match &self.worker {
-            Some(workers) => in_workers(hypervisor, workers.clone()),
-            None => hypervisor,
-        }
-    }
-
-    /// As [`Self::build`], on a hypervisor that is open already.
+    /// As [`Self::build`], on a hypervisor that is open already. Workers open one of the same name.
     ///
     /// # Errors
     ///
@@ -200,17 +191,18 @@ impl Builder {
             stack_size,
             memory_limit: self.max_memory.saturating_add(ENGINE_MEMORY),
         };
-        let machine = Home::new(hypervisor, config, &self.wasi, None, from, self.deadline);
-        let machine = machine.map_err(Error::of_making)?;
+        let guest = World::open(&self.wasi)
+            .and_then(|world| self.placement.guest(hypervisor, config, world, from, self.deadline));
+        let guest = guest.map_err(Error::of_making)?;
         tracing::info!(
             backend = hypervisor.name(),
-            time = ?machine.usage().create,
+            time = ?guest.usage().create,
             "made a VM"
         );
         Ok(MicroVm {
             hypervisor: hypervisor.another(),
             target: Target::of(hypervisor),
-            machine,
+            guest,
             compiler: None,
             left: None,
             over: false,

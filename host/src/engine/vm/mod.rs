@@ -13,10 +13,10 @@ use crate::engine::compiler::Compiler;
 use crate::error::{Error, Interruption, VmEnd};
 use crate::machine::{Answer, CancelState, Content, Usage};
 use crate::module::Module;
-use crate::placement::Home;
+use crate::placement::{CHUNK_MAX, Done, Guest, Order};
 use crate::services::log;
 use crate::text;
-use crate::world::WasiConfig;
+use crate::world::{WasiConfig, World};
 pub(crate) use answers::unlinkable;
 use answers::{check_types, malformed, read_type, read_values, refusal};
 use std::sync::Arc;
@@ -106,7 +106,7 @@ pub struct Export {
 pub struct MicroVm {
     hypervisor: Box<dyn Hypervisor>,
     target: Target,
-    machine: Home,
+    guest: Box<dyn Guest>,
     /// Made when it is needed first.
     compiler: Option<Box<Compiler>>,
     /// Where a module's bytes are in the guest, which has no use for them any more.
@@ -163,9 +163,9 @@ impl MicroVm {
     ///
     /// [`Error::Failed`] in a VM with another engine than the interpreter, which looks.
     pub fn examine(&mut self, module: &Module) -> Result<Proposals, Error> {
-        let address = self.machine.share(module.bytes(), Content::Data)?;
+        let address = self.share(module, Content::Data)?;
         let answer = self.command(Command::Examine, &[address, module.len() as u64], &[]);
-        let unshared = self.machine.unshare(address);
+        let unshared = self.unshare(address);
         let answer = answer?;
         unshared?;
         Ok(Proposals::from_bits(answer.words[0]))
@@ -177,8 +177,8 @@ impl MicroVm {
         if let Some(compiled) = known {
             return Ok(compiled);
         }
-        let Self { target, machine, compiler, hypervisor, settings, .. } = self;
-        machine.on_host(|call| {
+        let Self { target, guest, compiler, hypervisor, settings, .. } = self;
+        guest.on_host(|call| {
             let turn = settings.cache.as_ref().map(|cache| {
                 (cache, cache.turn(module, *target, || call.interruption().is_none()))
             });
@@ -192,7 +192,10 @@ impl MicroVm {
             }
             let compiler = match compiler {
                 Some(compiler) => compiler,
-                none => none.insert(Box::new(Compiler::new(hypervisor.as_ref())?)),
+                none => none.insert(Box::new(Compiler::placed(
+                    hypervisor.as_ref(),
+                    settings.placement.clone(),
+                )?)),
             };
             let compiled = compiler.compile_for(module, *target, Some(call))?;
             if let Some((cache, making)) = making {
@@ -208,9 +211,9 @@ impl MicroVm {
 
     fn load_bytes(&mut self, module: &Module, content: Content) -> Result<LoadedModule, Error> {
         if let Some(left) = self.left.take() {
-            self.machine.unshare(left)?;
+            self.unshare(left)?;
         }
-        let address = self.machine.share(module.bytes(), content)?;
+        let address = self.share(module, content)?;
         let features = self.target.features.bits();
         let (len, max_memory) = (module.len() as u64, self.settings.max_memory);
         let words = [address, len, max_memory, features, log::wanted(), self.settings.max_stack];
@@ -328,7 +331,11 @@ impl MicroVm {
     pub fn read_memory(&mut self, memory: Memory, at: u64, to: &mut [u8]) -> Result<(), Error> {
         let (base, len) = self.locate(memory)?;
         let gva = self.judge(range(base, len, at, to.len()))?;
-        self.machine.read(gva, to)
+        for (address, chunk) in addresses(gva).zip(to.chunks_mut(CHUNK_MAX)) {
+            let copied = self.guest.obey(Order::Read { address, len: chunk.len() })?.copy_to(chunk);
+            self.judge(copied.ok_or_else(nonsense))?;
+        }
+        Ok(())
     }
 
     /// Copies bytes into a memory.
@@ -339,7 +346,10 @@ impl MicroVm {
     pub fn write_memory(&mut self, memory: Memory, at: u64, from: &[u8]) -> Result<(), Error> {
         let (base, len) = self.locate(memory)?;
         let gva = self.judge(range(base, len, at, from.len()))?;
-        self.machine.write(gva, from)
+        for (address, chunk) in addresses(gva).zip(from.chunks(CHUNK_MAX)) {
+            self.guest.obey(Order::Write { address, bytes: chunk.into() })?;
+        }
+        Ok(())
     }
 
     /// Value of an exported global.
@@ -401,7 +411,8 @@ impl MicroVm {
     /// As [`Builder::build`].
     pub fn reset(&mut self) -> Result<(), Error> {
         self.begin_anew();
-        self.machine.reset(&self.settings.wasi)
+        let world = World::open(&self.settings.wasi)?;
+        self.guest.obey(Order::Reset { world }).map(drop)
     }
 
     /// Makes every handle void.
@@ -426,12 +437,12 @@ impl MicroVm {
     /// set anew, or the VM is [reset](Self::reset) or [restored](Self::restore). A worker that does
     /// not answer soon after it is killed; the VM needs a reset then.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.machine.set_deadline(deadline);
+        self.guest.set_deadline(deadline);
     }
 
     /// A handle that ends the next call, from any thread.
     pub fn cancel_handle(&self) -> CancelHandle {
-        let state = Arc::clone(self.machine.cancel_state());
+        let state = Arc::clone(self.guest.canceller());
         CancelHandle { call: state.current(), state }
     }
 
@@ -442,22 +453,22 @@ impl MicroVm {
 
     /// Process id of its worker, if it has one.
     pub fn worker(&self) -> Option<u32> {
-        self.machine.worker()
+        self.guest.whereabouts().worker
     }
 
     /// What the jail of its worker is worth, in words, if it is in a jailed one.
     pub fn jail(&self) -> Option<&str> {
-        self.machine.jail()
+        self.guest.whereabouts().jail
     }
 
     /// Process id of the child that has the guest, if there is one.
     pub(crate) fn child(&self) -> Option<u32> {
-        self.machine.child()
+        self.guest.whereabouts().child
     }
 
     /// What keeps the guest in, in words.
     pub fn boundary(&self) -> String {
-        self.machine.boundary()
+        self.guest.whereabouts().boundary
     }
 
     /// The engine in it.
@@ -467,12 +478,12 @@ impl MicroVm {
 
     /// Times, memory, exits.
     pub fn usage(&self) -> Usage {
-        self.machine.usage()
+        self.guest.usage()
     }
 
-    /// As [`Home::expect_much`].
+    /// As [`Guest::expect_much`].
     pub(crate) fn expect_much(&mut self) -> bool {
-        self.machine.expect_much()
+        self.guest.expect_much()
     }
 
     /// Bytes that the linear memories of programs that are loaded from now on may take.
@@ -486,7 +497,7 @@ impl MicroVm {
     }
 
     pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
-        self.machine.cancel_state()
+        self.guest.canceller()
     }
 
     fn check(&self, of: Identity) -> Result<(), Error> {
@@ -520,12 +531,28 @@ impl MicroVm {
         if self.over {
             return Err(VmEnd::Earlier.into());
         }
-        let answer = self.machine.command(command, words, payload)?;
+        let order = Order::Command { command, words: words.into(), payload: payload.into() };
+        let Done::Answer(answer) = self.guest.obey(order)? else {
+            return self.judge(Err(nonsense()));
+        };
         tracing::debug!(?command, reply = ?answer.reply, "the guest has answered");
         match answer.reply {
             Reply::Ok => Ok(answer),
             reply => self.judge(Err(refusal(reply, &answer))),
         }
+    }
+
+    /// Has the guest read a module's bytes; returns where it does.
+    fn share(&mut self, module: &Module, content: Content) -> Result<u64, Error> {
+        let bytes = Arc::clone(module.bytes());
+        let Done::Shared(address) = self.guest.obey(Order::Share { bytes, content })? else {
+            return self.judge(Err(nonsense()));
+        };
+        Ok(address)
+    }
+
+    fn unshare(&mut self, address: u64) -> Result<(), Error> {
+        self.guest.obey(Order::Unshare { address }).map(drop)
     }
 
     /// Passes on what became of an answer; after one that makes no sense the VM has ended.
@@ -556,6 +583,16 @@ impl CancelHandle {
     pub fn cancel_all(&self) {
         self.state.cancel_all(Interruption::Cancelled);
     }
+}
+
+/// Something else came of an order than comes of such.
+fn nonsense() -> Error {
+    malformed("an answer to another question")
+}
+
+/// Where the chunks of a stretch of guest memory are.
+fn addresses(from: Gva) -> impl Iterator<Item = u64> {
+    (0..).map(move |number: u64| from.0.wrapping_add(number * CHUNK_MAX as u64))
 }
 
 /// Address of `at..at + want` in a memory of `len` bytes at `base`.

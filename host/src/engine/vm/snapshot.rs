@@ -1,9 +1,9 @@
 //! Guests that are prepared once, and gone on from many times.
 
-use super::{Builder, Identity, MicroVm};
+use super::{Builder, Identity, MicroVm, nonsense};
 use crate::error::Error;
-use crate::placement::Kept;
-use crate::world::WasiConfig;
+use crate::placement::{Done, Kept, Order};
+use crate::world::{WasiConfig, World};
 use std::sync::Arc;
 use wrt_abi::EngineKind;
 use wrt_hypervisor::Hypervisor;
@@ -40,7 +40,11 @@ impl MicroVm {
     /// [`Error::Failed`] when there is nothing in the VM, [`Error::Ended`] when it has ended,
     /// [`Error::Memory`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
-        let kept = self.machine.prepare()?;
+        let number = Kept::number();
+        let Done::Kept(here) = self.guest.obey(Order::Keep { number })? else {
+            return self.judge(Err(nonsense()));
+        };
+        let kept = Kept { number, here };
         // What is made from now on is this VM's alone.
         self.inherited.push(std::mem::replace(&mut self.identity, Identity::new()));
         Ok(Snapshot {
@@ -69,7 +73,8 @@ impl MicroVm {
                 self.hypervisor.name()
             )));
         }
-        self.machine.restore(&wasi, &snapshot.kept)?;
+        let (from, world) = (snapshot.kept.clone(), World::open(&wasi)?);
+        self.guest.obey(Order::Restore { from, world })?;
         self.settings.wasi = wasi;
         self.go_on_from(snapshot);
         Ok(())
@@ -102,6 +107,6 @@ impl Snapshot {
 
     /// Bytes of the guest's own that it keeps: whole pages. None if a worker keeps them.
     pub fn size(&self) -> Option<u64> {
-        self.kept.size()
+        self.kept.here.as_ref().map(|here| here.size())
     }
 }

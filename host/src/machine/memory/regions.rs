@@ -4,6 +4,7 @@
 use super::super::addresses::UNIT;
 use super::{GuestMemory, LARGE_PAGE, MemoryRefused, READ_WRITE};
 use crate::artifact::Text;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub(super) struct Region {
 }
 
 /// What the guest may do with a region besides reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Content {
     /// Write it, if it is its own.
     Data,

@@ -1,8 +1,10 @@
 //! Messages over a socket, with file descriptors.
 //!
-//! A message is its length, the number of descriptors that come with it, and `postcard`'s bytes.
+//! A message is its length, the number of [descriptors](passing) that come with it, and `postcard`'s
+//! bytes.
 //! The socket does not block: a wait for the other end goes on for as long as a [`Patience`] lasts.
 
+use crate::world::passing;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
@@ -13,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 use wrt_platform::socket::{SEND, send_without_signal};
@@ -45,6 +47,26 @@ impl Patience for Endless {
     }
 }
 
+/// A message that can be sent, with its descriptors.
+pub(super) struct Packed {
+    bytes: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+}
+
+impl Packed {
+    /// # Errors
+    ///
+    /// `InvalidInput` for a message that is too long, others when the system has no descriptor for
+    /// a part of it.
+    pub(super) fn new(message: &impl Serialize) -> io::Result<Self> {
+        let (bytes, descriptors) = passing::written(|| postcard::to_allocvec(message))?;
+        match bytes.len() > MESSAGE_MAX || descriptors.len() > DESCRIPTORS_MAX {
+            true => Err(too_much(bytes.len(), descriptors.len())),
+            false => Ok(Self { bytes, descriptors }),
+        }
+    }
+}
+
 /// One end of a socket.
 pub(crate) struct Channel(UnixStream);
 
@@ -62,32 +84,41 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` and the like when the other end is gone; `TimedOut` when it does not read
-    /// while the patience lasts; `InvalidInput` for a message that is too long.
+    /// Those of [`Packed::new`] and [`Self::send_packed`].
     pub(super) fn send(
         &self,
         message: &impl Serialize,
-        descriptors: &[BorrowedFd<'_>],
         patience: &impl Patience,
     ) -> io::Result<()> {
-        let bytes = postcard::to_allocvec(message).map_err(io::Error::other)?;
-        if bytes.len() > MESSAGE_MAX || descriptors.len() > DESCRIPTORS_MAX {
-            return Err(too_much(bytes.len(), descriptors.len()));
-        }
+        self.send_packed(&Packed::new(message)?, patience)
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// `BrokenPipe` and the like when the other end is gone; `TimedOut` when it does not read
+    /// while the patience lasts.
+    pub(super) fn send_packed(
+        &self,
+        Packed { bytes, descriptors }: &Packed,
+        patience: &impl Patience,
+    ) -> io::Result<()> {
         let header = [bytes.len(), descriptors.len()]
             .map(|word| u32::try_from(word).unwrap_or(u32::MAX).to_le_bytes())
             .concat();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let descriptors: Vec<_> = descriptors.iter().map(OwnedFd::as_fd).collect();
         if !descriptors.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
         }
         let slice = [IoSlice::new(&header)];
         let sent = self.retry(PollFlags::OUT, patience, || {
             sendmsg(self.0.as_fd(), &slice, &mut ancillary, SEND)
         })?;
         self.send_all(&header[sent..], patience)?;
-        self.send_all(&bytes, patience)
+        self.send_all(bytes, patience)
     }
 
     fn send_all(&self, mut bytes: &[u8], patience: &impl Patience) -> io::Result<()> {
@@ -104,10 +135,7 @@ impl Channel {
     ///
     /// `UnexpectedEof` when the other end is gone; `TimedOut` when it says nothing, or half a
     /// message, while the patience lasts; `InvalidData` for what is no message.
-    pub(crate) fn receive<T: DeserializeOwned>(
-        &self,
-        patience: &impl Patience,
-    ) -> io::Result<(T, Vec<OwnedFd>)> {
+    pub(crate) fn receive<T: DeserializeOwned>(&self, patience: &impl Patience) -> io::Result<T> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let mut header = [0; HEADER];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
@@ -139,8 +167,8 @@ impl Channel {
         }
         let mut bytes = vec![0; len];
         self.receive_all(&mut bytes, patience)?;
-        let message = postcard::from_bytes(&bytes).map_err(|_| invalid("a malformed message"))?;
-        Ok((message, descriptors))
+        let message = passing::read(descriptors, || postcard::from_bytes(&bytes).ok());
+        message.ok_or_else(|| invalid("a malformed message"))
     }
 
     fn receive_all(&self, mut to: &mut [u8], patience: &impl Patience) -> io::Result<()> {

@@ -6,15 +6,15 @@
 //!
 //! ```text
 //! parent                                  worker (`wrt-vm worker`)
-//! MicroVm ─ Home ─ remote.rs ══ channel.rs ══ serve.rs ─ Home ─ Machine, services
-//!                     └──── cancel ──────────────┘
+//! MicroVm ─ remote.rs ══ channel.rs ══ serve.rs ─ Local ─ Machine, services
+//!              └──── cancel ──────────────┘
 //! ```
 //!
 //! A worker enters its [jail](crate::Jail) as it makes its machine. A jail cannot be widened: a VM
 //! that is [reset](crate::MicroVm::reset_with) to a world with directories gets a new worker, and so
 //! does one whose worker is gone.
 //!
-//! What passes is in `message`; directories and modules go as file descriptors, standard
+//! What passes are orders, as any guest gets them, and what `message` has; directories and modules go as file descriptors, standard
 //! streams are inherited. A worker runs a hostile guest, and may have become its own: what it
 //! says is bounded, and believed of its own VM only. One that does not answer is not waited for
 //! longer than its call may take, and some grace; then it is killed. It ends when its parent does.
@@ -24,20 +24,15 @@ pub(crate) mod message;
 mod process;
 mod remote;
 mod serve;
-mod world;
 
 pub(crate) use process::rest;
 pub(crate) use remote::Remote;
 pub use serve::serve;
 
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
-use wrt_abi::cpu::{Arch, CpuFeatures};
-use wrt_hypervisor::{Hypervisor, HypervisorError, Vm};
 use wrt_platform::children::{is_this_program, this_program};
 use wrt_platform::text::Line;
 
@@ -89,12 +84,6 @@ impl Workers {
         self
     }
 
-    /// Those that have the VMs of a hypervisor, if this process does not have them itself.
-    pub(crate) fn of(hypervisor: &dyn Hypervisor) -> Option<&Self> {
-        let hypervisor: &dyn Any = hypervisor;
-        hypervisor.downcast_ref().map(|InWorkers { workers, .. }| workers)
-    }
-
     /// What starts one.
     fn command(&self) -> io::Result<Command> {
         let mut command = match &self.program {
@@ -112,40 +101,5 @@ impl fmt::Display for Workers {
             Program::This => f.write_str("of this program"),
             Program::At(path) => Line(path.display()).fmt(f),
         }
-    }
-}
-
-/// A hypervisor whose VMs are in workers.
-#[derive(Clone)]
-struct InWorkers {
-    /// What the workers use.
-    inner: Arc<dyn Hypervisor>,
-    workers: Workers,
-}
-
-/// Has VMs of a hypervisor made in worker processes.
-pub fn in_workers(inner: Box<dyn Hypervisor>, workers: Workers) -> Box<dyn Hypervisor> {
-    Box::new(InWorkers { inner: inner.into(), workers })
-}
-
-impl Hypervisor for InWorkers {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn arch(&self) -> Arch {
-        self.inner.arch()
-    }
-
-    fn another(&self) -> Box<dyn Hypervisor> {
-        Box::new(self.clone())
-    }
-
-    fn code_features(&self) -> CpuFeatures {
-        self.inner.code_features()
-    }
-
-    fn create_vm(&self) -> Result<Box<dyn Vm>, HypervisorError> {
-        Err(HypervisorError::Unsupported("its VMs are in worker processes"))
     }
 }

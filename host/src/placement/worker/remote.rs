@@ -1,26 +1,27 @@
 //! A machine in a worker, as its parent has it.
 
 use super::Workers;
-use super::channel::{Channel, Patience};
-use super::message::{CHUNK_MAX, Done, Message, Request, Response, World};
+use super::channel::{Channel, Packed, Patience};
+use super::message::{Built, Message, Plan, Response};
 use super::process::{Process, Started};
 use crate::error::{Error, Interruption, VmEnd};
-use crate::machine::{Answer, CancelState, Content, MachineConfig, RECORDER, Usage, begin_call};
+use crate::machine::{CancelState, MachineConfig, RECORDER, Running, Usage, begin_call};
+use crate::placement::jail::refuse_directories;
+use crate::placement::order::{Done, Guest, Order, Whereabouts};
 use crate::services::log::Log;
-use crate::world::{OutputBuffer, WasiConfig};
+use crate::world::{OutputBuffer, World};
 use rustix::net::{SendFlags, send};
+use serde::Serialize;
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use wrt_abi::{Command, LogLevel};
-use wrt_hypervisor::{Gva, Hypervisor, Kicker};
-use wrt_platform::memory::SharedBytes;
+use wrt_abi::LogLevel;
+use wrt_hypervisor::{Backend, Hypervisor, Kicker};
 use wrt_platform::socket::SEND;
-use wrt_platform::text::Line;
+use wrt_platform::text::{Line, Lines};
 use wrt_platform::wake::Waker;
 
 /// How long a worker whose socket has closed has to end by itself: the reason is in how it ends.
@@ -32,6 +33,8 @@ const REQUEST_GRACE: Duration = Duration::from_secs(5);
 /// How long a worker may take to make its machine, or to make it anew.
 const BUILD_LIMIT: Duration = Duration::from_secs(60);
 const RESET_LIMIT: Duration = Duration::from_secs(10);
+/// Bytes of text that an error may have: more than any that is made in a worker.
+const ERROR_MAX: usize = 64 << 10;
 
 /// The parent's end.
 pub(crate) struct Remote {
@@ -116,22 +119,28 @@ impl Remote {
         workers: &Workers,
         hypervisor: &dyn Hypervisor,
         config: MachineConfig,
-        world: &WasiConfig,
+        world: &World,
         deadline: Option<Instant>,
     ) -> Result<Self, Error> {
         if config.image.is_some() {
             return Err(Error::Failed("a worker has the embedded guests and no others".to_owned()));
         }
+        let backend = hypervisor.name();
+        if backend.parse::<Backend>().is_err() {
+            return Err(Error::Failed(format!(
+                "a worker opens its hypervisor by name, and `{backend}` is no backend's"
+            )));
+        }
+        refuse_directories(world.inherited())?;
         let started = Instant::now();
-        let origin = Origin { workers: workers.clone(), backend: hypervisor.name(), config };
-        let Started { process, requests, cancels } = origin.start()?;
-        let failed = |error| Error::Failed(format!("cannot talk to a worker: {error}"));
-        let waker = Waker::new().map_err(failed)?;
+        let origin = Origin { workers: workers.clone(), backend, config };
+        let (process, channel, cancels) = origin.start()?;
+        let waker = Waker::new().map_err(no_talk)?;
         let kick = Kick { socket: Mutex::new(cancels), sequence: AtomicU64::new(0), waker };
         let kick = Arc::new(kick);
         let mut remote = Self {
             process,
-            channel: Channel::new(requests).map_err(failed)?,
+            channel,
             cancel: CancelState::new(Arc::clone(&kick) as Arc<dyn Kicker>),
             kick,
             deadline,
@@ -143,31 +152,23 @@ impl Remote {
             log: Log::new(world.program()),
             dead: None,
         };
-        let described = world.describe()?;
-        remote.build(world, described)?;
+        remote.build(world)?;
         remote.usage.create = started.elapsed();
         Ok(remote)
     }
 
     /// Has a new worker make its machine.
-    fn build(
-        &mut self,
-        world: &WasiConfig,
-        (description, descriptors): (World, Vec<OwnedFd>),
-    ) -> Result<(), Error> {
-        self.captures = world.captures();
-        self.log.set_program(world.program());
+    fn build(&mut self, world: &World) -> Result<(), Error> {
+        self.renew(world);
         let Origin { workers, backend, config } = &self.origin;
-        let build = Request::Build {
-            backend: (*backend).to_owned(),
-            engine: config.engine as u64,
-            stack_size: config.stack_size,
-            memory_limit: config.memory_limit,
-            world: description,
-            jailed: workers.jailed,
-        };
-        match self.ask_until(&build, descriptors, self.build_limit(), ANSWER_GRACE)? {
-            Done::Built { boundary, jail } if jail.is_some() == self.origin.workers.jailed => {
+        let jailed = workers.jailed;
+        let plan = Plan { backend: (*backend).to_owned(), config: *config, world, jailed };
+        let limit = Instant::now() + BUILD_LIMIT;
+        let own = self.deadline.and_then(|deadline| deadline.checked_add(ANSWER_GRACE));
+        let until = own.map_or(limit, |own| own.min(limit));
+        match self.ask(&plan, Some(until), ANSWER_GRACE)? {
+            Message::Built(Err(error)) => Err(self.check(error)),
+            Message::Built(Ok(Built { boundary, jail })) if jail.is_some() == jailed => {
                 (self.boundary, self.jail) = (boundary, jail);
                 Ok(())
             }
@@ -175,90 +176,20 @@ impl Remote {
         }
     }
 
-    pub(crate) fn command(
-        &mut self,
-        command: Command,
-        words: &[u64],
-        payload: &[u8],
-    ) -> Result<Answer, Error> {
-        let sequence = self.kick.sequence.fetch_add(1, Ordering::SeqCst) + 1;
-        let call = begin_call(&self.cancel, self.deadline)?;
-        let request = Request::Command {
-            sequence,
-            command: command as u64,
-            words: words.to_vec(),
-            payload: payload.to_vec(),
-        };
-        let until = self.deadline.and_then(|deadline| deadline.checked_add(ANSWER_GRACE));
-        let done = RECORDER
-            .interval("worker", || self.ask_until(&request, Vec::new(), until, ANSWER_GRACE));
-        drop(call);
-        done?.answer().ok_or_else(|| self.nonsense())
-    }
-
-    /// As [`Machine::reset`](crate::machine::Machine::reset), to a world. A worker that is gone, or
-    /// does not do it, is replaced by a new one; so is one whose jail keeps it from directories.
-    pub(crate) fn reset(&mut self, world: &WasiConfig) -> Result<(), Error> {
-        self.deadline = None;
-        let barred = world.has_directories() && self.jail.is_some();
-        if self.dead.is_none() && !barred {
-            match self.renew(world, |world| Request::Reset { world }) {
-                Ok(()) => return Ok(()),
-                Err(error) => tracing::debug!("a worker is replaced: {error}"),
-            }
-        }
-        self.replace(world)
-    }
-
-    /// Has the worker begin anew, by this request, with a world.
-    fn renew(
-        &mut self,
-        world: &WasiConfig,
-        request: impl FnOnce(World) -> Request,
-    ) -> Result<(), Error> {
-        let (description, descriptors) = world.describe()?;
-        let until = Some(Instant::now() + RESET_LIMIT);
-        // What is left of the last program's output is the last program's.
-        let renewed = self.ask_until(&request(description), descriptors, until, REQUEST_GRACE);
+    /// What comes from now on is the next program's.
+    fn renew(&mut self, world: &World) {
         self.captures = world.captures();
         self.log.set_program(world.program());
-        renewed.map(|_| ())
-    }
-
-    /// Has the worker keep its guest, in the place of one that it kept before; returns what it is
-    /// called.
-    pub(crate) fn prepare(&mut self) -> Result<u64, Error> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        // No two have one name, in whichever worker: one cannot be taken for another.
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.ask(&Request::Prepare { number }, Vec::new())?;
-        Ok(number)
-    }
-
-    /// As [`Self::reset`], to the guest that is kept.
-    pub(crate) fn restore(&mut self, world: &WasiConfig, number: u64) -> Result<(), Error> {
-        if world.has_directories() && self.jail.is_some() {
-            return Err(Error::Failed(
-                "a jailed worker has the directories that it was made with and no others: give \
-                 none to a VM that is restored to a snapshot"
-                    .to_owned(),
-            ));
-        }
-        self.deadline = None;
-        self.renew(world, |world| Request::Restore { number, world })
     }
 
     /// Puts a new worker into the place of this one.
-    fn replace(&mut self, world: &WasiConfig) -> Result<(), Error> {
-        let described = world.describe()?;
-        let Started { process, requests, cancels } = self.origin.start()?;
-        let channel = Channel::new(requests)
-            .map_err(|error| Error::Failed(format!("cannot talk to a worker: {error}")))?;
+    fn replace(&mut self, world: &World) -> Result<(), Error> {
+        let (process, channel, cancels) = self.origin.start()?;
         // The old one ends as it is dropped.
         (self.process, self.channel) = (process, channel);
         *self.kick.socket.lock().unwrap_or_else(PoisonError::into_inner) = cancels;
         self.dead = None;
-        let built = self.build(world, described);
+        let built = self.build(world);
         if let Err(error) = &built {
             // It has no machine, so it is of no use.
             self.dead.get_or_insert_with(|| VmEnd::Worker(error.to_string()));
@@ -266,121 +197,51 @@ impl Remote {
         built
     }
 
-    pub(crate) fn share(&mut self, bytes: &SharedBytes, content: Content) -> Result<u64, Error> {
-        let file = bytes.to_file().map_err(Error::Memory)?;
-        let len = bytes.as_slice().len() as u64;
-        let request = Request::Share { len, code: content != Content::Data };
-        match self.ask(&request, vec![file])? {
-            Done::Shared(address) => Ok(address),
+    /// Has the worker obey, and waits for what becomes of it: until a time, and when the call is
+    /// cancelled until its grace is over.
+    fn pass_on(
+        &mut self,
+        order: &Order<'_>,
+        until: Option<Instant>,
+        grace: Duration,
+    ) -> Result<Done<'static>, Error> {
+        let sequence = self.kick.sequence.load(Ordering::SeqCst);
+        match self.ask(&(sequence, order), until, grace)? {
+            Message::Response(Response { result, usage }) => {
+                self.usage = Usage { create: self.usage.create, ..usage };
+                result.map_err(|error| self.check(error))
+            }
             _ => Err(self.nonsense()),
         }
     }
 
-    pub(crate) fn unshare(&mut self, address: u64) -> Result<(), Error> {
-        self.ask(&Request::Unshare { address }, Vec::new()).map(|_| ())
-    }
-
-    pub(crate) fn read(&mut self, from: Gva, to: &mut [u8]) -> Result<(), Error> {
-        for (number, chunk) in to.chunks_mut(CHUNK_MAX).enumerate() {
-            let address = from.0.wrapping_add((number * CHUNK_MAX) as u64);
-            let request = Request::Read { address, len: chunk.len() as u64 };
-            match self.ask(&request, Vec::new())? {
-                Done::Read(bytes) if bytes.len() == chunk.len() => chunk.copy_from_slice(&bytes),
-                _ => return Err(self.nonsense()),
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn write(&mut self, to: Gva, from: &[u8]) -> Result<(), Error> {
-        for (number, chunk) in from.chunks(CHUNK_MAX).enumerate() {
-            let address = to.0.wrapping_add((number * CHUNK_MAX) as u64);
-            self.ask(&Request::Write { address, bytes: chunk.to_vec() }, Vec::new())?;
-        }
-        Ok(())
-    }
-
-    /// Runs `work` on the host as a call of this machine.
-    pub(crate) fn on_host<T>(
+    /// Sends a request and waits for what becomes of it. A worker that has not answered by then is
+    /// killed.
+    fn ask(
         &mut self,
-        work: impl FnOnce(&CancelState) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let call = begin_call(&self.cancel, self.deadline)?;
-        let result = work(&self.cancel);
-        drop(call);
-        result
-    }
-
-    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-    }
-
-    pub(crate) fn cancel_state(&self) -> &Arc<CancelState> {
-        &self.cancel
-    }
-
-    pub(crate) fn process(&self) -> u32 {
-        self.process.id()
-    }
-
-    pub(crate) fn usage(&self) -> Usage {
-        self.usage
-    }
-
-    pub(crate) fn jail(&self) -> Option<&str> {
-        self.jail.as_deref()
-    }
-
-    pub(crate) fn boundary(&self) -> String {
-        format!("{}; a worker process of its own", self.boundary)
-    }
-
-    /// When a worker that makes its machine has to be done.
-    fn build_limit(&self) -> Option<Instant> {
-        let limit = Instant::now() + BUILD_LIMIT;
-        let own = self.deadline.and_then(|deadline| deadline.checked_add(ANSWER_GRACE));
-        Some(own.map_or(limit, |own| own.min(limit)))
-    }
-
-    /// Sends a request that the worker cannot break off, and waits for what becomes of it.
-    fn ask(&mut self, request: &Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
-        // One that is made after the deadline has its time, too.
-        let from = self.deadline.map(|deadline| deadline.max(Instant::now()));
-        let until = from.and_then(|from| from.checked_add(REQUEST_GRACE));
-        self.ask_until(request, descriptors, until, REQUEST_GRACE)
-    }
-
-    /// Sends a request and waits for what becomes of it: until a time, and when the call is
-    /// cancelled until its grace is over. A worker that has not answered by then is killed.
-    fn ask_until(
-        &mut self,
-        request: &Request,
-        descriptors: Vec<OwnedFd>,
+        request: &impl Serialize,
         until: Option<Instant>,
         grace: Duration,
-    ) -> Result<Done, Error> {
+    ) -> Result<Message<'static>, Error> {
         if let Some(end) = &self.dead {
             return Err(end.clone().into());
         }
+        let packed = Packed::new(request).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => Error::Failed(error.to_string()),
+            _ => Error::Memory(error),
+        })?;
         let (cancel, kick) = (Arc::clone(&self.cancel), Arc::clone(&self.kick));
         let noticed = Cell::new(None);
         let waiting = Waiting { cancel: &cancel, kick: &kick, until, grace, noticed };
-        let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
-        let response = match self.channel.send(request, &borrowed, &waiting) {
-            Ok(()) => self.response(&waiting),
-            Err(error) => Err(error),
-        };
-        let Response { result, usage } = response.map_err(|error| self.lost(&error))?;
-        self.usage = Usage { create: self.usage.create, ..usage };
-        result.map_err(|failure| failure.into_error(self.cancel.interruption()))
+        let sent = self.channel.send_packed(&packed, &waiting);
+        sent.and_then(|()| self.response(&waiting)).map_err(|error| self.lost(&error))
     }
 
     /// Waits for the response to a request. What the guest logs and writes until then goes where
     /// it belongs.
-    fn response(&mut self, waiting: &Waiting<'_>) -> io::Result<Response> {
+    fn response(&mut self, waiting: &Waiting<'_>) -> io::Result<Message<'static>> {
         loop {
-            match self.channel.receive(waiting)?.0 {
-                Message::Response(response) => return Ok(response),
+            match self.channel.receive(waiting)? {
                 Message::Line { level, text } => {
                     // A level that is none is no worse than a line that is not sent.
                     if let Ok(level) = LogLevel::try_from(level) {
@@ -392,15 +253,27 @@ impl Remote {
                         buffer.append(&bytes);
                     }
                 }
+                response => return Ok(response),
             }
+        }
+    }
+
+    /// The error that a worker tells.
+    fn check(&mut self, error: Error) -> Error {
+        match error {
+            _ if !is_presentable(&error) => self.nonsense(),
+            // It does not know why it was told to end its call.
+            Error::Interrupted(_) => {
+                let why = self.cancel.interruption();
+                Error::Interrupted(why.unwrap_or(Interruption::Cancelled))
+            }
+            error => error,
         }
     }
 
     /// The worker does not answer as it should: it is ended, and is not asked again.
     fn lost(&mut self, error: &io::Error) -> Error {
         let end = match error.kind() {
-            // Nothing was sent.
-            io::ErrorKind::InvalidInput => return Error::Failed(error.to_string()),
             io::ErrorKind::InvalidData => {
                 self.process.end(Duration::ZERO);
                 VmEnd::Worker(format!("it sent {error}"))
@@ -426,18 +299,114 @@ impl Remote {
         wanted.or(passed.then_some(Interruption::TimedOut))
     }
 
-    /// The worker has answered something else.
+    /// The worker has said what makes no sense.
     fn nonsense(&mut self) -> Error {
         let error = io::Error::new(io::ErrorKind::InvalidData, "an answer to another question");
         self.lost(&error)
     }
 }
 
+impl Guest for Remote {
+    fn obey<'g>(&'g mut self, order: Order<'_>) -> Result<Done<'g>, Error> {
+        if let Order::Command { .. } = order {
+            self.kick.sequence.fetch_add(1, Ordering::SeqCst);
+            let call = self.begin()?;
+            let until = self.deadline.and_then(|deadline| deadline.checked_add(ANSWER_GRACE));
+            let done = RECORDER.interval("worker", || self.pass_on(&order, until, ANSWER_GRACE));
+            drop(call);
+            return done;
+        }
+        let Some(world) = order.world() else {
+            // One that is made after the deadline has its time, too.
+            let from = self.deadline.map(|deadline| deadline.max(Instant::now()));
+            let until = from.and_then(|from| from.checked_add(REQUEST_GRACE));
+            return self.pass_on(&order, until, REQUEST_GRACE);
+        };
+        let anew = matches!(order, Order::Reset { .. });
+        let barred = !world.preopens.is_empty() && self.jail.is_some();
+        if barred && !anew {
+            return Err(Error::Failed(
+                "a jailed worker has the directories that it was made with and no others: give \
+                 none to a VM that is restored to a snapshot"
+                    .to_owned(),
+            ));
+        }
+        refuse_directories(world.inherited())?;
+        self.deadline = None;
+        let gone = anew && self.dead.is_some();
+        if !barred && !gone {
+            let until = Some(Instant::now() + RESET_LIMIT);
+            // What is left of the last program's output is the last program's.
+            let renewed = self.pass_on(&order, until, REQUEST_GRACE);
+            self.renew(world);
+            match renewed {
+                Err(error) if anew => tracing::debug!("a worker is replaced: {error}"),
+                renewed => return renewed,
+            }
+        }
+        // One that is gone, or does not do it, or whose jail keeps it from directories.
+        self.replace(world).map(|()| Done::Nothing)
+    }
+
+    fn begin(&mut self) -> Result<Running, Error> {
+        begin_call(&self.cancel, self.deadline)
+    }
+
+    fn canceller(&self) -> &Arc<CancelState> {
+        &self.cancel
+    }
+
+    fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn whereabouts(&self) -> Whereabouts<'_> {
+        Whereabouts {
+            boundary: format!("{}; a worker process of its own", self.boundary),
+            worker: Some(self.process.id()),
+            child: None,
+            jail: self.jail.as_deref(),
+        }
+    }
+}
+
 impl Origin {
-    /// Starts a worker.
-    fn start(&self) -> Result<Started, Error> {
-        Process::start(&self.workers).map_err(|error| {
-            Error::Failed(format!("cannot start the worker {}: {error}", Line(&self.workers)))
-        })
+    /// Starts a worker; returns it, and the ends of its sockets.
+    fn start(&self) -> Result<(Process, Channel, UnixStream), Error> {
+        let Started { process, requests, cancels } =
+            Process::start(&self.workers).map_err(|error| {
+                Error::Failed(format!("cannot start the worker {}: {error}", Line(&self.workers)))
+            })?;
+        Ok((process, Channel::new(requests).map_err(no_talk)?, cancels))
+    }
+}
+
+/// Whether people can be shown an error: every one that is made in a worker that does as it should is
+/// text that no terminal obeys, and not long.
+fn is_presentable(error: &Error) -> bool {
+    let text = error.to_string();
+    text.len() <= ERROR_MAX && Lines(&text).to_string() == text
+}
+
+fn no_talk(error: io::Error) -> Error {
+    Error::Failed(format!("cannot talk to a worker: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_only_an_attacker_makes_are_not_passed_on() {
+        let panic = |text: &str| Error::Ended(VmEnd::Panic(text.to_owned()));
+        assert!(is_presentable(&panic("out of luck")));
+        assert!(!is_presentable(&panic("\x1b[2J")));
+        assert!(!is_presentable(&panic(&"long".repeat(ERROR_MAX / 4))));
+        let name = String::from("a\u{202e}b");
+        assert!(!is_presentable(&Error::NoSuchExport(name)));
     }
 }

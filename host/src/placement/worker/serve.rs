@@ -1,23 +1,23 @@
 //! A worker: one machine, and orders for it.
 
 use super::channel::{Channel, Endless};
-use super::message::{self, CHUNK_MAX, Done, Failure, Message, Request, Response};
+use super::message::{Built, Message, Plan, Response};
 use super::process::{CANCELS, REQUESTS};
 use crate::error::{Error, Interruption};
-use crate::machine::{CancelState, Content, Usage};
-use crate::placement::home::{Home, Kept, elsewhere};
+use crate::machine::CancelState;
 use crate::placement::jail::Jail;
+use crate::placement::local::Local;
+use crate::placement::order::{CHUNK_MAX, Done, Guest as _, Kept, Order, Whereabouts};
+use crate::services::Services;
 use crate::services::log::Forward;
-use crate::world::{OutputBuffer, WasiConfig};
+use crate::world::{OutputBuffer, World};
 use rustix::io::{FdFlags, fcntl_setfd};
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wrt_hypervisor::{Backend, Gva};
-use wrt_platform::memory::SharedBytes;
+use wrt_hypervisor::Backend;
 use wrt_platform::text::Line;
 
 /// Serves the process that has started this one, until it is gone. To be called first thing by
@@ -28,35 +28,87 @@ pub fn serve() -> ExitCode {
         return ExitCode::from(2);
     };
     wrt_platform::children::set_name(c"wrt-vm worker");
-    let channel = match Channel::new(requests) {
-        Ok(channel) => Arc::new(channel),
-        Err(error) => {
-            eprintln!("wrt-vm worker: {error}");
-            return ExitCode::FAILURE;
+    match Channel::new(requests).and_then(|channel| obey(&Arc::new(channel), cancels)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The parent has no use for this one any more, or is gone.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::ConnectionReset
+            ) =>
+        {
+            ExitCode::SUCCESS
         }
-    };
-    let mut worker =
-        Worker { channel, commands: Arc::default(), cancels: Some(cancels), machine: None };
-    loop {
-        match worker.serve_one() {
-            Ok(()) => {}
-            // The parent has no use for this one any more, or is gone.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::UnexpectedEof
-                        | io::ErrorKind::BrokenPipe
-                        | io::ErrorKind::ConnectionReset
-                ) =>
-            {
-                return ExitCode::SUCCESS;
-            }
-            Err(error) => {
-                eprintln!("wrt-vm worker: {}", Line(error));
-                return ExitCode::FAILURE;
-            }
+        Err(error) => {
+            eprintln!("wrt-vm worker: {}", Line(error));
+            ExitCode::FAILURE
         }
     }
+}
+
+/// Makes the machine, and has it obey one order after another.
+fn obey(channel: &Arc<Channel>, cancels: UnixStream) -> io::Result<()> {
+    let plan: Plan<World> = channel.receive(&Endless)?;
+    let mut captures = Capture::of(&plan.world);
+    let commands = Arc::<Commands>::default();
+    let (mut guest, built) = match build(plan, channel, &commands, cancels) {
+        Ok(made) => made,
+        // Without a machine it is of no use.
+        Err(error) => return channel.send(&Message::Built(Err(error)), &Endless),
+    };
+    channel.send(&Message::Built(Ok(built)), &Endless)?;
+    // Two at a time are more than anybody wants.
+    let mut kept: Option<Kept> = None;
+    loop {
+        let (sequence, mut order) = channel.receive::<(u64, Order<'_>)>(&Endless)?;
+        let renewed = order.world().map(Capture::of);
+        let mut keeping = None;
+        match &mut order {
+            Order::Command { .. } => commands.begin(sequence, guest.canceller()),
+            Order::Keep { number } => (keeping, kept) = (Some(*number), None),
+            Order::Restore { from, .. } => {
+                let this = kept.as_ref().filter(|kept| kept.number == from.number);
+                from.here = this.and_then(|this| this.here.clone());
+            }
+            _ => {}
+        }
+        let result = guest.obey(order).map(Done::into_owned);
+        commands.end();
+        if let (Some(number), Ok(Done::Kept(here))) = (keeping, &result) {
+            kept = Some(Kept { number, here: here.clone() });
+        }
+        if let (Some(renewed), Ok(_)) = (renewed, &result) {
+            captures = renewed;
+        }
+        for (capture, error) in captures.iter_mut().zip([false, true]) {
+            while let Some(bytes) = capture.next() {
+                channel.send(&Message::Output { error, bytes }, &Endless)?;
+            }
+        }
+        let usage = guest.usage();
+        channel.send(&Message::Response(Response { result, usage }), &Endless)?;
+    }
+}
+
+/// Makes the machine, in a jail if it is to have one.
+fn build(
+    plan: Plan<World>,
+    channel: &Arc<Channel>,
+    commands: &Arc<Commands>,
+    cancels: UnixStream,
+) -> Result<(Local, Built), Error> {
+    let Plan { backend, config, mut world, jailed } = plan;
+    let hypervisor = backend.parse::<Backend>().map_err(Error::Failed)?.open()?;
+    let entrance = jailed.then(|| Jail::close_around(&mut world)).transpose()?;
+    // No thread is there before: it would be outside.
+    commands.listen_to(cancels)?;
+    let services = Services::new(world, Some(to_parent(channel)));
+    let guest = Local::new(hypervisor.as_ref(), config, services, None)?;
+    let Whereabouts { boundary, child, .. } = guest.whereabouts();
+    let jail = entrance.map(|entrance| entrance.enter_with(child)).transpose()?;
+    Ok((guest, Built { boundary, jail: jail.map(|jail| jail.to_string()) }))
 }
 
 /// A socket that this process was started with.
@@ -79,21 +131,6 @@ fn socket(number: i32) -> Option<UnixStream> {
     }
 }
 
-struct Worker {
-    channel: Arc<Channel>,
-    commands: Arc<Commands>,
-    /// Until somebody listens to it.
-    cancels: Option<UnixStream>,
-    machine: Option<Built>,
-}
-
-struct Built {
-    home: Home,
-    captures: [Capture; 2],
-    /// The guest that is kept to go on from, and what it is called.
-    kept: Option<(u64, Kept)>,
-}
-
 /// Output that goes to the parent, and how much of it has.
 struct Capture {
     buffer: Option<OutputBuffer>,
@@ -101,7 +138,7 @@ struct Capture {
 }
 
 impl Capture {
-    fn of(world: &WasiConfig) -> [Self; 2] {
+    fn of(world: &World) -> [Self; 2] {
         world.captures().map(|buffer| Self { buffer, sent: 0 })
     }
 
@@ -113,110 +150,6 @@ impl Capture {
     }
 }
 
-impl Worker {
-    fn serve_one(&mut self) -> io::Result<()> {
-        let (request, descriptors) = self.channel.receive::<Request>(&Endless)?;
-        let result = self.execute(request, descriptors).map_err(Failure::from);
-        let mut usage = Usage::default();
-        if let Some(machine) = &mut self.machine {
-            usage = machine.home.usage();
-            for (capture, error) in machine.captures.iter_mut().zip([false, true]) {
-                while let Some(bytes) = capture.next() {
-                    self.channel.send(&Message::Output { error, bytes }, &[], &Endless)?;
-                }
-            }
-        }
-        self.channel.send(&Message::Response(Response { result, usage }), &[], &Endless)
-    }
-
-    fn execute(&mut self, request: Request, descriptors: Vec<OwnedFd>) -> Result<Done, Error> {
-        let machine = match (request, &mut self.machine) {
-            (
-                Request::Build { backend, engine, stack_size, memory_limit, world, jailed },
-                machine @ None,
-            ) => {
-                let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
-                let config = message::config(engine, stack_size, memory_limit);
-                let backend: Backend = backend.parse().map_err(Error::Failed)?;
-                let hypervisor = backend.open()?;
-                let entrance = jailed.then(|| Jail::of(&world).close_names()).transpose()?;
-                // No thread is there before: it would be outside.
-                self.commands.listen_to(self.cancels.take().ok_or_else(confused)?)?;
-                let home = Home::new(
-                    hypervisor.as_ref(),
-                    config.ok_or_else(confused)?,
-                    &world,
-                    Some(to_parent(&self.channel)),
-                    None,
-                    None,
-                )?;
-                let jail =
-                    entrance.map(|entrance| entrance.enter_with(home.child())).transpose()?;
-                let boundary = home.boundary();
-                let captures = Capture::of(&world);
-                *machine = Some(Built { home, captures, kept: None });
-                return Ok(Done::Built { boundary, jail: jail.map(|jail| jail.to_string()) });
-            }
-            (Request::Build { .. }, Some(_)) | (_, None) => return Err(confused()),
-            (request, Some(machine)) => (request, machine),
-        };
-        let (request, Built { home, captures, kept }) = machine;
-        Ok(match request {
-            Request::Build { .. } => return Err(confused()),
-            Request::Reset { world } => {
-                let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
-                home.reset(&world)?;
-                *captures = Capture::of(&world);
-                Done::Nothing
-            }
-            Request::Prepare { number } => {
-                // Two at a time are more than anybody wants.
-                *kept = None;
-                *kept = Some((number, home.prepare()?));
-                Done::Nothing
-            }
-            Request::Restore { number, world } => {
-                let world = WasiConfig::from_world(world, descriptors).ok_or_else(confused)?;
-                match kept {
-                    Some((called, kept)) if *called == number => home.restore(&world, kept)?,
-                    _ => return Err(elsewhere()),
-                }
-                *captures = Capture::of(&world);
-                Done::Nothing
-            }
-            Request::Share { len, code } => {
-                let file = descriptors.into_iter().next().map(File::from).ok_or_else(confused)?;
-                let len = usize::try_from(len).map_err(|_| confused())?;
-                // SAFETY: the parent has made the file for this, and nobody else has it.
-                let bytes = unsafe { SharedBytes::map_file(&file, 0, len) };
-                let content = if code { Content::Code } else { Content::Data };
-                Done::Shared(home.share(&Arc::new(bytes.map_err(Error::Memory)?), content)?)
-            }
-            Request::Unshare { address } => {
-                home.unshare(address)?;
-                Done::Nothing
-            }
-            Request::Command { sequence, command, words, payload } => {
-                let command = message::command(command).ok_or_else(confused)?;
-                self.commands.begin(sequence, home.cancel_state());
-                let answer = home.command(command, &words, &payload);
-                self.commands.end();
-                answer?.into()
-            }
-            Request::Read { address, len } => {
-                let len = usize::try_from(len).ok().filter(|len| *len <= CHUNK_MAX);
-                let mut bytes = vec![0; len.ok_or_else(confused)?];
-                home.read(Gva(address), &mut bytes)?;
-                Done::Read(bytes)
-            }
-            Request::Write { address, bytes } => {
-                home.write(Gva(address), &bytes)?;
-                Done::Nothing
-            }
-        })
-    }
-}
-
 /// Sends the guest's lines to the parent. They come while a request is served, so that nothing
 /// else is sent at that time.
 fn to_parent(channel: &Arc<Channel>) -> Forward {
@@ -224,13 +157,8 @@ fn to_parent(channel: &Arc<Channel>) -> Forward {
     Arc::new(move |level, text| {
         let line = Message::Line { level: level as u64, text: text.to_vec() };
         // Should the parent be gone, this process is about to be.
-        let _ = channel.send(&line, &[], &Endless);
+        let _ = channel.send(&line, &Endless);
     })
-}
-
-/// The parent does not know what it wants.
-fn confused() -> Error {
-    Error::Failed("a worker was asked for something that makes no sense".to_owned())
 }
 
 /// Which command runs, for those that the parent cancels.

@@ -35,7 +35,7 @@ use super::Context;
 use crate::error::Error;
 use crate::machine::Outcome;
 use crate::text;
-use crate::world::WasiConfig;
+use crate::world::{Access, Preopen, World};
 use call::Call;
 use clocks::Clocks;
 use descriptors::{Descriptors, Directory};
@@ -60,41 +60,30 @@ pub(crate) struct Wasi {
     clocks: Clocks,
     descriptors: Descriptors,
     streams: stdio::Streams,
-    program: Option<String>,
 }
 
 impl Wasi {
-    /// A world as configured.
-    ///
-    /// # Errors
-    ///
-    /// When a directory cannot be opened.
-    pub(crate) fn new(config: &WasiConfig) -> Result<Self, Error> {
+    /// What calls of a program in this world work on.
+    pub(crate) fn new(world: World) -> Self {
         let mut arguments = Strings::default();
-        config.args.iter().for_each(|argument| arguments.push(&[argument.as_str()]));
+        world.args.iter().for_each(|argument| arguments.push(&[argument.as_str()]));
         let mut environment = Strings::default();
-        config.env.iter().for_each(|(name, value)| environment.push(&[name.as_str(), "=", value]));
-        Ok(Self {
+        world.env.iter().for_each(|(name, value)| environment.push(&[name.as_str(), "=", value]));
+        let directories = world.preopens.into_iter().map(|Preopen { directory, guest, access }| {
+            Directory::preopened(directory.0.into(), guest, access == Access::ReadWrite)
+        });
+        Self {
             arguments,
             environment,
             clocks: Clocks::new(),
-            descriptors: Descriptors::new(open_directories(config)?),
-            streams: stdio::Streams::new(config),
-            program: config.program().map(str::to_owned),
-        })
+            descriptors: Descriptors::new(directories),
+            streams: stdio::Streams::new(
+                world.stdin,
+                [world.stdout, world.stderr],
+                world.max_output,
+            ),
+        }
     }
-
-    /// The program's name, if it has one.
-    pub(crate) fn program(&self) -> Option<&str> {
-        self.program.as_deref()
-    }
-}
-
-fn open_directories(config: &WasiConfig) -> Result<Vec<Directory>, Error> {
-    let open = config.preopens.iter().map(|preopen| {
-        Ok(Directory::preopened(preopen.open()?, preopen.guest.clone(), !preopen.read_only))
-    });
-    open.collect()
 }
 
 /// Serves one function.

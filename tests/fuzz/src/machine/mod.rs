@@ -134,7 +134,7 @@ struct MockVm<G> {
 }
 
 fn refusal(action: &'static str) -> HypervisorError {
-    HypervisorError::Call { action, error: io::ErrorKind::NotFound.into() }
+    HypervisorError::Call { action: action.into(), error: io::ErrorKind::NotFound.into() }
 }
 
 impl<G: Guest + 'static> Vm for MockVm<G> {

@@ -64,7 +64,7 @@ pub(super) fn table() -> Result<CpuId, HypervisorError> {
         entry(0x8000_0008, [ADDRESS_BITS, 0, 0, 0]),
     ];
     CpuId::from_entries(&entries)
-        .map_err(|_| HypervisorError::Unsupported("more CPUID leaves than KVM takes"))
+        .map_err(|_| HypervisorError::Unsupported("more CPUID leaves than KVM takes".into()))
 }
 
 fn entry(function: u32, [eax, ebx, ecx, edx]: [u32; 4]) -> kvm_cpuid_entry2 {

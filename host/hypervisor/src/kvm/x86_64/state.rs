@@ -160,7 +160,8 @@ fn vectors() -> kvm_xsave {
 
 fn hidden_base() -> Result<Msrs, HypervisorError> {
     let entry = kvm_msr_entry { index: KERNEL_GS_BASE, ..Default::default() };
-    Msrs::from_entries(&[entry]).map_err(|_| HypervisorError::Unsupported("no room for one MSR"))
+    Msrs::from_entries(&[entry])
+        .map_err(|_| HypervisorError::Unsupported("no room for one MSR".into()))
 }
 
 /// Ends a string instruction that has stopped for the host, so that KVM does not go on with it.

@@ -46,7 +46,7 @@ pub(super) struct Notes {
 unsafe impl Send for Notes {}
 
 fn refusal() -> HypervisorError {
-    HypervisorError::Call { action: "please", error: io::Error::other("a test refuses") }
+    HypervisorError::Call { action: "please".into(), error: io::Error::other("a test refuses") }
 }
 
 impl Vm for Notes {

@@ -1,6 +1,7 @@
 //! Messages and descriptors over a pair of sockets.
 
 use super::*;
+use crate::world::passing::Descriptor;
 use proptest::prelude::*;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::time::Instant;
@@ -17,17 +18,32 @@ fn messages_arrive_with_their_descriptors() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"inside").unwrap();
     file.rewind().unwrap();
-    sender.send(&("hello", 42), &[file.as_fd()], &Endless).unwrap();
-    sender.send(&(String::from("again"), 1), &[], &Endless).unwrap();
-    let ((text, number), files) = receiver.receive::<(String, i32)>(&Endless).unwrap();
-    assert_eq!((text.as_str(), number, files.len()), ("hello", 42, 1));
+    sender.send(&("hello", Descriptor(file.into())), &Endless).unwrap();
+    sender.send(&(String::from("again"), 1), &Endless).unwrap();
+    let (text, file) = receiver.receive::<(String, Descriptor)>(&Endless).unwrap();
+    assert_eq!(text, "hello");
     let mut inside = String::new();
-    std::fs::File::from(files.into_iter().next().unwrap()).read_to_string(&mut inside).unwrap();
+    std::fs::File::from(file.0).read_to_string(&mut inside).unwrap();
     assert_eq!(inside, "inside");
-    assert_eq!(receiver.receive::<(String, i32)>(&Endless).unwrap().0.0, "again");
+    assert_eq!(receiver.receive::<(String, i32)>(&Endless).unwrap().0, "again");
     drop(sender);
     let end = receiver.receive::<(String, i32)>(&Endless).unwrap_err();
     assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_message_has_no_descriptor_that_it_does_not_name() {
+    let (sender, other) = pair();
+    let receiver = Channel::new(other).unwrap();
+    for descriptors in [0, 2] {
+        let mut message = Packed::new(&Descriptor(tempfile::tempfile().unwrap().into())).unwrap();
+        message.descriptors.clear();
+        let file = || tempfile::tempfile().unwrap().into();
+        message.descriptors.extend((0..descriptors).map(|_| file()));
+        sender.send_packed(&message, &Endless).unwrap();
+        let refused = receiver.receive::<Descriptor>(&Endless).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+    }
 }
 
 #[test]
@@ -65,7 +81,7 @@ fn neither_silence_nor_half_a_message_is_waited_for_without_end() {
 #[test]
 fn who_does_not_read_is_not_waited_for_without_end() {
     let (sender, _other) = pair();
-    let full = sender.send(&vec![0_u8; 4 << 20], &[], &soon()).unwrap_err();
+    let full = sender.send(&vec![0_u8; 4 << 20], &soon()).unwrap_err();
     assert_eq!(full.kind(), io::ErrorKind::TimedOut);
 }
 
@@ -74,7 +90,7 @@ fn who_never_stops_sending_is_not_listened_to_without_end() {
     let (receiver, other) = pair();
     let sender = std::thread::spawn(move || {
         let sender = Channel::new(other).unwrap();
-        while sender.send(&1_u8, &[], &Endless).is_ok() {}
+        while sender.send(&1_u8, &Endless).is_ok() {}
     });
     let patience = soon();
     let end = loop {
@@ -96,6 +112,6 @@ proptest! {
         other.write_all(&0u32.to_le_bytes()).unwrap();
         other.write_all(&bytes).unwrap();
         drop(other);
-        let _ = receiver.receive::<super::super::message::Message>(&Endless);
+        let _ = receiver.receive::<super::super::message::Message<'_>>(&Endless);
     }
 }

@@ -3,59 +3,29 @@
 use super::super::errno::{Result, go_on};
 use super::persist;
 use crate::machine::CancelState;
-use crate::module::Module;
-use crate::world::Stdin;
+use crate::world;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wrt_platform::memory::SharedBytes;
 
 /// Room that is worth another read of a busy pipe, whose writer may write small pieces.
 const FULL: usize = 16 << 10;
 /// The longest time that one system call waits. Systems take no times without end.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
-/// Where the program's input comes from.
+/// Where the program's input comes from, and how much of what is there has been read.
 #[derive(Debug)]
-pub(in crate::services::wasi) enum Input {
-    /// This process's own.
-    Inherited,
-    /// Bytes that are there, of which some have been read.
-    Bytes { bytes: Bytes, read: usize },
-}
-
-/// Bytes that are there.
-#[derive(Debug)]
-pub(in crate::services::wasi) enum Bytes {
-    Own(Vec<u8>),
-    Module(Module),
-    Shared(Arc<SharedBytes>),
-}
-
-impl Bytes {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Module(module) => module.as_ref(),
-            Self::Shared(bytes) => bytes.as_slice(),
-        }
-    }
+pub(in crate::services::wasi) struct Input {
+    from: world::Input,
+    read: usize,
 }
 
 impl Input {
-    pub(super) fn new(stdin: &Stdin) -> Self {
-        let bytes = match stdin {
-            Stdin::Inherit => return Self::Inherited,
-            Stdin::Empty => Bytes::Own(Vec::new()),
-            Stdin::Bytes(bytes) => Bytes::Own(bytes.clone()),
-            Stdin::Module(module) => Bytes::Module(module.clone()),
-            Stdin::Shared(bytes) => Bytes::Shared(Arc::clone(bytes)),
-        };
-        Self::Bytes { bytes, read: 0 }
+    pub(super) fn new(from: world::Input) -> Self {
+        Self { from, read: 0 }
     }
 
     /// Reads into these places, waiting for the first byte if need be; 0 is the end.
@@ -64,15 +34,10 @@ impl Input {
         to: &mut [IoSliceMut<'_>],
         cancel: &CancelState,
     ) -> Result<usize> {
-        match self {
-            Self::Bytes { bytes, read } => {
-                let taken = take(&bytes.as_slice()[*read..], to);
-                *read += taken;
-                Ok(taken)
-            }
+        match &self.from {
             // A read into no place has nothing to wait for.
-            Self::Inherited if to.is_empty() => Ok(0),
-            Self::Inherited => {
+            world::Input::Inherited if to.is_empty() => Ok(0),
+            world::Input::Inherited => {
                 let stdin = std::io::stdin();
                 let read = persist(
                     cancel,
@@ -80,6 +45,11 @@ impl Input {
                     || is_readable(stdin.as_fd(), None).map(|_| ()),
                 )?;
                 Ok(read + read_on(stdin.as_fd(), to, read, cancel))
+            }
+            there => {
+                let taken = take(&there.bytes()[self.read..], to);
+                self.read += taken;
+                Ok(taken)
             }
         }
     }
@@ -91,7 +61,7 @@ impl Input {
         time: Option<Instant>,
         cancel: &CancelState,
     ) -> Result<bool> {
-        let Self::Inherited = self else { return Ok(true) };
+        let world::Input::Inherited = self.from else { return Ok(true) };
         let stdin = std::io::stdin();
         loop {
             go_on(cancel)?;

@@ -9,7 +9,7 @@ mod output;
 
 use super::errno::{OrErrno as _, Result, go_on, of_system};
 use crate::machine::CancelState;
-use crate::world::{Output, Stdin, WasiConfig};
+use crate::world::{self, Output};
 use input::Input;
 use output::Outputs;
 use rustix::io::Errno;
@@ -34,14 +34,14 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// The streams of a world.
-    pub(super) fn new(world: &WasiConfig) -> Self {
+    /// The streams of a world, of which the outputs may have so many bytes.
+    pub(super) fn new(input: world::Input, outputs: [Output; 2], max_output: Option<u64>) -> Self {
         let terminals = [
-            matches!(world.stdin, Stdin::Inherit) && stdin().is_terminal(),
-            is_terminal(&world.stdout, &stdout()),
-            is_terminal(&world.stderr, &stderr()),
+            matches!(input, world::Input::Inherited) && stdin().is_terminal(),
+            is_terminal(&outputs[0], &stdout()),
+            is_terminal(&outputs[1], &stderr()),
         ];
-        Self { input: Input::new(&world.stdin), outputs: Outputs::new(world), terminals }
+        Self { input: Input::new(input), outputs: Outputs::new(outputs, max_output), terminals }
     }
 
     /// What a program is told a stream to be: a terminal, or nothing that it has a name for.

@@ -4,7 +4,7 @@ use super::super::errno::{Failed, OrErrno as _, Result};
 use super::{Stream, persist};
 use crate::error::Error;
 use crate::machine::CancelState;
-use crate::world::{Output, OutputBuffer, OutputFile, WasiConfig};
+use crate::world::{Output, OutputBuffer, OutputFile};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::IoSlice;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -24,9 +24,8 @@ pub(in crate::services::wasi) struct Outputs {
 }
 
 impl Outputs {
-    pub(super) fn new(world: &WasiConfig) -> Self {
-        let (output, error) = (world.stdout.clone(), world.stderr.clone());
-        Self { output, error, limit: world.max_output, written: 0 }
+    pub(super) fn new([output, error]: [Output; 2], limit: Option<u64>) -> Self {
+        Self { output, error, limit, written: 0 }
     }
 
     /// Writes these bytes. Of a write that is over the limit, what fits is written before the

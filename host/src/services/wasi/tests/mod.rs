@@ -7,12 +7,13 @@ mod pipes;
 mod raw;
 mod runtime;
 
+use super::Wasi;
 use super::call::Call;
 use super::errno::Failed;
 use super::memory::Memory;
-use super::{Wasi, WasiConfig};
 use crate::error::Error;
 use crate::machine::CancelState;
+use crate::world::{self, WasiConfig};
 use std::path::Path;
 use std::sync::Arc;
 use wrt_abi::wasi::{FunctionId, Version};
@@ -58,7 +59,8 @@ impl World {
         let world = WasiConfig::new().args(ARGUMENTS).env(VARIABLE.0, VARIABLE.1);
         let config = world.dir(directory, ".");
         let cancel = CancelState::new(Arc::new(NoKicker));
-        Self { wasi: Wasi::new(&config).unwrap(), cancel, memory: vec![0; MEMORY / 8] }
+        let wasi = Wasi::new(world::World::open(&config).unwrap());
+        Self { wasi, cancel, memory: vec![0; MEMORY / 8] }
     }
 
     fn bytes(&mut self) -> &mut [u8] {
