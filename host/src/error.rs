@@ -20,6 +20,7 @@ use wrt_platform::text::Line;
 ///
 /// One that is made in a worker arrives as itself.
 #[derive(Debug, Error, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Error {
     /// The hypervisor is missing or refused.
     #[error(transparent)]
@@ -74,8 +75,16 @@ pub enum Error {
     #[error("cannot run this compiled module: {0}\n  compile it again")]
     UnusableArtifact(String),
     /// The compiler gave up on the module: it crashed, or reached one of its limits.
-    #[error("cannot compile this module: {0}")]
-    CannotCompile(String),
+    #[error(
+        "cannot compile this module: {reason}{}",
+        if *interpretable { "; run it on the interpreter" } else { "" }
+    )]
+    CannotCompile {
+        /// Why.
+        reason: String,
+        /// Whether the interpreter may run it all the same.
+        interpretable: bool,
+    },
     /// The code cache cannot be used.
     #[error("cannot use the code cache {}: {reason}", Line(dir.display()))]
     Cache {
@@ -139,7 +148,35 @@ pub enum Error {
     /// The WASI world could not be set up.
     #[error("{0}")]
     Wasi(String),
-    /// The guest refused a command, or a setting makes no sense.
+    /// A setting that makes no sense, or not with the others.
+    #[error("{0}")]
+    Setting(String),
+    /// What the VM's engine does not do. Another does.
+    #[error("{0}")]
+    Engine(String),
+    /// A handle that is not good in this VM, or no more.
+    #[error("this handle is from another VM, or from before a reset")]
+    WrongHandle,
+    /// Bytes that are not in a memory.
+    #[error("{wanted} bytes at {at:#x} are not in a memory of {len} bytes")]
+    OutOfRange {
+        /// Where they would begin.
+        at: u64,
+        /// How many.
+        wanted: usize,
+        /// Bytes of the memory.
+        len: u64,
+    },
+    /// More than fits in one call: a name, arguments, exports, a world.
+    #[error("{0}")]
+    TooLong(String),
+    /// A snapshot that cannot be made, or that this VM cannot go on from.
+    #[error("{0}")]
+    Snapshot(String),
+    /// A worker process that cannot be had.
+    #[error("{0}")]
+    Worker(String),
+    /// The guest refused a command.
     #[error("{0}")]
     Failed(String),
 }
@@ -162,6 +199,7 @@ impl Error {
 
 /// Why a call was ended from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Interruption {
     /// [`CancelHandle::cancel`](crate::CancelHandle::cancel).
     #[error("cancelled")]
@@ -229,6 +267,7 @@ impl fmt::Display for Trap {
 
 /// Why a VM cannot go on. Whatever a guest does ends here, never in a panic of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum VmEnd {
     /// The runtime in the guest panicked.
     #[error("the guest kernel panicked: {0}")]

@@ -361,6 +361,7 @@ pub(crate) fn by_protocol(end: &VmEnd) -> bool {
 pub(crate) fn by_answer(error: &Error) -> bool {
     match error {
         Error::Failed(_)
+        | Error::TooLong(_)
         | Error::Trap(_)
         | Error::Exit(_)
         | Error::InvalidModule { .. }

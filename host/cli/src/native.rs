@@ -68,7 +68,7 @@ impl Chooser<'_> {
         let choice = |engine, module, why| Choice { engine, module, why, from_cache: false };
         if module.target().is_some() {
             return match self.wanted {
-                Wanted::Interp => Err(Error::Failed(
+                Wanted::Interp => Err(Error::Engine(
                     "it is compiled code, which the interpreter cannot run".to_owned(),
                 )),
                 _ => Ok(choice(EngineKind::Native, module, "the module is compiled code")),
@@ -112,7 +112,7 @@ impl Chooser<'_> {
         let why = "small enough to be compiled just now";
         match self.compile(&module, target, SMALL_LIMIT, why) {
             Ok(choice) => Ok(choice),
-            Err(error @ Error::CannotCompile(_)) => {
+            Err(error @ Error::CannotCompile { .. }) => {
                 note(format_args!("{}: {error}, as is done now", self.name));
                 Ok(choice(EngineKind::Interp, module, "it could not be compiled"))
             }

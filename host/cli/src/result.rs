@@ -288,7 +288,7 @@ fn error_kind(error: &Error) -> &'static str {
         Error::InvalidModule { .. } => "invalid-module",
         Error::Unsupported { .. } => "unsupported",
         Error::UnusableArtifact(_) => "unusable-artifact",
-        Error::CannotCompile(_) => "cannot-compile",
+        Error::CannotCompile { .. } => "cannot-compile",
         Error::Cache { .. } => "cache",
         Error::Unlinkable { .. } => "unlinkable",
         Error::MemoryLimit { .. } => "memory-limit",
@@ -302,7 +302,15 @@ fn error_kind(error: &Error) -> &'static str {
         Error::Interrupted(Interruption::Cancelled) => "cancelled",
         Error::Ended(_) => "vm-ended",
         Error::Wasi(_) => "wasi",
+        Error::Setting(_) => "setting",
+        Error::Engine(_) => "engine",
+        Error::WrongHandle => "wrong-handle",
+        Error::OutOfRange { .. } => "out-of-range",
+        Error::TooLong(_) => "too-long",
+        Error::Snapshot(_) => "snapshot",
+        Error::Worker(_) => "worker",
         Error::Failed(_) => "failed",
+        _ => "other",
     }
 }
 

@@ -98,10 +98,13 @@ impl Compiler {
             .deadline(Instant::now().checked_add(time_limit))
             .build_on(hypervisor)
             .map_err(|error| match error {
-                Error::Interrupted(Interruption::TimedOut) => Error::CannotCompile(format!(
-                    "to start the compiler takes longer than {}",
-                    Seconds(time_limit)
-                )),
+                Error::Interrupted(Interruption::TimedOut) => Error::CannotCompile {
+                    reason: format!(
+                        "to start the compiler takes longer than {}",
+                        Seconds(time_limit)
+                    ),
+                    interpretable: false,
+                },
                 other => other,
             })?;
         let large_pages = vm.expect_much();
@@ -264,8 +267,7 @@ impl Compiler {
 
 /// The error for a module, with the way out if there is one.
 fn cannot_compile(module: &Module, reason: &str) -> Error {
-    let way_out = if module.is_component() { "" } else { "; run it on the interpreter" };
-    Error::CannotCompile(format!("{reason}{way_out}"))
+    Error::CannotCompile { reason: reason.to_owned(), interpretable: !module.is_component() }
 }
 
 /// The error for code that cannot be had from the file that the compiler wrote.

@@ -97,7 +97,7 @@ fn errors() -> Vec<Error> {
             engine: EngineKind::Interp,
         },
         Error::UnusableArtifact(CAUSE.to_owned()),
-        Error::CannotCompile(CAUSE.to_owned()),
+        Error::CannotCompile { reason: CAUSE.to_owned(), interpretable: true },
         Error::Cache { dir: PathBuf::from(NASTY), reason: CAUSE.to_owned() },
         Error::Unlinkable { module: "m".into(), name: "n".into(), reason: CAUSE.to_owned() },
         Error::MemoryLimit { wanted: 2, allowed: 1 },
@@ -109,6 +109,13 @@ fn errors() -> Vec<Error> {
         Error::Exit(1),
         Error::Interrupted(Interruption::TimedOut),
         Error::Wasi(CAUSE.to_owned()),
+        Error::Setting(CAUSE.to_owned()),
+        Error::Engine(CAUSE.to_owned()),
+        Error::WrongHandle,
+        Error::OutOfRange { at: 1, wanted: 2, len: 2 },
+        Error::TooLong(CAUSE.to_owned()),
+        Error::Snapshot(CAUSE.to_owned()),
+        Error::Worker(CAUSE.to_owned()),
         Error::Failed(CAUSE.to_owned()),
     ];
     for error in &all {
@@ -123,7 +130,7 @@ fn errors() -> Vec<Error> {
             | Error::InvalidModule { .. }
             | Error::Unsupported { .. }
             | Error::UnusableArtifact(_)
-            | Error::CannotCompile(_)
+            | Error::CannotCompile { .. }
             | Error::Cache { .. }
             | Error::Unlinkable { .. }
             | Error::MemoryLimit { .. }
@@ -136,6 +143,13 @@ fn errors() -> Vec<Error> {
             | Error::Interrupted(_)
             | Error::Ended(_)
             | Error::Wasi(_)
+            | Error::Setting(_)
+            | Error::Engine(_)
+            | Error::WrongHandle
+            | Error::OutOfRange { .. }
+            | Error::TooLong(_)
+            | Error::Snapshot(_)
+            | Error::Worker(_)
             | Error::Failed(_) => {}
         }
     }

@@ -75,7 +75,7 @@ impl GuestImage {
     ///
     /// When it is malformed.
     pub fn new(file: &'static PageAligned<[u8]>) -> Result<Self, Error> {
-        let image = Image::parse(&file.0).map_err(|error| Error::Failed(error.to_string()))?;
+        let image = Image::parse(&file.0).map_err(|error| Error::Setting(error.to_string()))?;
         Ok(Self(Box::leak(Box::new(image))))
     }
 }

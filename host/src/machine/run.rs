@@ -35,6 +35,7 @@ pub(crate) struct MachineConfig {
 
 /// What a guest has made of its VM.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Usage {
     /// Bytes of guest RAM that are mapped: heap, linear memories, large blocks.
     pub mapped: u64,
@@ -212,7 +213,7 @@ impl<S: Serve> Machine<S> {
             }
             (State::Fresh, Some(from)) if !self.touched => Ok(Arc::clone(from)),
             (State::Ended, _) => Err(VmEnd::Earlier.into()),
-            _ => Err(Error::Failed("there is nothing in the VM yet: load a module".to_owned())),
+            _ => Err(Error::Snapshot("there is nothing in the VM yet: load a module".to_owned())),
         }
     }
 
@@ -504,7 +505,7 @@ fn check_suits(
         return Ok(());
     }
     let what = "the snapshot is of a VM with another engine, or with a stack of another size";
-    Err(Error::Failed(what.to_owned()))
+    Err(Error::Snapshot(what.to_owned()))
 }
 
 /// Gives the runtime the region that it has without asking.

@@ -119,7 +119,7 @@ impl Kept {
 
 /// A guest was kept in another process.
 pub(crate) fn elsewhere() -> Error {
-    Error::Failed(
+    Error::Snapshot(
         "a VM in a worker process goes on from a snapshot of itself alone, and from the last"
             .to_owned(),
     )

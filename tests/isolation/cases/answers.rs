@@ -149,7 +149,7 @@ fn exports(attack: &mut Attack) -> Result<()> {
         let listed = self::instance(&mut evil, &answer(&[0; 64], 0, words))?;
         match evil.vm.exports(listed) {
             Err(Error::Ended(end)) if by_protocol(&end) => attack.note(&end),
-            Err(Error::Failed(_)) => {}
+            Err(Error::TooLong(_)) => {}
             other => bail!("{words:?}: {:?}", other.map(|exports| exports.len())),
         }
         attack.works(&mut evil)?;
@@ -179,7 +179,9 @@ fn memories(attack: &mut Attack) -> Result<()> {
             ("written", evil.vm.write_memory(memory, 8, &bytes)),
         ] {
             match result {
-                Err(Error::Ended(VmEnd::Protocol(_) | VmEnd::Earlier) | Error::Failed(_)) => {}
+                Err(
+                    Error::Ended(VmEnd::Protocol(_) | VmEnd::Earlier) | Error::OutOfRange { .. },
+                ) => {}
                 other => bail!("{base:#x} was {what}: {other:?}"),
             }
         }

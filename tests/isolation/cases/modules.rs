@@ -192,7 +192,7 @@ fn bombs(attack: &mut Attack) -> Result<()> {
             Err(
                 error @ (Error::InvalidModule { .. }
                 | Error::MemoryLimit { .. }
-                | Error::CannotCompile(_)
+                | Error::CannotCompile { .. }
                 | Error::Trap(_)
                 | Error::Ended(_)
                 | Error::Failed(_)),
@@ -221,7 +221,7 @@ fn garbage(attack: &mut Attack) -> Result<()> {
         }
         match vm.load(&Module::from_bytes(&bytes)?) {
             Ok(_) => {}
-            Err(Error::InvalidModule { .. } | Error::CannotCompile(_)) => {}
+            Err(Error::InvalidModule { .. } | Error::CannotCompile { .. }) => {}
             Err(error) => bail!("round {round}: {error}"),
         }
     }

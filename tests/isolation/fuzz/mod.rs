@@ -272,6 +272,6 @@ fn name(end: &VmEnd) -> Result<&'static str> {
         VmEnd::Protocol(_) => "protocol",
         VmEnd::AbiVersion { .. } => "version",
         VmEnd::Hypervisor(_) => "the hypervisor failed",
-        VmEnd::Worker(_) | VmEnd::Earlier => bail!("a VM that was new ended so: {end}"),
+        other => bail!("a VM that was new ended so: {other}"),
     })
 }

@@ -101,7 +101,7 @@ fn a_compiler_of_this_version_does_not_compile_for_less_than_the_baseline() {
             let features = Target::ARCH.baseline().difference(features.set);
             let target = Target { arch: Target::ARCH, features };
             let error = compiler.compile(&module, target).unwrap_err();
-            assert!(matches!(error, Error::CannotCompile(_)), "{setup}: {error}");
+            assert!(matches!(error, Error::CannotCompile { .. }), "{setup}: {error}");
         }
         compiler.compile(&module, compiler.machine()).unwrap();
     }

@@ -49,7 +49,7 @@ fn components_and_modules_live_in_one_vm() {
             assert!(matches!(vm.run(third), Err(Error::Exit(1))), "{setup}");
         }
         vm.reset().unwrap();
-        assert!(matches!(vm.run(first), Err(Error::Failed(_))), "{setup}");
+        assert!(matches!(vm.run(first), Err(Error::WrongHandle)), "{setup}");
         run(setup, &mut vm, &returns(0)).unwrap();
     }
 }

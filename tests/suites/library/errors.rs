@@ -27,7 +27,7 @@ fn a_missing_export_is_named_with_what_its_name_stands_for() {
             assert!(texts.iter().all(|text| shown.contains(text)), "{setup}: {shown}");
         }
         let error = vm.function(instance, &"x".repeat(100_000)).unwrap_err();
-        assert!(matches!(error, Error::Failed(_)), "{setup}: {error:?}");
+        assert!(matches!(error, Error::TooLong(_)), "{setup}: {error:?}");
     }
 }
 
@@ -94,7 +94,7 @@ fn an_artefact_that_is_none_is_refused_in_the_guest() {
             let error = vm.load(&artefact).unwrap_err();
             let refused = match setup.engine {
                 EngineKind::Native => matches!(error, Error::UnusableArtifact(_)),
-                EngineKind::Interp => matches!(error, Error::Failed(_)),
+                EngineKind::Interp => matches!(error, Error::Engine(_)),
             };
             assert!(refused, "{setup}: {len}: {error}");
         }

@@ -56,7 +56,7 @@ fn a_list_of_exports_that_cannot_be_whole_is_an_error() {
         let text = format!(r#"(module (func) (export "a" (func 0)) (export "{long}" (func 0)))"#);
         let instance = instantiate(&mut vm, &text);
         let error = vm.exports(instance).unwrap_err();
-        assert!(matches!(error, Error::Failed(_)), "{setup}: {error:?}");
+        assert!(matches!(error, Error::TooLong(_)), "{setup}: {error:?}");
         call(&mut vm, instance, "a", &[]).unwrap();
     }
 }

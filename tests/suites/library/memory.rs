@@ -78,10 +78,16 @@ fn ranges_that_are_not_in_the_memory_are_refused() {
         ] {
             let mut bytes = vec![0x5a; len];
             let read = vm.read_memory(memory, at, &mut bytes).unwrap_err();
-            assert!(matches!(read, Error::Failed(_)), "{setup}: {len} at {at:#x}: {read:?}");
+            assert!(
+                matches!(read, Error::OutOfRange { .. }),
+                "{setup}: {len} at {at:#x}: {read:?}"
+            );
             assert!(bytes.iter().all(|byte| *byte == 0x5a), "nothing was read");
             let written = vm.write_memory(memory, at, &bytes).unwrap_err();
-            assert!(matches!(written, Error::Failed(_)), "{setup}: {len} at {at:#x}: {written:?}");
+            assert!(
+                matches!(written, Error::OutOfRange { .. }),
+                "{setup}: {len} at {at:#x}: {written:?}"
+            );
             assert!(written.to_string().contains("are not in a memory of"), "{written}");
         }
         // At the very end there is nothing, and that can be had.

@@ -145,7 +145,7 @@ fn as_many_values_as_one_call_can_take() {
         );
         let instance = instantiate(&mut vm, &text);
         let error = call(&mut vm, instance, "in", &[Value::I64(0); 1000]).unwrap_err();
-        assert!(matches!(error, Error::Failed(_)), "{setup}: {error:?}");
+        assert!(matches!(error, Error::TooLong(_)), "{setup}: {error:?}");
         let error = call(&mut vm, instance, "out", &[]).unwrap_err();
         assert!(matches!(error, Error::Failed(_)), "{setup}: {error:?}");
         instantiate(&mut vm, ECHO);

@@ -32,7 +32,8 @@ fn a_program_ends_in_the_same_way() {
     for setup in matrix() {
         let mut vm = worker(setup);
         let empty = vm.snapshot().map(drop).unwrap_err();
-        assert_eq!(empty.to_string(), "there is nothing in the VM yet: load a module", "{setup}");
+        assert!(matches!(empty, Error::Snapshot(_)), "{setup}: {empty}");
+        assert!(empty.to_string().contains("load a module"), "{setup}: {empty}");
         let trap = ends(&mut vm, "trap");
         let kind = TrapKind::Unreachable;
         assert!(matches!(&trap, Error::Trap(Trap { kind: found, .. }) if *found == kind), "{trap}");

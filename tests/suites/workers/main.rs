@@ -119,8 +119,9 @@ fn memory_is_copied_in_pieces_and_in_order() {
 fn a_worker_that_cannot_be_is_an_error_that_says_so() {
     for setup in matrix() {
         let missing = setup.builder().worker("/nonexistent/wrt-vm").build();
-        let error = missing.map(|_| ()).unwrap_err().to_string();
-        assert!(error.contains("/nonexistent/wrt-vm"), "{setup}: {error}");
+        let error = missing.map(|_| ()).unwrap_err();
+        assert!(matches!(error, Error::Worker(_)), "{setup}: {error}");
+        assert!(error.to_string().contains("/nonexistent/wrt-vm"), "{setup}: {error}");
         // A program that is no worker.
         let error = setup.builder().worker("/bin/true").build().map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("worker process failed"), "{setup}: {error}");

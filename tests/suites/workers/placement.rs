@@ -74,5 +74,6 @@ fn a_worker_is_refused_where_it_cannot_be() {
     let here = MicroVm::builder().build_on(&Mine).map(drop).unwrap_err();
     assert!(matches!(here, Error::Hypervisor(_)), "{here}");
     let apart = MicroVm::builder().worker(program()).build_on(&Mine).map(drop).unwrap_err();
+    assert!(matches!(apart, Error::Setting(_)), "{apart}");
     assert!(apart.to_string().contains("`mine`"), "{apart}");
 }

@@ -64,7 +64,7 @@ impl Run {
                 Error::NotWasm(_)
                     | Error::InvalidModule { .. }
                     | Error::Unsupported { .. }
-                    | Error::CannotCompile(_)
+                    | Error::CannotCompile { .. }
                     | Error::UnusableArtifact(_)
                     | Error::Unlinkable { .. }
                     | Error::MemoryLimit { .. }
@@ -75,8 +75,7 @@ impl Run {
         let hint = match error.downcast_ref() {
             Some(Error::MemoryLimit { .. }) => " (--max-memory)",
             Some(Error::OutputLimit { .. }) => " (--max-output)",
-            // A component has no such way out.
-            Some(Error::CannotCompile(why)) if why.contains("interpreter") => " (--engine interp)",
+            Some(Error::CannotCompile { interpretable: true, .. }) => " (--engine interp)",
             _ => "",
         };
         // Which of several it is about needs to be said in any case.

@@ -146,7 +146,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
+    /// [`Error::Setting`] for one that makes no sense, [`Error::Hypervisor`] when there is none, [`Error::Wasi`] when a directory cannot be
     /// opened, [`Error::OutOfDescriptors`], [`Error::Memory`], [`Error::Thread`].
     pub fn build(self) -> Result<MicroVm, Error> {
         let hypervisor = self.backend.open().map_err(|error| Error::from(error).of_making())?;
@@ -169,12 +169,12 @@ impl Builder {
         from: Option<&Kept>,
     ) -> Result<MicroVm, Error> {
         if !(GRANULE..=KERNEL_STACK_MAX).contains(&self.stack_size) {
-            return Err(Error::Failed(format!(
+            return Err(Error::Setting(format!(
                 "the kernel stack must have between {GRANULE} and {KERNEL_STACK_MAX} bytes"
             )));
         }
         if !(WASM_STACK_MIN..=WASM_STACK_MAX).contains(&self.max_stack) {
-            return Err(Error::Failed(format!(
+            return Err(Error::Setting(format!(
                 "the stack of Wasm calls cannot have {} bytes: it may have {WASM_STACK_MIN} to \
                  {WASM_STACK_MAX}",
                 self.max_stack

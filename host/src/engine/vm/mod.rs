@@ -143,7 +143,7 @@ impl MicroVm {
             )),
             (EngineKind::Interp, None) => self.load_bytes(module, Content::Data),
             (EngineKind::Interp, Some(_)) => {
-                Err(Error::Failed("the interpreter cannot run compiled code".to_owned()))
+                Err(Error::Engine("the interpreter cannot run compiled code".to_owned()))
             }
             (EngineKind::Native, Some(target)) => {
                 target.check_on(self.target)?;
@@ -161,8 +161,11 @@ impl MicroVm {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] in a VM with another engine than the interpreter, which looks.
+    /// [`Error::Engine`] in a VM with another engine than the interpreter, which looks.
     pub fn examine(&mut self, module: &Module) -> Result<Proposals, Error> {
+        if self.settings.engine != EngineKind::Interp {
+            return Err(Error::Engine("the interpreter alone examines modules".to_owned()));
+        }
         let address = self.share(module, Content::Data)?;
         let answer = self.command(Command::Examine, &[address, module.len() as u64], &[]);
         let unshared = self.unshare(address);
@@ -246,7 +249,7 @@ impl MicroVm {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] for a name that is too long.
+    /// [`Error::TooLong`] for a name.
     pub fn register(&mut self, instance: Instance, name: &str) -> Result<(), Error> {
         self.named(Command::Register, instance, name).map(|_| ())
     }
@@ -277,7 +280,7 @@ impl MicroVm {
             value.write(&mut writer).map_err(malformed)?;
         }
         if buffer.len() > PAYLOAD_MAX {
-            return Err(Error::Failed("more arguments than one call can take".to_owned()));
+            return Err(Error::TooLong("more arguments than one call can take".to_owned()));
         }
         let words = [function.number, values.len() as u64];
         let answer = self.command(Command::Call, &words, &buffer)?;
@@ -327,7 +330,7 @@ impl MicroVm {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] when the range is not in the memory.
+    /// [`Error::OutOfRange`].
     pub fn read_memory(&mut self, memory: Memory, at: u64, to: &mut [u8]) -> Result<(), Error> {
         let (base, len) = self.locate(memory)?;
         let gva = self.judge(range(base, len, at, to.len()))?;
@@ -367,7 +370,7 @@ impl MicroVm {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] when one has a name of 16 KiB or more.
+    /// [`Error::TooLong`] when one has a name of 16 KiB or more.
     pub fn exports(&mut self, instance: Instance) -> Result<Vec<Export>, Error> {
         self.check(instance.of)?;
         let listed = self.list_exports(instance);
@@ -392,7 +395,7 @@ impl MicroVm {
                 return Ok(exports);
             }
             if listed == 0 {
-                return Err(Error::Failed("an export has a name too long to list".to_owned()));
+                return Err(Error::TooLong("an export has a name too long to list".to_owned()));
             }
             // A guest that is not ours any more could go on for ever.
             if exports.len() > EXPORTS_MAX || text_len > EXPORT_TEXT_MAX {
@@ -504,13 +507,13 @@ impl MicroVm {
         if of == self.identity || self.inherited.contains(&of) {
             return Ok(());
         }
-        Err(Error::Failed("this handle is from another VM, or from before a reset".to_owned()))
+        Err(Error::WrongHandle)
     }
 
     fn named(&mut self, command: Command, instance: Instance, name: &str) -> Result<Answer, Error> {
         self.check(instance.of)?;
         if name.len() > PAYLOAD_MAX {
-            return Err(Error::Failed("a name longer than any module's".to_owned()));
+            return Err(Error::TooLong("a name longer than any module's".to_owned()));
         }
         self.command(command, &[instance.number, name.len() as u64], name.as_bytes())
     }
@@ -601,9 +604,7 @@ fn range(base: u64, len: u64, at: u64, want: usize) -> Result<Gva, Error> {
         Some(end) if end <= len => {
             Gva(base).checked_add(at).ok_or_else(|| malformed("a memory that wraps"))
         }
-        _ => Err(Error::Failed(format!(
-            "{want} bytes at {at:#x} are not in a memory of {len} bytes"
-        ))),
+        _ => Err(Error::OutOfRange { at, wanted: want, len }),
     }
 }
 

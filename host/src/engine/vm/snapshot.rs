@@ -37,7 +37,7 @@ impl MicroVm {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] when there is nothing in the VM, [`Error::Ended`] when it has ended,
+    /// [`Error::Snapshot`] when there is nothing in the VM, [`Error::Ended`] when it has ended,
     /// [`Error::Memory`].
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
         let number = Kept::number();
@@ -63,11 +63,11 @@ impl MicroVm {
     ///
     /// # Errors
     ///
-    /// As [`Self::reset`]; [`Error::Failed`] for a snapshot of a VM on another backend, with
+    /// As [`Self::reset`]; [`Error::Snapshot`] for a snapshot of a VM on another backend, with
     /// another engine, in another process, or with another stack.
     pub fn restore(&mut self, snapshot: &Snapshot, wasi: WasiConfig) -> Result<(), Error> {
         if snapshot.hypervisor.name() != self.hypervisor.name() {
-            return Err(Error::Failed(format!(
+            return Err(Error::Snapshot(format!(
                 "the snapshot is of a VM on {}, and this one is on {}",
                 snapshot.hypervisor.name(),
                 self.hypervisor.name()
@@ -92,7 +92,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// As [`Builder::build`]; [`Error::Failed`] for a snapshot of a VM in a worker.
+    /// As [`Builder::build`]; [`Error::Snapshot`] for a snapshot of a VM in a worker.
     pub fn vm(&self, wasi: WasiConfig) -> Result<MicroVm, Error> {
         let settings = self.settings.clone().wasi(wasi);
         let mut vm = settings.build_from(self.hypervisor.as_ref(), Some(&self.kept))?;

@@ -123,11 +123,13 @@ impl Remote {
         deadline: Option<Instant>,
     ) -> Result<Self, Error> {
         if config.image.is_some() {
-            return Err(Error::Failed("a worker has the embedded guests and no others".to_owned()));
+            return Err(Error::Setting(
+                "a worker has the embedded guests and no others".to_owned(),
+            ));
         }
         let backend = hypervisor.name();
         if backend.parse::<Backend>().is_err() {
-            return Err(Error::Failed(format!(
+            return Err(Error::Setting(format!(
                 "a worker opens its hypervisor by name, and `{backend}` is no backend's"
             )));
         }
@@ -227,7 +229,7 @@ impl Remote {
             return Err(end.clone().into());
         }
         let packed = Packed::new(request).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => Error::Failed(error.to_string()),
+            io::ErrorKind::InvalidInput => Error::TooLong(error.to_string()),
             _ => Error::Memory(error),
         })?;
         let (cancel, kick) = (Arc::clone(&self.cancel), Arc::clone(&self.kick));
@@ -325,7 +327,7 @@ impl Guest for Remote {
         let anew = matches!(order, Order::Reset { .. });
         let barred = !world.preopens.is_empty() && self.jail.is_some();
         if barred && !anew {
-            return Err(Error::Failed(
+            return Err(Error::Snapshot(
                 "a jailed worker has the directories that it was made with and no others: give \
                  none to a VM that is restored to a snapshot"
                     .to_owned(),
@@ -379,7 +381,7 @@ impl Origin {
     fn start(&self) -> Result<(Process, Channel, UnixStream), Error> {
         let Started { process, requests, cancels } =
             Process::start(&self.workers).map_err(|error| {
-                Error::Failed(format!("cannot start the worker {}: {error}", Line(&self.workers)))
+                Error::Worker(format!("cannot start the worker {}: {error}", Line(&self.workers)))
             })?;
         Ok((process, Channel::new(requests).map_err(no_talk)?, cancels))
     }
@@ -393,7 +395,7 @@ fn is_presentable(error: &Error) -> bool {
 }
 
 fn no_talk(error: io::Error) -> Error {
-    Error::Failed(format!("cannot talk to a worker: {error}"))
+    Error::Worker(format!("cannot talk to a worker: {error}"))
 }
 
 #[cfg(test)]

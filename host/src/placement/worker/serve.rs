@@ -100,7 +100,7 @@ fn build(
     cancels: UnixStream,
 ) -> Result<(Local, Built), Error> {
     let Plan { backend, config, mut world, jailed } = plan;
-    let hypervisor = backend.parse::<Backend>().map_err(Error::Failed)?.open()?;
+    let hypervisor = backend.parse::<Backend>().map_err(Error::Setting)?.open()?;
     let entrance = jailed.then(|| Jail::close_around(&mut world)).transpose()?;
     // No thread is there before: it would be outside.
     commands.listen_to(cancels)?;
