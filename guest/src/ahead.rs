@@ -81,9 +81,16 @@ enum Next {
     Offset(u64),
 }
 
-/// A place in the program's memory, and one for the number of bytes that were read.
+/// The most places that a read is served in from here.
+const PLACES: usize = 16;
+
+/// Places in the program's memory, and one for the number of bytes that were read.
 struct Wanted {
-    at: usize,
+    /// Where each begins, and how many bytes it has. A copy: the program may have them read into
+    /// its list of them.
+    places: [(usize, usize); PLACES],
+    count: usize,
+    /// Bytes that they have in all.
     len: usize,
     told: usize,
 }
@@ -165,12 +172,16 @@ impl Ahead {
             return None;
         }
         let mut done = 0;
-        while done < wanted.len {
-            if self.from == self.end && !self.fill() {
-                break;
+        'places: for &(at, len) in &wanted.places[..wanted.count] {
+            let mut to = &mut memory[at..][..len];
+            while !to.is_empty() {
+                if self.from == self.end && !self.fill() {
+                    break 'places;
+                }
+                let taken = self.take(to);
+                to = &mut to[taken..];
+                done += taken;
             }
-            let to = &mut memory[wanted.at + done..][..wanted.len - done];
-            done += self.take(to);
         }
         if done == 0 {
             // An end or an error.
@@ -298,22 +309,24 @@ impl Ahead {
     }
 }
 
-/// What a read asks for, if that is easy to say: the rest is for the host, errors among it. Of
-/// several places the first that is not empty is read to, as the host has it.
+/// What a read asks for, if that is easy to say: the rest is for the host, errors among it.
 fn wanted(memory: &[u8], iovs: usize, count: usize, told: usize) -> Option<Wanted> {
-    const PLACES: usize = 16;
     let word = |at: usize| Some(u32::from_le_bytes(*memory.get(at..)?.first_chunk()?) as usize);
     if count > PLACES || !iovs.is_multiple_of(4) || !told.is_multiple_of(4) {
         return None;
     }
     word(told)?;
-    for iov in (0..count).map(|n| iovs + 8 * n) {
+    let mut wanted = Wanted { places: [(0, 0); PLACES], count, len: 0, told };
+    for (n, place) in wanted.places[..count].iter_mut().enumerate() {
+        let iov = iovs + 8 * n;
         let (at, len) = (word(iov)?, word(iov + 4)?);
-        if len > 0 {
-            return (at + len <= memory.len()).then_some(Wanted { at, len, told });
+        if at + len > memory.len() {
+            return None;
         }
+        *place = (at, len);
+        wanted.len += len;
     }
-    None
+    Some(wanted)
 }
 
 /// An argument of 32 bits: the upper half is the program's to fill.

@@ -19,7 +19,8 @@ use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wrt_abi::component::Interface;
 use wrt_tests::Setup;
-use wrt_vm::{Module, Output, OutputBuffer, Stdin, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{Module, WasiConfig};
 
 const INPUT: &str = "a line\n";
 const VARIABLES: &[(&str, &str)] = &[("NAME", "value"), ("EMPTY", ""), ("EQUALS", "a=b=c")];
@@ -45,6 +46,15 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
         "the system takes 4,095 bytes of a path; the peer hands it the last component alone",
     ),
     ("times \"dir/\" and more, 4099 bytes", "name-too-long", "the same"),
+    (
+        "/\" PathFlags(0x0)",
+        "not-directory",
+        "what ends like a directory's path is one, as in later versions of the peer",
+    ),
+    ("/.\" PathFlags(0x0)", "not-directory", "the same"),
+    ("/\" PathFlags(0x0)", "(DescriptorType::Directory, 2)", "the same"),
+    ("/\" PathFlags(0x0)", "no-entry", "the same"),
+    ("/\" PathFlags(0x0)", "not-permitted", "the same"),
     ("/: times", "()", "the peer cannot change the times of a directory that it was given"),
 ];
 

@@ -53,7 +53,14 @@ impl Call<'_> {
     {
         let directory = self.wasi.descriptors.directory(fd)?;
         let path = self.memory.path(path)?;
-        let found = fs::stat(&directory.directory, Path::new(&path), follow(flags)).or_errno()?;
+        // What ends with a slash or with `/.` is a directory, and a link there is followed.
+        // `cap-primitives` drops both of a path of one name.
+        let names_directory = path.ends_with('/') || path.ends_with("/.");
+        let follow = if names_directory { FollowSymlinks::Yes } else { follow(flags) };
+        let found = fs::stat(&directory.directory, Path::new(&path), follow).or_errno()?;
+        if names_directory && !found.is_dir() {
+            return Err(Errno::Notdir.into());
+        }
         self.memory.write(result, &S::from(attributes::filestat(&found)?))
     }
 

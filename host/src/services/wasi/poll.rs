@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use wrt_abi::wasi::{Clockid, Errno, Event, Eventrwflags, Eventtype, Subclockflags, Subscription};
 use zerocopy::FromBytes;
 
+/// How many subscriptions are looked up between two looks at whether the call is to end.
+const LOOK: u32 = 256;
+
 /// What a program waits for.
 struct Awaited {
     userdata: u64,
@@ -73,6 +76,12 @@ impl Call<'_> {
         let List { first, count } = subscriptions;
         let mut awaited = Vec::with_capacity(usize::try_from(count)?);
         for index in 0..count {
+            // Each may ask the system for a file's size.
+            if index % LOOK == 0
+                && let Some(why) = self.cancel.interruption()
+            {
+                return Err(Failed::Ended(Error::Interrupted(why)));
+            }
             let subscription: Subscription = self.memory.read(first.nth(index))?.into();
             let kind = Eventtype::try_from(u32::from(subscription.kind));
             let what = match kind.map_err(|_| Errno::Inval)? {

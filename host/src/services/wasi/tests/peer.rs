@@ -329,8 +329,14 @@ fn each(id: Id, paths: &[&str], words: impl Fn(u64) -> Vec<u64>) {
 
 #[test]
 fn calls_of_one_path() {
+    // What ends like a directory's path is one. This version of the peer loses that where it does
+    // not follow links; later ones do not.
+    let ends_as_directory = |path: &&&str| path.ends_with('/') || path.ends_with("/.");
+    let others: Vec<&str> = PATHS.iter().filter(|path| !ends_as_directory(path)).copied().collect();
+    for (lookup, paths) in [(0, others.as_slice()), (1, PATHS)] {
+        each(Id::PathFilestatGet, paths, |len| vec![ROOT, lookup, PATH, len, RESULT]);
+    }
     for lookup in [0, 1] {
-        each(Id::PathFilestatGet, PATHS, |len| vec![ROOT, lookup, PATH, len, RESULT]);
         // Where no time changes, the peer does not look whether there is such a file.
         for flags in [1, 2, 3, 4, 5, 12, 15] {
             each(Id::PathFilestatSetTimes, PATHS, |len| {

@@ -49,6 +49,15 @@ fn main() {
         fails(ERRNO_NOENT, path_filestat_get(ROOT, flags, "missing"));
         fails(ERRNO_NOENT, path_filestat_get(ROOT, flags, ""));
         fails(ERRNO_NOTDIR, path_filestat_get(ROOT, flags, "file/below"));
+        // What ends like a directory's path is one, by way of a link too.
+        for path in ["file/", "file//", "file/.", "to-file/", "to-file/."] {
+            fails(ERRNO_NOTDIR, path_filestat_get(ROOT, flags, path));
+        }
+        for path in ["a/", "a/.", "to-directory/", "to-directory/.", "a/../to-directory/"] {
+            let stat = ok(path_filestat_get(ROOT, flags, path));
+            assert_eq!(stat.filetype, FILETYPE_DIRECTORY, "{path}");
+        }
+        fails(ERRNO_NOENT, path_filestat_get(ROOT, flags, "dangling/"));
     }
     let fd = ok(open("file", 0, READ));
     fails(ERRNO_BADF, path_filestat_get(fd, 0, "x"));
