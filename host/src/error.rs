@@ -37,6 +37,12 @@ pub enum Error {
          that its program has: use fewer VMs at a time, or raise the limit (`ulimit -n`)"
     )]
     OutOfDescriptors(#[serde(with = "of_system")] std::io::Error),
+    /// The machine is about to run out of memory, and no program runs that could give some back.
+    #[error(
+        "no VM is made while the machine is about to run out of memory (pressure: critical)\n  \
+         free some"
+    )]
+    Pressure,
     /// The process cannot enter its [jail](crate::Jail).
     #[error("cannot enter the jail: {0}")]
     Jail(String),
@@ -85,6 +91,9 @@ pub enum Error {
         /// Whether the interpreter may run it all the same.
         interpretable: bool,
     },
+    /// The module is valid, and more than the interpreter can take.
+    #[error("the interpreter cannot run this module: {0}\n  the native engine may")]
+    CannotInterpret(String),
     /// The code cache cannot be used.
     #[error("cannot use the code cache {}: {reason}", Line(dir.display()))]
     Cache {
@@ -117,6 +126,14 @@ pub enum Error {
     /// The module does not export this.
     #[error("{0}")]
     NoSuchExport(String),
+    /// The module does not say where it begins: it exports no function `_start`.
+    #[error(
+        "the module is not a program: it exports no function `_start`\n  its functions: {functions}"
+    )]
+    NotAProgram {
+        /// Names of functions that it exports, for people.
+        functions: String,
+    },
     /// Something that is not done with components, or not with this one.
     #[error("{0}")]
     Component(String),

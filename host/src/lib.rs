@@ -70,9 +70,10 @@ mod world;
 
 pub use artifact::Target;
 pub use engine::{
-    Builder, Cache, CacheCounts, CancelHandle, Cleared, Compiler, DEFAULT_MAX_MEMORY,
-    DEFAULT_MAX_STACK, Entry, Export, Function, FunctionType, Instance, LoadedModule, Making,
-    Memory, MicroVm, Pool, PoolCounts, Snapshot, Turn,
+    Builder, Cache, CacheCounts, CancelHandle, Choice, Cleared, Compiler, CompilerCounts, Counts,
+    DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK, Ended, Engine, EngineBuilder, Entry, Export, Function,
+    FunctionType, Instance, Limits, LoadedModule, Making, Memory, MicroVm, Notice, Observer,
+    PARALLEL_MAX, Pool, PoolCounts, Program, Report, STACKS, Setup, Snapshot, Turn,
 };
 pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
 pub use machine::{Exits, Usage};
@@ -88,3 +89,5 @@ pub use wrt_abi::{EngineKind, TrapKind};
 #[doc(inline)]
 pub use wrt_hypervisor as hypervisor;
 pub use wrt_hypervisor::Backend;
+pub use wrt_platform::dispatch::QosClass;
+pub use wrt_platform::pressure::PressureLevel;

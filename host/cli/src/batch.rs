@@ -7,6 +7,7 @@ use super::run::Directory;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ const PROGRAMS_MAX: usize = 100_000;
 
 /// A line, as it is written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object that describes a program")]
 struct Written {
     module: String,
     #[serde(default)]
@@ -35,8 +36,26 @@ struct Written {
     dir: Vec<String>,
     stdin: Option<String>,
     stdin_file: Option<PathBuf>,
-    timeout: Option<String>,
-    max_memory: Option<String>,
+    timeout: Option<Quantity>,
+    max_memory: Option<Quantity>,
+    max_output: Option<Quantity>,
+}
+
+/// A quantity with its unit, or a number: of seconds, or of bytes.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number, or a text such as \"5s\" or \"64MiB\"")]
+enum Quantity {
+    Number(serde_json::Number),
+    Text(String),
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
 }
 
 /// A program of a batch.
@@ -52,6 +71,7 @@ pub(super) struct Program {
     /// Instead of what the command line says.
     pub(super) timeout: Option<Duration>,
     pub(super) max_memory: Option<u64>,
+    pub(super) max_output: Option<u64>,
 }
 
 /// What a program reads.
@@ -110,12 +130,12 @@ fn parse(from: &mut dyn BufRead, name: &str) -> Result<Vec<Program>> {
 
 fn program(line: &[u8]) -> Result<Program> {
     let written: Written = serde_json::from_slice(line).map_err(|error| {
-        // Its own number of a line is always 1.
+        // Its own number of a line is 1, or 2 at the end.
         let text = Line(&error).to_string();
-        let (what, column) = text.rsplit_once(" at line 1 column ").unwrap_or((text.as_str(), ""));
-        match column {
-            "" | "0" => anyhow!("{what}"),
-            _ => anyhow!("{what} (column {column})"),
+        let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        match (error.line(), error.column()) {
+            (1, column @ 1..) => anyhow!("{what} (column {column})"),
+            _ => anyhow!("{what}"),
         }
     })?;
     if written.module == super::module::STREAM {
@@ -123,6 +143,10 @@ fn program(line: &[u8]) -> Result<Program> {
     }
     if written.module.is_empty() {
         bail!("`module` is empty");
+    }
+    let words = written.args.iter().chain(&written.argv0).chain(&written.dir);
+    if let Some(word) = words.chain([&written.module]).find(|word| word.contains('\0')) {
+        bail!("no word of a program can hold a zero byte, as `{}` does", Line(word));
     }
     for (name, value) in &written.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
@@ -139,12 +163,17 @@ fn program(line: &[u8]) -> Result<Program> {
         (None, None) => Input::Nothing,
     };
     let dir = written.dir.iter().map(|dir| field("dir", Directory::parse(dir)));
-    let timeout = written.timeout.map(|text| field("timeout", quantity::duration(&text)));
-    let max_memory = written.max_memory.map(|text| field("max_memory", quantity::bytes(&text)));
+    let time = |name, written: Option<Quantity>| {
+        written.map(|given| field(name, quantity::duration(&given.to_string()))).transpose()
+    };
+    let size = |name, written: Option<Quantity>| {
+        written.map(|given| field(name, quantity::bytes(&given.to_string()))).transpose()
+    };
     Ok(Program {
         dir: dir.collect::<Result<_>>()?,
-        timeout: timeout.transpose()?,
-        max_memory: max_memory.transpose()?,
+        timeout: time("timeout", written.timeout)?,
+        max_memory: size("max_memory", written.max_memory)?,
+        max_output: size("max_output", written.max_output)?,
         module: written.module,
         args: written.args,
         argv0: written.argv0,
@@ -208,7 +237,7 @@ mod tests {
         let programs = parsed(
             r#"{"module": "a.wasm"}
 
-            {"module": "b.wasm", "args": ["x", ""], "argv0": "me", "env": {"A": "1"}, "stdin": "in", "dir": ["d::/d,ro"], "timeout": "5s", "max_memory": "1MiB"}"#,
+            {"module": "b.wasm", "args": ["x", ""], "argv0": "me", "env": {"A": "1"}, "stdin": "in", "dir": ["d::/d,ro"], "timeout": 5, "max_memory": "1MiB", "max_output": 64}"#,
         )
         .unwrap();
         let [a, b] = programs.as_slice() else { panic!("{programs:?}") };
@@ -216,14 +245,18 @@ mod tests {
         assert_eq!((b.args.len(), b.argv0.as_deref(), b.env.len()), (2, Some("me"), 1));
         assert!(matches!(&b.input, Input::Text(text) if text == b"in"));
         assert_eq!((b.timeout, b.max_memory), (Some(Duration::from_secs(5)), Some(1 << 20)));
+        assert_eq!(b.max_output, Some(64));
     }
 
     #[test]
     fn a_wrong_line_is_named() {
         for (text, parts) in [
             ("", &["batch: no program in it"][..]),
-            ("{\"module\": \"a\"}\n{", &["batch:2", "EOF", "column 1"]),
-            ("[]", &["batch:1"]),
+            ("{\"module\": \"a\"}\n{", &["batch:2", "EOF"]),
+            ("[]", &["batch:1", "an object that describes a program"]),
+            (r#"{"module": "a", "args": ["x\u0000y"]}"#, &["batch:1", "zero byte", "x"]),
+            (r#"{"module": "a", "argv0": "x\u0000y"}"#, &["batch:1", "zero byte"]),
+            (r#"{"module": "a", "max_output": []}"#, &["batch:1", "64MiB"]),
             ("{}", &["batch:1", "missing field `module`"]),
             (r#"{"module": "a", "arg": []}"#, &["batch:1", "unknown field `arg`", "`args`"]),
             (r#"{"module": "a", "args": [1]}"#, &["batch:1", "invalid type", "a string"]),

@@ -4,8 +4,9 @@ use super::say::{complain, note};
 use super::{code, quantity};
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use wrt_platform::text::{Line, Lines, harmless_json};
@@ -15,11 +16,17 @@ use wrt_vm::{Bytes, Cache, Cleared, Entry, Error};
 #[derive(Args, Clone)]
 pub(super) struct Place {
     /// The code cache's directory [default: wrt-vm/code in the user's cache directory].
-    #[arg(long, value_name = "DIR", env = "WRT_VM_CACHE_DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WRT_VM_CACHE_DIR",
+        hide_env_values = true,
+        global = true
+    )]
     cache_dir: Option<PathBuf>,
 
-    /// Size that the code cache is kept to, such as `512MiB`: the code that was used longest ago
-    /// goes first.
+    /// Size that the code cache is brought back to as code is added, such as `512MiB`: the code
+    /// that was used longest ago goes first, and code that is larger is not kept.
     #[arg(
         long,
         value_name = "SIZE",
@@ -34,10 +41,14 @@ pub(super) struct Place {
 impl Place {
     /// Opens the cache; `None` when this user has no place for one.
     pub(super) fn open(&self) -> anyhow::Result<Option<Cache>> {
-        let Some(dir) = self.cache_dir.clone().or_else(Cache::default_dir) else {
-            return Ok(None);
-        };
+        let Some(dir) = self.dir() else { return Ok(None) };
         Ok(Some(Cache::open(dir)?.max_size(self.cache_size)))
+    }
+
+    /// Where it is, or would be. A variable that is empty is none.
+    fn dir(&self) -> Option<PathBuf> {
+        let named = self.cache_dir.clone().filter(|dir| !dir.as_os_str().is_empty());
+        named.or_else(Cache::default_dir)
     }
 }
 
@@ -116,23 +127,26 @@ impl CacheCommand {
     }
 
     fn report(&self) -> anyhow::Result<String> {
-        let Some(cache) = self.place.open()? else {
-            anyhow::bail!("this user has no home directory: name one by --cache-dir");
+        let Some(dir) = self.place.dir() else {
+            bail!("this user has no home directory: name one by --cache-dir");
         };
+        // It is made when there is something to keep.
+        if !dir.exists() {
+            return self.report_none(&dir);
+        }
+        let cache = Cache::open(dir)?;
         let entries = cache.entries()?;
         let size: u64 = entries.iter().map(|entry| entry.size).sum();
         Ok(match &self.action {
             Some(Action::Clear) => clear(&cache)?,
             Some(Action::Rm { entries: names }) => remove(&cache, &entries, names)?,
             Some(Action::Size) => format!("{size}\n"),
-            Some(Action::List { json: true }) => json(&cache, &entries, size),
+            Some(Action::List { json: true }) => {
+                let entries = entries.iter().map(|entry| object(&cache, entry)).collect();
+                json(cache.path(), entries, size)
+            }
             Some(Action::List { json: false }) | None => {
-                let mut list = format!(
-                    "{}: {}, {}\n",
-                    Line(cache.path().display()),
-                    modules(entries.len()),
-                    Bytes(size)
-                );
+                let mut list = heading(cache.path(), entries.len(), size);
                 for entry in &entries {
                     let name = entry.name.get(..16).unwrap_or(&entry.name);
                     let age = SystemTime::now().duration_since(entry.used).unwrap_or_default();
@@ -141,6 +155,19 @@ impl CacheCommand {
                 }
                 list
             }
+        })
+    }
+}
+
+impl CacheCommand {
+    /// The same of a directory that is not there.
+    fn report_none(&self, dir: &Path) -> anyhow::Result<String> {
+        Ok(match &self.action {
+            Some(Action::Clear) => format!("threw out {} ({})\n", modules(0), Bytes(0)),
+            Some(Action::Rm { .. }) => bail!("there is no code cache {}", Line(dir.display())),
+            Some(Action::Size) => "0\n".to_owned(),
+            Some(Action::List { json: true }) => json(dir, Vec::new(), 0),
+            Some(Action::List { json: false }) | None => heading(dir, 0, 0),
         })
     }
 }
@@ -188,27 +215,25 @@ fn remove(cache: &Cache, entries: &[Entry], names: &[String]) -> anyhow::Result<
     Ok(format!("threw out {} ({})\n", modules(chosen.len()), Bytes(size)))
 }
 
-fn json(cache: &Cache, entries: &[Entry], size: u64) -> String {
-    let entries: Vec<_> = entries
-        .iter()
-        .map(|entry| {
-            let used = entry.used.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let target = cache.target_of(entry);
-            serde_json::json!({
-                "name": entry.name,
-                "path": cache.path_of(entry).to_string_lossy(),
-                "size": entry.size,
-                "used": used.as_secs(),
-                "arch": target.map(|target| target.arch.to_string()),
-                "features": target.map(|target| target.features.to_string()),
-            })
-        })
-        .collect();
-    let all = serde_json::json!({
-        "path": cache.path().to_string_lossy(),
-        "size": size,
-        "entries": entries,
-    });
+fn heading(dir: &Path, count: usize, size: u64) -> String {
+    format!("{}: {}, {}\n", Line(dir.display()), modules(count), Bytes(size))
+}
+
+fn object(cache: &Cache, entry: &Entry) -> Value {
+    let used = entry.used.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let target = cache.target_of(entry);
+    json!({
+        "name": entry.name,
+        "path": cache.path_of(entry).to_string_lossy(),
+        "size": entry.size,
+        "used": used.as_secs(),
+        "arch": target.map(|target| target.arch.to_string()),
+        "features": target.map(|target| target.features.to_string()),
+    })
+}
+
+fn json(dir: &Path, entries: Vec<Value>, size: u64) -> String {
+    let all = json!({ "path": dir.to_string_lossy(), "size": size, "entries": entries });
     harmless_json(&format!("{all:#}\n"))
 }
 

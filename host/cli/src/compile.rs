@@ -1,8 +1,7 @@
 //! `wrt-vm compile`: make machine code of a module.
 
-use super::compilers::Compilers;
 use super::log::Destination;
-use super::run::{warn_of_a_weak_jail, warn_of_no_jail};
+use super::run::{Words, warn_of_a_weak_jail, warn_of_no_jail};
 use super::say::{self, complain};
 use super::{code, log, module};
 use anyhow::{Context as _, Result, bail};
@@ -14,8 +13,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
+use wrt_platform::signal::{exit_after, move_exit};
 use wrt_platform::text::Line;
-use wrt_vm::{Arch, Backend, Bytes, Module, Placement, Target};
+use wrt_vm::{Arch, Backend, Bytes, Engine, Error, Module, Seconds, Target};
 
 /// Compile a WebAssembly module or component to machine code.
 ///
@@ -69,7 +70,11 @@ impl Compile {
         match self.compile() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(format_args!("{}: {error:#}", Line(self.module.display())));
+                match error.downcast_ref() {
+                    // It names the module.
+                    Some(Error::Read { .. }) => complain(format_args!("{error:#}")),
+                    _ => complain(format_args!("{}: {error:#}", Line(self.module.display()))),
+                }
                 ExitCode::from(code::FAILED)
             }
         }
@@ -80,32 +85,36 @@ impl Compile {
         log::install(Destination::Text, self.verbose, None)?;
         // Before anything takes its time.
         let output = self.output()?;
-        let module = module::read(&self.module)?;
+        let sink = Sink::open(&output)
+            .with_context(|| format!("cannot write {}", Line(output.display())))?;
+        let last =
+            say::line(format_args!("timed out: no module came in {}", Seconds(self.timeout)));
+        // A pipe is waited for no longer than that; should there be no timer, for as long as it takes.
+        let _ = exit_after(self.timeout, &last, code::FAILED);
+        let module = module::read(&self.module);
+        move_exit(None);
+        let module = module?;
         if module.target().is_some() {
             bail!("it is compiled already");
         }
-        let hypervisor = super::open(self.backend)?;
-        let placement = if self.no_jail {
-            warn_of_no_jail();
-            Placement::Here
-        } else {
-            warn_of_a_weak_jail();
-            super::workers(self.verbose).into()
-        };
-        let compilers = Compilers::new(hypervisor, placement);
+        match self.no_jail {
+            true => warn_of_no_jail(),
+            false => warn_of_a_weak_jail(),
+        }
+        let name = Line(self.module.display()).to_string();
+        let engine = Engine::builder()
+            .jail(!self.no_jail)
+            .workers(super::workers(self.verbose))
+            .observer(Words::new(true, true))
+            .build_on(super::open(self.backend)?)?;
         let target = match self.target.as_deref().and_then(Arch::from_name) {
             Some(arch) => Target::baseline(arch),
-            None => compilers.target(),
+            None => engine.target(),
         };
         let started = Instant::now();
-        let name = Line(self.module.display()).to_string();
-        let compiled = compilers.compile(&module, &name, target, self.timeout, true)?;
-        if output == Path::new(module::STREAM) {
-            compiled.write(&mut io::stdout().lock()).context("cannot write to standard output")?;
-            return Ok(());
-        }
-        write(&compiled, &output)
-            .with_context(|| format!("cannot write {}", Line(output.display())))?;
+        let compiled = engine.compile(&name, &module, target, self.timeout)?;
+        let cannot_write = || format!("cannot write {}", Line(output.display()));
+        sink.write(&compiled).with_context(cannot_write)?;
         tracing::info!(
             "wrote {}: {} of code for {} in {:.1?}",
             Line(output.display()),
@@ -127,22 +136,49 @@ impl Compile {
     }
 }
 
-/// Writes a file whole, or not at all.
-fn write(module: &Module, path: &Path) -> io::Result<()> {
-    let elsewhere = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-    if elsewhere {
-        // A device or a pipe cannot be replaced.
-        return module.write(&mut File::create(path)?);
+/// Where code goes.
+enum Sink {
+    Stream,
+    /// A device or a pipe, which cannot be replaced.
+    Device(File),
+    /// A file that is written whole, or not at all, and its name.
+    File(NamedTempFile, PathBuf),
+}
+
+impl Sink {
+    /// Opens it; a file that has this name stays as it is for now.
+    fn open(path: &Path) -> io::Result<Self> {
+        if path == Path::new(module::STREAM) {
+            return Ok(Self::Stream);
+        }
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(found) if !found.is_file() => return File::create(path).map(Self::Device),
+            _ => {}
+        }
+        let dir = match path.parent() {
+            Some(dir) if dir != Path::new("") => dir,
+            _ => Path::new("."),
+        };
+        // Asked first: the error of a temporary file names that one.
+        std::fs::metadata(dir)?;
+        // Readable as any new file of this user: the umask applies.
+        let permissions = Permissions::from_mode(0o666);
+        let file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir);
+        let file = file.map_err(|error| io::Error::from(error.kind()))?;
+        Ok(Self::File(file, path.to_owned()))
     }
-    let dir = match path.parent() {
-        Some(dir) if dir != Path::new("") => dir,
-        _ => Path::new("."),
-    };
-    // Readable as any new file of this user: the umask applies.
-    let mut file =
-        tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(dir)?;
-    module.write(file.as_file_mut())?;
-    file.flush()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+
+    fn write(self, module: &Module) -> io::Result<()> {
+        match self {
+            Self::Stream => module.write(&mut io::stdout().lock()),
+            Self::Device(mut file) => module.write(&mut file),
+            Self::File(mut file, path) => {
+                module.write(file.as_file_mut())?;
+                file.flush()?;
+                file.persist(path).map_err(|error| error.error)?;
+                Ok(())
+            }
+        }
+    }
 }

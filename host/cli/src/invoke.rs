@@ -5,9 +5,6 @@ use std::io::Write as _;
 use wrt_platform::text::Line;
 use wrt_vm::{Instance, MicroVm, Value, ValueType};
 
-/// Exports that an error message names.
-const LISTED: usize = 20;
-
 /// Calls `export` and prints its results, one a line.
 pub(super) fn call(
     vm: &mut MicroVm,
@@ -17,7 +14,7 @@ pub(super) fn call(
 ) -> Result<()> {
     let function = match vm.function(instance, export) {
         Err(wrt_vm::Error::NoSuchExport(reason)) => {
-            bail!("{reason}\n  its functions: {}", exported_functions(vm, instance)?)
+            bail!("{reason}\n  its functions: {}", vm.function_names(instance)?)
         }
         other => other?,
     };
@@ -49,21 +46,6 @@ pub(super) fn call(
         writeln!(out, "{}", show(result)).context("cannot print the results")?;
     }
     Ok(())
-}
-
-/// Names of the functions that an instance exports, for messages.
-pub(super) fn exported_functions(vm: &mut MicroVm, instance: Instance) -> Result<String> {
-    let names: Vec<String> = vm
-        .exports(instance)?
-        .into_iter()
-        .filter(|export| export.kind == "function")
-        .map(|export| export.name)
-        .collect();
-    Ok(match names.len() {
-        0 => "there are none".to_owned(),
-        1..=LISTED => names.join(", "),
-        more => format!("{} and {} more", names[..LISTED].join(", "), more - LISTED),
-    })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`integer` has checked the range")]

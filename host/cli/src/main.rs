@@ -1,17 +1,14 @@
 //! The `wrt-vm` command, over the library of the same name: one file a subcommand.
 
-mod admission;
 mod batch;
 mod cache;
 mod compile;
-mod compilers;
 mod doctor;
 mod invoke;
 mod jobs;
 mod log;
 mod manual;
 mod module;
-mod native;
 mod quantity;
 mod result;
 mod run;

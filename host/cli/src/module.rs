@@ -19,17 +19,17 @@ const BLANKS_MAX: usize = 1 << 20;
 const TEXT_MAX: u64 = 256 << 20;
 
 /// Reads a `.wasm`, `.cwasm` or `.wat` file, or standard input.
-pub(super) fn read(path: &Path) -> anyhow::Result<Module> {
+pub(super) fn read(path: &Path) -> Result<Module, Error> {
     if path == Path::new(STREAM) {
-        return Ok(from_stream(&mut BufReader::new(io::stdin().lock()))?);
+        return from_stream(&mut BufReader::new(io::stdin().lock()));
     }
     if path.extension() == Some(OsStr::new("wat")) {
         let name = Line(path.display()).to_string();
         let failed = |error| Error::Read { name: name.clone(), error };
         let text = read_text(&mut File::open(path).map_err(failed)?).map_err(failed)?;
-        return Ok(Module::from_text(&text)?);
+        return Module::from_text(&text);
     }
-    Ok(Module::from_file(path)?)
+    Module::from_file(path)
 }
 
 /// Reads a text, but not without end.

@@ -1,9 +1,7 @@
 //! Durations and sizes as people type them.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 use wrt_platform::text::Line;
-use wrt_vm::DEFAULT_MAX_MEMORY;
 
 /// A duration: `5`, `5s`, `250ms`, `2m`, `1h`; fractions such as `0.5` are fine.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -18,7 +16,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 =
         number.parse().map_err(|_| format!("`{}` is no duration, such as 5s", Line(text)))?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+    Duration::try_from_secs_f64(number * seconds)
+        .map_err(|_| format!("`{}` is no time that a program can take", Line(text)))
 }
 
 /// A number of bytes: `65536`, `64KiB`, `64K`, `1GiB`; decimal units such as `64MB` too.
@@ -29,29 +28,19 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         "k" | "kib" => 1 << 10,
         "m" | "mib" => 1 << 20,
         "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
         "kb" => 1_000,
         "mb" => 1_000_000,
         "gb" => 1_000_000_000,
-        other => return Err(format!("`{}` is no unit of size; use KiB, MiB or GiB", Line(other))),
+        other => {
+            return Err(format!("`{}` is no unit of size; use KiB, MiB, GiB or TiB", Line(other)));
+        }
     };
     let number: u64 =
         number.parse().map_err(|_| format!("`{}` is no size, such as 64MiB", Line(text)))?;
     number
         .checked_mul(factor)
         .ok_or_else(|| format!("`{}` is more than any machine has", Line(text)))
-}
-
-/// Linear memory that a program may have unless told otherwise: half of what the control group of
-/// this process may have, if that is less than usual. The rest is for the engine and for this
-/// process; without it the kernel would end them before a program hits its limit.
-/// It is looked up once.
-pub(super) fn default_max_memory() -> u64 {
-    static DEFAULT: OnceLock<u64> = OnceLock::new();
-    *DEFAULT.get_or_init(|| default_within(wrt_platform::pressure::memory_limit()))
-}
-
-fn default_within(limit: Option<u64>) -> u64 {
-    limit.map_or(DEFAULT_MAX_MEMORY, |limit| (limit / 2).min(DEFAULT_MAX_MEMORY))
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -74,13 +63,6 @@ mod tests {
         for text in ["", "s", "5x", "-1", "1e999h", "5 5"] {
             assert!(duration(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn the_default_of_memory_fits_into_a_container() {
-        assert_eq!(default_within(None), 4 << 30);
-        assert_eq!(default_within(Some(64 << 30)), 4 << 30);
-        assert_eq!(default_within(Some(512 << 20)), 256 << 20);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! The object is one line, written when the program is over. Fields may be added; those that are
 //! here keep their meaning. What is not known is `null`, so that every field is always there.
 
-use super::run::{Ending, Run};
-use super::stats::{Setup, Timeline};
+use super::module::STREAM;
+use super::run::Run;
 use super::{say, version};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use wrt_platform::files::create;
 use wrt_platform::stdio::write_all_bounded;
 use wrt_platform::text::{Line, harmless_json};
-use wrt_vm::{Error, Interruption, Trap, TrapKind, Usage};
+use wrt_vm::{Error, Interruption, Report, Setup, Trap, TrapKind, Usage};
 
 /// What `--result` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +40,12 @@ impl Wanted {
     /// Opens what the results go to, a pipe within this time. Before anything runs: a jail lets
     /// nothing be opened.
     pub(super) fn open(&self, limit: Duration) -> Result<Results> {
-        let file = self
-            .file
-            .as_deref()
-            .map(|path| create(path, limit).with_context(|| cannot_write(path)));
+        let open = |path: &Path| match path == Path::new(STREAM) {
+            true => std::io::stdout().as_fd().try_clone_to_owned().map(File::from),
+            false => create(path, limit),
+        };
+        let file =
+            self.file.as_deref().map(|path| open(path).with_context(|| cannot_write(path)));
         Ok(Results { file: file.transpose()?.map(Mutex::new), path: self.file.clone() })
     }
 }
@@ -124,7 +126,7 @@ enum Ended {
 
 #[derive(Serialize)]
 struct Failure {
-    /// Which error of the library it is, in kebab-case; `other` if it is none.
+    /// Which error of the library it is, in kebab-case.
     kind: &'static str,
     /// What standard error says, too.
     message: String,
@@ -214,63 +216,58 @@ impl From<&Trap> for TrapReport {
 
 impl Outcome {
     /// What came of a run that ended with `exit_code`.
-    pub(super) fn new(
-        run: &Run,
-        result: &Result<Ending>,
-        exit_code: u8,
-        timeline: &Timeline,
-    ) -> Self {
-        let error = result.as_ref().err();
-        let ours = error.and_then(|error| error.downcast_ref::<Error>());
-        let ended = match (result, ours) {
-            (Ok(Ending::Returned), _) => Ended::Returned,
-            (Ok(Ending::Exited(_)), _) => Ended::Exited,
-            (_, Some(Error::Trap(_))) => Ended::Trapped,
-            (_, Some(Error::Interrupted(Interruption::TimedOut))) => Ended::TimedOut,
-            (_, Some(Error::Interrupted(Interruption::Cancelled))) => Ended::Cancelled,
-            (_, Some(Error::OutputLimit { .. })) => Ended::OutputLimit,
-            (Err(_), _) => Ended::Failed,
+    pub(super) fn new(run: &Run, report: &Report, exit_code: u8) -> Self {
+        let error = report.ended.as_ref().err();
+        let ended = match &report.ended {
+            Ok(wrt_vm::Ended::Returned) => Ended::Returned,
+            Ok(wrt_vm::Ended::Exited(_)) => Ended::Exited,
+            Err(Error::Trap(_)) => Ended::Trapped,
+            Err(Error::Interrupted(Interruption::TimedOut)) => Ended::TimedOut,
+            Err(Error::Interrupted(Interruption::Cancelled)) => Ended::Cancelled,
+            Err(Error::OutputLimit { .. }) => Ended::OutputLimit,
+            Err(_) => Ended::Failed,
         };
-        let (engine, why_engine, backend, boundary) = match timeline.setup() {
-            Some(Setup { backend, boundary, engine, why }) => {
+        let (engine, why_engine, backend, boundary) = match &report.setup {
+            Some(Setup { backend, boundary, engine, why, .. }) => {
                 (Some(engine.name()), Some(*why), Some(*backend), Some(boundary.clone()))
             }
             None => (None, None, None, None),
         };
+        let steps = report.steps.iter().map(|(name, time)| (*name, time.as_secs_f64()));
         Self {
             version: version::SHORT,
             module: run.name(),
             index: run.index(),
             ended,
             exit_code,
-            program_code: match result {
-                Ok(Ending::Exited(code)) => Some(*code),
+            program_code: match report.ended {
+                Ok(wrt_vm::Ended::Exited(code)) => Some(code),
                 _ => None,
             },
             error: error.map(|error| Failure {
-                kind: ours.map_or("other", error_kind),
-                message: wrt_platform::text::Lines(format_args!("{error:#}")).to_string(),
+                kind: error_kind(error),
+                message: wrt_platform::text::Lines(error).to_string(),
             }),
-            trap: match ours {
+            trap: match error {
                 Some(Error::Trap(trap)) => Some(trap.into()),
                 _ => None,
             },
             limits: Limits {
                 timeout_seconds: run.timeout.map(|timeout| timeout.as_secs_f64()),
                 timeout_reached: matches!(ended, Ended::TimedOut),
-                max_memory_bytes: run.max_memory(),
-                memory_refused: timeline.was_refused_memory(),
-                system_out_of_memory: timeline.lacked_memory(),
+                max_memory_bytes: run.limits().max_memory,
+                memory_refused: report.was_refused_memory(),
+                system_out_of_memory: report.lacked_memory(),
                 max_output_bytes: run.max_output(),
                 output_reached: matches!(ended, Ended::OutputLimit),
             },
-            usage: timeline.usage().map(UsageReport::from),
-            seconds: timeline.steps().map(|(name, time)| (name, time.as_secs_f64())).collect(),
+            usage: report.usage.as_ref().map(UsageReport::from),
+            seconds: steps.collect(),
             engine,
             why_engine,
             backend,
             boundary,
-            jail: timeline.jail().map(str::to_owned),
+            jail: report.jail.clone(),
         }
     }
 }
@@ -289,6 +286,7 @@ fn error_kind(error: &Error) -> &'static str {
         Error::Unsupported { .. } => "unsupported",
         Error::UnusableArtifact(_) => "unusable-artifact",
         Error::CannotCompile { .. } => "cannot-compile",
+        Error::CannotInterpret(_) => "cannot-interpret",
         Error::Cache { .. } => "cache",
         Error::Unlinkable { .. } => "unlinkable",
         Error::MemoryLimit { .. } => "memory-limit",
@@ -310,6 +308,8 @@ fn error_kind(error: &Error) -> &'static str {
         Error::Snapshot(_) => "snapshot",
         Error::Worker(_) => "worker",
         Error::Failed(_) => "failed",
+        Error::NotAProgram { .. } => "not-a-program",
+        Error::Pressure => "pressure",
         _ => "other",
     }
 }

@@ -150,7 +150,15 @@ fn terminate(signal: i32) {
 /// async-signal-safe: a system call, the same on all systems, as the sandbox needs it.
 fn alarm(after: Duration) {
     // Zero would be none.
-    let after = after.max(Duration::from_micros(1));
+    set_timer(after.max(Duration::from_micros(1)));
+}
+
+/// Takes back an alarm that was set.
+fn forget_alarm() {
+    set_timer(Duration::ZERO);
+}
+
+fn set_timer(after: Duration) {
     let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let time = libc::timeval {
         tv_sec: after.as_secs().try_into().unwrap_or(i64::MAX),
@@ -243,4 +251,12 @@ pub fn exit_after(time: Duration, last_line: &str, code: u8) -> io::Result<()> {
     unsafe { low_level::register(SIGALRM, end) }?;
     alarm(time);
     Ok(())
+}
+
+/// Moves the end that [`exit_after`] has set to so long from now, or gives it up.
+pub fn move_exit(time: Option<Duration>) {
+    // After a signal the alarm is that one's.
+    if RECEIVED.load(Ordering::SeqCst) == 0 {
+        time.map_or_else(forget_alarm, alarm);
+    }
 }

@@ -98,6 +98,9 @@ fn errors() -> Vec<Error> {
         },
         Error::UnusableArtifact(CAUSE.to_owned()),
         Error::CannotCompile { reason: CAUSE.to_owned(), interpretable: true },
+        Error::CannotInterpret(CAUSE.to_owned()),
+        Error::NotAProgram { functions: CAUSE.to_owned() },
+        Error::Pressure,
         Error::Cache { dir: PathBuf::from(NASTY), reason: CAUSE.to_owned() },
         Error::Unlinkable { module: "m".into(), name: "n".into(), reason: CAUSE.to_owned() },
         Error::MemoryLimit { wanted: 2, allowed: 1 },
@@ -131,6 +134,9 @@ fn errors() -> Vec<Error> {
             | Error::Unsupported { .. }
             | Error::UnusableArtifact(_)
             | Error::CannotCompile { .. }
+            | Error::CannotInterpret(_)
+            | Error::NotAProgram { .. }
+            | Error::Pressure
             | Error::Cache { .. }
             | Error::Unlinkable { .. }
             | Error::MemoryLimit { .. }

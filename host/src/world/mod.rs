@@ -211,8 +211,16 @@ impl World {
     ///
     /// # Errors
     ///
-    /// [`Error::Wasi`] when a directory cannot be opened, [`Error::OutOfDescriptors`].
+    /// [`Error::Wasi`] when a directory cannot be opened or a word has a zero byte,
+    /// [`Error::OutOfDescriptors`].
     pub(crate) fn open(config: &WasiConfig) -> Result<Self, Error> {
+        let variables = config.env.iter().flat_map(|(name, value)| [name, value]);
+        let names = config.preopens.iter().map(|preopen| &preopen.guest);
+        let mut words = config.args.iter().chain(variables).chain(names);
+        if let Some(word) = words.find(|word| word.contains('\0')) {
+            let what = "has a zero byte, which would be its end to a program";
+            return Err(Error::Wasi(format!("`{}` {what}", Line(word))));
+        }
         let preopens = config.preopens.iter().map(|Preopen { directory, guest, access }| {
             let opened = directory.open().map_err(|error| match directory {
                 _ if is_out_of_descriptors(&error) => Error::OutOfDescriptors(error),

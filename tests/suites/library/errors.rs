@@ -3,7 +3,7 @@
 use crate::{call, instantiate};
 use std::io;
 use wrt_tests::matrix;
-use wrt_vm::{EngineKind, Error, Module, Target, Value};
+use wrt_vm::{EngineKind, Error, Module, Target, Value, WasiConfig};
 
 const MODULE: &str = r#"(module
     (func (export "f") (param i32 f64) (result i64) (i64.const 0))
@@ -122,4 +122,21 @@ fn what_does_not_begin_like_a_module_is_refused_at_once() {
     assert!(
         matches!(error, Error::Read { error: source, .. } if source.kind() == io::ErrorKind::NotFound)
     );
+}
+
+#[test]
+fn words_that_would_be_cut_are_refused() {
+    for setup in matrix() {
+        let worlds = [
+            WasiConfig::new().arg("a\0b"),
+            WasiConfig::new().env("a\0b", "value"),
+            WasiConfig::new().env("name", "a\0b"),
+            WasiConfig::new().dir(std::env::temp_dir(), "/a\0b"),
+        ];
+        for world in worlds {
+            let error = setup.builder().wasi(world).build().err().expect("it is refused");
+            assert!(matches!(error, Error::Wasi(_)), "{setup}: {error:?}");
+            assert!(error.to_string().contains("zero byte"), "{setup}: {error}");
+        }
+    }
 }

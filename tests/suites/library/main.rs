@@ -2,6 +2,7 @@
 
 mod bounds;
 mod bulk;
+mod engine;
 mod errors;
 mod linking;
 mod logs;

@@ -1,31 +1,31 @@
 //! How a run ended, said in words and as an exit code.
 
-use super::{Ending, Run};
+use super::Run;
+use super::engine::Wanted;
 use crate::code;
 use crate::say::{complain, note};
-use crate::stats::Timeline;
 use std::time::Duration;
-use wrt_vm::{Bytes, Error, Interruption, Seconds};
+use wrt_vm::{Bytes, Ended, Error, Interruption, Report, Seconds};
 
 impl Run {
     /// The code for how it ended; says what went wrong, if something did.
-    pub(crate) fn report(&self, result: &anyhow::Result<Ending>) -> u8 {
+    pub(crate) fn report(&self, report: &Report) -> u8 {
         if let Some(code) = wrt_platform::signal::termination() {
             // Whatever else went wrong then: who sent the signal knows why.
             return code;
         }
-        match result {
-            Ok(Ending::Returned) => 0,
-            Ok(Ending::Exited(code)) => exit_status(*code),
-            Err(error) => self.explain(error),
+        match &report.ended {
+            Ok(Ended::Returned) => 0,
+            Ok(Ended::Exited(code)) => exit_status(*code),
+            Err(error) => self.explain(error, report.steps.last().map(|(name, _)| *name)),
         }
     }
 
     /// Says that a program which failed was refused memory: it may not say so itself.
-    pub(crate) fn report_memory(&self, code: u8, timeline: &Timeline) {
-        if code != 0 && timeline.was_refused_memory() {
-            let (name, limit) = (self.name(), Bytes(self.max_memory()));
-            match timeline.lacked_memory() {
+    pub(crate) fn report_memory(&self, code: u8, report: &Report) {
+        if code != 0 && report.was_refused_memory() {
+            let (name, limit) = (self.name(), Bytes(self.limits().max_memory));
+            match report.lacked_memory() {
                 true => note(format_args!(
                     "{name}: the system had no memory left for it, of the {limit} that it may have: \
                      end other programs, or raise the limits of this process (`ulimit -v`, \
@@ -39,8 +39,11 @@ impl Run {
     }
 
     /// Says that the program took longer than it may; returns the code for it.
-    fn explain_timeout(&self) -> u8 {
-        let what = timed_out(self.timeout.unwrap_or_default());
+    fn explain_timeout(&self, step: Option<&str>) -> u8 {
+        let mut what = timed_out(self.timeout.unwrap_or_default());
+        if step == Some("choose") {
+            what += " while the module was being compiled: `wrt-vm compile` does that beforehand";
+        }
         match self.jobs {
             Some(_) => complain(format_args!("{}: {what}", self.name())),
             None => complain(what),
@@ -48,40 +51,41 @@ impl Run {
         code::TIMED_OUT
     }
 
-    /// Says what went wrong; returns the code for it.
-    fn explain(&self, error: &anyhow::Error) -> u8 {
-        let code = match error.downcast_ref::<Error>() {
-            Some(Error::Interrupted(Interruption::TimedOut)) => {
-                return self.explain_timeout();
-            }
-            Some(Error::Trap(_)) => code::TRAPPED,
-            Some(Error::OutputLimit { .. }) => code::OUTPUT_LIMIT,
+    /// Says what went wrong, and in which step; returns the code for it.
+    fn explain(&self, error: &Error, step: Option<&str>) -> u8 {
+        let code = match error {
+            Error::Interrupted(Interruption::TimedOut) => return self.explain_timeout(step),
+            Error::Trap(_) => code::TRAPPED,
+            Error::OutputLimit { .. } => code::OUTPUT_LIMIT,
             _ => code::FAILED,
         };
         let about_module = matches!(
-            error.downcast_ref(),
-            Some(
-                Error::NotWasm(_)
-                    | Error::InvalidModule { .. }
-                    | Error::Unsupported { .. }
-                    | Error::CannotCompile { .. }
-                    | Error::UnusableArtifact(_)
-                    | Error::Unlinkable { .. }
-                    | Error::MemoryLimit { .. }
-                    | Error::NoSuchExport(_)
-                    | Error::Component(_)
-            )
+            error,
+            Error::NotWasm(_)
+                | Error::InvalidModule { .. }
+                | Error::Unsupported { .. }
+                | Error::CannotCompile { .. }
+                | Error::CannotInterpret(_)
+                | Error::UnusableArtifact(_)
+                | Error::Unlinkable { .. }
+                | Error::MemoryLimit { .. }
+                | Error::NoSuchExport(_)
+                | Error::Component(_)
         );
-        let hint = match error.downcast_ref() {
-            Some(Error::MemoryLimit { .. }) => " (--max-memory)",
-            Some(Error::OutputLimit { .. }) => " (--max-output)",
-            Some(Error::CannotCompile { interpretable: true, .. }) => " (--engine interp)",
+        let hint = match error {
+            Error::MemoryLimit { .. } => " (--max-memory)",
+            Error::OutputLimit { .. } => " (--max-output)",
+            Error::CannotInterpret(_) => " (--engine native)",
+            Error::Pressure => ", or make it all the same: --ignore-pressure",
+            Error::NotAProgram { .. } => "\n  call one with --invoke",
+            Error::Component(_) if self.engine == Wanted::Interp => " (without `--engine interp`)",
+            Error::CannotCompile { interpretable: true, .. } => " (--engine interp)",
             _ => "",
         };
         // Which of several it is about needs to be said in any case.
         match about_module || self.jobs.is_some() {
-            true => complain(format_args!("{}: {error:#}{hint}", self.name())),
-            false => complain(format_args!("{error:#}{hint}")),
+            true => complain(format_args!("{}: {error}{hint}", self.name())),
+            false => complain(format_args!("{error}{hint}")),
         }
         code
     }

@@ -1,29 +1,26 @@
 //! `wrt-vm run`: run a program.
 
+mod engine;
 mod explain;
-mod host;
 mod options;
-mod running;
+mod words;
 mod world;
 
 pub(super) use explain::{warn_of_a_weak_jail, warn_of_no_jail};
-pub(super) use host::Host;
 pub(super) use options::{Directory, Run};
-pub(super) use running::Ending;
+pub(super) use words::Words;
 
 use super::result::{Outcome, Results};
 use super::say::{self, complain};
-use super::stats::Timeline;
-use super::{admission, code, jobs, log};
+use super::{code, jobs, log, stats, termination};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_platform::descriptors::Inherited;
-use wrt_platform::pressure::PressureLevel;
 use wrt_platform::stdio::be_impatient;
-use wrt_vm::Module;
 
 /// How much later than `--timeout` the process ends by force, should a host call hang.
-pub(super) const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How long the end of a run with `--timeout` waits for a standard error that is not read.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -74,7 +71,7 @@ impl Run {
         }
     }
 
-    fn execute_watched(&self, inherited: Option<Inherited>, results: Option<Results>) -> ExitCode {
+    fn execute_watched(self, inherited: Option<Inherited>, results: Option<Results>) -> ExitCode {
         if let Err(error) = wrt_platform::signal::exit_on_termination() {
             complain(format_args!("cannot handle Ctrl-C: {error}"));
         }
@@ -82,22 +79,34 @@ impl Run {
             true => warn_of_no_jail(),
             false => warn_of_a_weak_jail(),
         }
-        if let Some(jobs) = self.jobs {
-            return jobs::run(self, jobs, results);
+        if self.jobs.is_some() {
+            return jobs::run(&self, results);
         }
-        let mut timeline = Timeline::start();
-        let deadline = self.deadline();
-        let result =
-            self.admit(&mut timeline).and_then(|()| self.read(&mut timeline)).and_then(|module| {
-                drop(inherited);
-                self.run(module, deadline, &mut timeline)
-            });
-        let code = self.report(&result);
-        self.report_memory(code, &timeline);
-        if self.stats {
-            timeline.print();
+        let run = Arc::new(self);
+        let engine = match run.open(1) {
+            Ok(engine) => engine,
+            Err(error) => {
+                complain(format_args!("{error:#}"));
+                return ExitCode::from(code::FAILED);
+            }
+        };
+        termination::ends(&engine);
+        let end = run.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let program = run.program(inherited, end);
+        let report = if run.worker {
+            let report = engine.run(program);
+            // What was compiled is being written.
+            engine.wait();
+            report
+        } else {
+            engine.run_for_good(program)
+        };
+        let code = run.report(&report);
+        run.report_memory(code, &report);
+        if run.stats {
+            stats::print(&report);
         }
-        let written = results.map(|to| to.write(&Outcome::new(self, &result, code, &timeline)));
+        let written = results.map(|to| to.write(&Outcome::new(&run, &report, code)));
         match written.transpose() {
             Ok(_) => ExitCode::from(code),
             Err(error) => {
@@ -105,37 +114,6 @@ impl Run {
                 ExitCode::from(code::FAILED)
             }
         }
-    }
-
-    /// When a program that begins now has to be done.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.timeout.map(|timeout| Instant::now() + timeout)
-    }
-
-    /// Looks whether there is memory for one more VM: at a glance, since a whole run may take no
-    /// longer than to find out all there is to know.
-    fn admit(&self, timeline: &mut Timeline) -> anyhow::Result<()> {
-        if self.ignore_pressure {
-            return Ok(());
-        }
-        let level = wrt_platform::pressure::level_at_a_glance();
-        timeline.admitted(level);
-        match level {
-            PressureLevel::Critical => Err(admission::refused()),
-            _ => Ok(()),
-        }
-    }
-
-    fn run(
-        &self,
-        module: Module,
-        deadline: Option<Instant>,
-        timeline: &mut Timeline,
-    ) -> anyhow::Result<Ending> {
-        let host = self.open()?;
-        let ended = self.run_on(&host, module, deadline, timeline);
-        host.writes.wait();
-        ended
     }
 }
 

@@ -1,14 +1,14 @@
 //! What the command line says about a run.
 
+use super::engine::Wanted;
 use crate::batch::{self, Input};
 use crate::cache::CacheOptions;
-use crate::native::Wanted;
 use crate::{code, jobs, log, module, quantity, result};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wrt_platform::text::Line;
-use wrt_vm::Backend;
+use wrt_vm::{Backend, Bytes, PARALLEL_MAX, STACKS};
 
 const EXAMPLES: &str = "Examples:
   wrt-vm run hello.wasm
@@ -34,7 +34,7 @@ pub(crate) struct Run {
     pub(super) dir: Vec<Directory>,
 
     /// Set an environment variable, or pass this process's own on. Repeatable [default: none].
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub(super) env: Vec<String>,
 
     /// The program's name, as it sees it in its first argument [default: the module's file name].
@@ -65,7 +65,7 @@ pub(crate) struct Run {
     pub(super) max_output: Option<u64>,
 
     /// Stack that the program's calls may take in all: `1MiB`, `256MiB`. Deeper recursion traps.
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = quantity::bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = stack)]
     pub(super) max_stack: u64,
 
     /// What to run it in: `kvm` (Linux), `hvf` (macOS), `process` (a child process without system
@@ -87,14 +87,14 @@ pub(crate) struct Run {
     /// program has a process with a jail of its own. One that fails does not stop the others;
     /// --timeout and --max-memory hold for each. They have no arguments and no input: see --batch
     /// [default: one program].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=jobs::MAX))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(PARALLEL_MAX)))]
     pub(crate) jobs: Option<u32>,
 
     /// The programs for --jobs, each with arguments, environment and input of its own: a file (or
     /// `-`, standard input) with an object of JSON a line, such as {"module": "a.wasm", "args":
     /// ["x"], "env": {"A": "1"}, "stdin": "text", "dir": ["data::/data,ro"], "timeout": "5s"}.
-    /// Only `module` must be there; `argv0`, `stdin_file` and `max_memory` may be. --env and --dir
-    /// hold for all; a line's `timeout` and `max_memory` replace the options of that name. Files
+    /// Only `module` must be there; `argv0`, `stdin_file`, `max_memory` and `max_output` may be.
+    /// --env and --dir hold for all; a line's limits replace the options of their names. Files
     /// are relative to the current directory [default: the words of the command line].
     #[arg(long, value_name = "FILE", requires = "jobs")]
     pub(crate) batch: Option<PathBuf>,
@@ -128,7 +128,8 @@ pub(crate) struct Run {
 
     /// Write how the program ended as a line of JSON: in which way, exit code, error, trap and
     /// backtrace, limits, usage, engine. `json` is the last line of standard error; `json:FILE`
-    /// goes to a file (`json:/dev/fd/3` to a descriptor that is open). With --jobs, a line for
+    /// goes to a file (`json:-` to standard output, `json:/dev/fd/3` to a descriptor that is open).
+    /// With --jobs, a line for
     /// each program as it ends, with its `index` [default: none].
     #[arg(long, value_name = "json[:FILE]", value_parser = result::Wanted::parse)]
     pub(crate) result: Option<result::Wanted>,
@@ -159,14 +160,32 @@ pub(crate) struct Run {
     pub(super) own: Own,
 }
 
+/// What `--env` says.
+fn variable(text: &str) -> Result<String, String> {
+    match text.split_once('=').map_or(text, |(name, _)| name) {
+        "" => Err("a variable needs a name".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// What `--max-stack` says.
+fn stack(text: &str) -> Result<u64, String> {
+    let bytes = quantity::bytes(text)?;
+    match STACKS.contains(&bytes) {
+        true => Ok(bytes),
+        false => {
+            let [least, most] = [STACKS.start(), STACKS.end()].map(|bytes| Bytes(*bytes));
+            Err(format!("a stack can have {least} to {most}"))
+        }
+    }
+}
+
 /// What the command line does not say of a program.
 #[derive(Clone, Default)]
 pub(super) struct Own {
     /// Which of several it is.
     index: Option<usize>,
     pub(super) input: Input,
-    /// Whether VMs that were made ahead have other settings.
-    pub(super) unlike_others: bool,
 }
 
 /// A directory to open.
@@ -224,7 +243,7 @@ impl Run {
         run.dir.extend(program.dir);
         run.timeout = program.timeout.or(self.timeout);
         run.max_memory = program.max_memory.or(self.max_memory);
-        run.own.unlike_others = run.max_memory != self.max_memory;
+        run.max_output = program.max_output.or(self.max_output);
         run.own.input = program.input;
         run
     }

@@ -35,9 +35,6 @@ impl Run {
         }
         for variable in &self.env {
             world = match variable.split_once('=') {
-                Some(("", _)) => {
-                    return Err(anyhow!("--env {}: a variable needs a name", Line(variable)));
-                }
                 Some((name, value)) => world.env(name, value),
                 None => match std::env::var(variable) {
                     Ok(value) => world.env(variable, value),

@@ -15,6 +15,7 @@ mod jobs;
 mod large;
 mod log;
 mod manual;
+mod misused;
 mod options;
 mod output;
 mod proposals;

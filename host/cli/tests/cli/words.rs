@@ -39,7 +39,7 @@ fn no_word_of_the_command_line_reaches_the_terminal_as_it_is() {
         (1, vec!["run", "--jobs", "2", "--stats", &missing, &missing]),
         (1, vec!["run", "--trace", &nowhere, &module]),
         (1, vec!["run", "--dir", &nowhere, &module]),
-        (1, vec!["run", "--env", "=\x1b[31m", &module]),
+        (2, vec!["run", "--env", "=\x1b[31m", &module]),
         (1, vec!["compile", &missing]),
         (1, vec!["compile", &module, "-o", &nowhere]),
         (1, vec!["selftest", "--trace", &nowhere]),

@@ -8,6 +8,7 @@ use crate::machine::{GuestImage, MachineConfig};
 use crate::placement::worker::Workers;
 use crate::placement::{Kept, Placement};
 use crate::world::{WasiConfig, World};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Instant;
 use wrt_abi::EngineKind;
@@ -25,6 +26,8 @@ const STACK_DEFAULT: u64 = 256 << 10;
 const WASM_STACK_MIN: u64 = 64 << 10;
 /// Bytes of stack that a program's calls may take unless told otherwise.
 pub const DEFAULT_MAX_STACK: u64 = WASM_STACK_DEFAULT;
+/// Bytes of stack that they may be given.
+pub const STACKS: RangeInclusive<u64> = WASM_STACK_MIN..=WASM_STACK_MAX;
 
 /// Settings of a micro-VM.
 #[derive(Clone, Debug)]
@@ -173,7 +176,7 @@ impl Builder {
                 "the kernel stack must have between {GRANULE} and {KERNEL_STACK_MAX} bytes"
             )));
         }
-        if !(WASM_STACK_MIN..=WASM_STACK_MAX).contains(&self.max_stack) {
+        if !STACKS.contains(&self.max_stack) {
             return Err(Error::Setting(format!(
                 "the stack of Wasm calls cannot have {} bytes: it may have {WASM_STACK_MIN} to \
                  {WASM_STACK_MAX}",

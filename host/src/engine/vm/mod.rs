@@ -4,7 +4,7 @@ mod answers;
 mod builder;
 mod snapshot;
 
-pub use builder::{Builder, DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK};
+pub use builder::{Builder, DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK, STACKS};
 pub use snapshot::Snapshot;
 
 use crate::artifact::Target;
@@ -31,6 +31,8 @@ use wrt_hypervisor::{Gva, Hypervisor};
 
 /// Exports that a module can have: the engine's own limit.
 const EXPORTS_MAX: usize = 1_000_000;
+/// Functions that are named to people.
+const LISTED: usize = 20;
 /// Bytes of text that a list of exports may have: more than those of any module that there is.
 const EXPORT_TEXT_MAX: usize = 64 << 20;
 
@@ -375,6 +377,22 @@ impl MicroVm {
         self.check(instance.of)?;
         let listed = self.list_exports(instance);
         self.judge(listed)
+    }
+
+    /// Names of the functions that an instance exports, for people: not all, if there are many.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::exports`].
+    pub fn function_names(&mut self, instance: Instance) -> Result<String, Error> {
+        let exports = self.exports(instance)?.into_iter();
+        let functions = exports.filter(|export| export.kind == "function");
+        let names: Vec<String> = functions.map(|export| export.name).collect();
+        Ok(match names.len() {
+            0 => "there are none".to_owned(),
+            1..=LISTED => names.join(", "),
+            more => format!("{} and {} more", names[..LISTED].join(", "), more - LISTED),
+        })
     }
 
     fn list_exports(&mut self, instance: Instance) -> Result<Vec<Export>, Error> {

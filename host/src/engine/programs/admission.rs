@@ -1,10 +1,9 @@
 //! Whether there is memory for one more VM.
 
-use anyhow::anyhow;
+use crate::error::Error;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wrt_platform::pressure::PressureLevel;
-
 /// How often the level is looked at while a job waits and nothing tells that it changed.
 const INTERVAL: Duration = Duration::from_millis(500);
 
@@ -28,14 +27,6 @@ fn judge(level: PressureLevel, running: usize) -> Verdict {
     }
 }
 
-/// Why a VM is not made.
-pub(super) fn refused() -> anyhow::Error {
-    anyhow!(
-        "no VM is made while the machine is about to run out of memory (pressure: critical)\n  \
-         free some, or make it all the same: --ignore-pressure"
-    )
-}
-
 /// Lets jobs in one by one, as the memory pressure allows.
 pub(super) struct Gate {
     level: Box<dyn Fn() -> PressureLevel + Send + Sync>,
@@ -56,7 +47,7 @@ impl Gate {
     /// # Errors
     ///
     /// When the level is critical and nothing runs that could make it fall.
-    pub(super) fn enter(&self) -> anyhow::Result<PressureLevel> {
+    pub(super) fn enter(&self) -> Result<PressureLevel, Error> {
         let mut running = self.running();
         // Ends with the jobs that run: when none does, a job begins or is refused.
         loop {
@@ -66,7 +57,7 @@ impl Gate {
                     *running += 1;
                     return Ok(level);
                 }
-                Verdict::Refuse => return Err(refused()),
+                Verdict::Refuse => return Err(Error::Pressure),
                 Verdict::Wait => {
                     tracing::info!("memory pressure is {level}: the next program waits");
                     let waited = self.changed.wait_timeout(running, INTERVAL);
@@ -151,12 +142,12 @@ mod tests {
         *level.lock().expect("not poisoned") = Critical;
         let waiter = std::thread::spawn({
             let gate = Arc::clone(&gate);
-            move || gate.enter().map_err(|error| error.to_string())
+            move || gate.enter()
         });
         std::thread::sleep(Duration::from_millis(50));
         assert!(!waiter.is_finished(), "something runs that may give memory back");
         gate.leave();
         let refused = waiter.join().expect("no panic").expect_err("nothing runs any more");
-        assert!(refused.contains("--ignore-pressure"), "{refused}");
+        assert!(matches!(refused, Error::Pressure), "{refused}");
     }
 }

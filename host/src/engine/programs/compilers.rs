@@ -1,21 +1,21 @@
-//! Compilers for the modules of one command.
+//! Compilers for an engine's modules.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use super::super::compiler::Compiler;
+use super::super::vm::MicroVm;
+use crate::artifact::Target;
+use crate::error::Error;
+use crate::module::Module;
+use crate::placement::Placement;
 use std::time::{Duration, Instant};
+use wrt_abi::proposals::Proposals;
+use wrt_hypervisor::Hypervisor;
 use wrt_platform::lock::UnfairLock;
-use wrt_vm::hypervisor::Hypervisor;
-use wrt_vm::{Bytes, Compiler, Error, MicroVm, Module, Placement, Proposals, Target};
-
-/// From this size on, people see that something is going on.
-const SHOWN: usize = 256 << 10;
 
 /// What compiles modules, each in a VM that compiles nothing else at that time.
 pub(super) struct Compilers {
     /// What they run in.
     hypervisor: Box<dyn Hypervisor>,
     placement: Placement,
-    /// Whether one that is done waits for another module.
-    keep: bool,
     stock: UnfairLock<Stock>,
 }
 
@@ -26,23 +26,18 @@ struct Stock {
 }
 
 /// What compilers were good for.
-#[derive(Clone, Copy, Default)]
-pub(super) struct CompilerCounts {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompilerCounts {
     /// Modules that they compiled.
-    pub(super) modules: usize,
+    pub modules: usize,
     /// How many there were.
-    pub(super) made: usize,
+    pub made: usize,
 }
 
 impl Compilers {
-    /// Compilers that go when they are done.
     pub(super) fn new(hypervisor: Box<dyn Hypervisor>, placement: Placement) -> Self {
-        Self { hypervisor, placement, keep: false, stock: UnfairLock::default() }
-    }
-
-    /// Has those that are done wait for more: several modules are to come.
-    pub(super) fn keep(self) -> Self {
-        Self { keep: true, ..self }
+        Self { hypervisor, placement, stock: UnfairLock::default() }
     }
 
     /// What compiled code is for, unless it is for another machine.
@@ -50,24 +45,18 @@ impl Compilers {
         Target::of(self.hypervisor.as_ref())
     }
 
-    /// Compiles a module, if `progress` with a line about it on a terminal.
+    /// Compiles a module. The compiler waits for another module then, if it is to `stay`.
     pub(super) fn compile(
         &self,
         module: &Module,
-        name: &str,
         target: Target,
         limit: Duration,
-        progress: bool,
+        stay: bool,
     ) -> Result<Module, Error> {
         let mut compiler = self.take(limit)?.time_limit(limit);
-        let progress = match progress && module.len() >= SHOWN {
-            true => spinner(format!("compiling {name} ({})", Bytes(module.len() as u64))),
-            false => ProgressBar::hidden(),
-        };
         let compiled = compiler.compile(module, target);
-        progress.finish_and_clear();
         // One that failed otherwise may have lost its VM.
-        if self.keep
+        if stay
             && matches!(
                 compiled,
                 Ok(_)
@@ -85,8 +74,7 @@ impl Compilers {
     /// this. A module that cannot be looked at by then needs none: an engine will say what is
     /// wrong.
     pub(super) fn needs(&self, module: &Module, deadline: Instant) -> Proposals {
-        let builder = MicroVm::builder().placement(self.placement.clone());
-        let builder = builder.deadline(Some(deadline));
+        let builder = MicroVm::builder().placement(self.placement.clone()).deadline(Some(deadline));
         let examined = builder.build_on(self.hypervisor.as_ref()).and_then(|mut vm| {
             vm.set_deadline(Some(deadline));
             vm.examine(module)
@@ -122,13 +110,4 @@ impl Compilers {
     pub(super) fn counts(&self) -> CompilerCounts {
         self.stock.lock().counts
     }
-}
-
-/// Shows that something goes on, unless standard error is no terminal.
-pub(super) fn spinner(message: String) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner());
-    let spinner = ProgressBar::new_spinner().with_style(style).with_message(message);
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
 }
