@@ -14,11 +14,11 @@
 //! Files alone are read ahead, and no further than they reach: what is taken from a pipe, a terminal
 //! or the standard input is gone for others.
 
-use crate::hostcall::{WasiOutcome, wasi_by_host};
+use crate::hostcall;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
-use wrt_abi::mailbox::REQUEST_ARGS;
-use wrt_abi::wasi::{FIRST_ARGUMENT, FunctionId};
+use wrt_abi::services::wasi::FunctionId;
+use wrt_abi::services::{Arguments, Import};
 
 /// Reads of a file in a row, of about as many bytes, after which it is read ahead.
 const READS: u32 = 3;
@@ -95,29 +95,22 @@ struct Wanted {
     told: usize,
 }
 
-/// Serves a call from what was read ahead; returns the errno. Without one, it is for the host, and
-/// what was read ahead has been forgotten.
-///
-/// # Safety
-///
-/// Words 1 and 2 of `args` are the address and length of memory that nothing else refers to, or 0.
-pub unsafe fn serve(args: &[u64; REQUEST_ARGS]) -> Option<i32> {
+/// Serves a call of WASI's from what was read ahead; returns the errno. Without one, it is for the
+/// host, and what was read ahead has been forgotten.
+pub fn serve(import: Import, memory: &mut [u8], arguments: &Arguments) -> Option<u64> {
     // SAFETY: nothing in this module comes back here while it has the reference: there is one vCPU,
     // and the calls below go to the host directly.
     let ahead = unsafe { &mut *AHEAD.0.get() };
-    let [index, base, len, fd, iovs, count, more @ ..] = *args;
-    let (is_read, told, offset) = match FunctionId::from_index(index) {
-        Some((FunctionId::FdRead, _)) => (true, more[0], None),
-        Some((FunctionId::FdPread, _)) => (true, more[1], Some(more[0])),
+    let [fd, iovs, count, more @ ..] = *arguments;
+    let (is_read, told, offset) = match FunctionId::of(import) {
+        Some(FunctionId::FdRead) => (true, more[0], None),
+        Some(FunctionId::FdPread) => (true, more[1], Some(more[0])),
         _ => (false, 0, None),
     };
-    if !is_read || len == 0 {
+    if !is_read {
         ahead.end();
         return None;
     }
-    let start = core::ptr::with_exposed_provenance_mut(base as usize);
-    // SAFETY: the caller vouches for it.
-    let memory = unsafe { core::slice::from_raw_parts_mut(start, len as usize) };
     match wanted(memory, low(iovs), low(count), low(told)) {
         Some(wanted) if wanted.len <= SMALL => ahead.read(fd as u32, offset, memory, wanted),
         _ => {
@@ -152,7 +145,7 @@ impl Ahead {
         offset: Option<u64>,
         memory: &mut [u8],
         wanted: Wanted,
-    ) -> Option<i32> {
+    ) -> Option<u64> {
         let goes_on = fd == self.fd
             && match (self.next, offset) {
                 (Next::Kept | Next::Position(_), None) => true,
@@ -287,13 +280,10 @@ impl Ahead {
 
     /// Makes a call of the file; says whether it succeeded.
     fn call(&mut self, function: FunctionId, args: &[u64]) -> bool {
-        let mut words = [0; REQUEST_ARGS];
-        words[0] = function as u64;
-        words[1] = self.memory.as_mut_ptr().expose_provenance() as u64;
-        words[2] = self.memory.len() as u64 * 8;
-        words[FIRST_ARGUMENT] = self.fd.into();
-        words[FIRST_ARGUMENT + 1..][..args.len()].copy_from_slice(args);
-        matches!(wasi_by_host(words), WasiOutcome::Returned(0))
+        let mut arguments = Arguments::default();
+        arguments[0] = self.fd.into();
+        arguments[1..][..args.len()].copy_from_slice(args);
+        matches!(hostcall::service(function.import(), self.bytes(), &arguments), Ok(0))
     }
 
     fn bytes(&mut self) -> &mut [u8] {

@@ -1,7 +1,8 @@
 //! The loop that serves the host's commands.
 
-use crate::engine::{self, Engine, Load};
+use crate::engine::{Engine, Load};
 use crate::hostcall::{self, Answer, Order};
+use crate::services;
 use wrt_abi::layout::{WASM_STACK, WASM_STACK_MAX};
 use wrt_abi::{Command, Reply};
 
@@ -23,7 +24,7 @@ pub fn serve(engine: &mut impl Engine, first: Order) -> ! {
         let answer = match command {
             Some(Command::Load) => {
                 let [address, len, memory_limit, cpu_features, log_level, ..] = words;
-                engine::set_log_level(log_level);
+                services::set_log_level(log_level);
                 let load = Load { address, len, memory_limit, cpu_features };
                 engine.load(load, &mut payload)
             }

@@ -3,12 +3,15 @@
 //! One function a call of [`wrt_abi::Call`]. Everything that touches the mailbox page is in
 //! this file.
 
+use crate::services::Refusal;
 use crate::{ahead, arch};
+use alloc::string::String;
 use core::fmt;
 use core::ptr::{addr_of, addr_of_mut};
 use wrt_abi::layout::MAILBOX_BASE;
 use wrt_abi::mailbox::{Mailbox, PAYLOAD_MAX, REQUEST_ARGS, RESPONSE_VALUES, Request, Response};
-use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, LogLevel, Reply, Status};
+use wrt_abi::services::{Arguments, FIRST_ARGUMENT, Import};
+use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, Reply, Status};
 
 const MAILBOX: *mut Mailbox = core::ptr::without_provenance_mut(MAILBOX_BASE as usize);
 
@@ -153,69 +156,23 @@ fn granted(response: &Response) -> Option<usize> {
     ok.then(|| usize::try_from(response.values[0]).ok())?
 }
 
-/// How a WASI call ended.
-pub enum WasiOutcome {
-    /// It returned; the errno, if the function has one.
-    Returned(i32),
-    /// The program asked to exit with this code.
-    Exit(i32),
-    /// The caller must trap. The message is in the payload, this many bytes.
-    Trap(usize),
-}
-
-/// A function of WASI. `args` begin with its index and the memory.
+/// [`Call::Service`]: the bits of the function's result, if it has one.
 ///
-/// # Safety
-///
-/// The memory, if it has any bytes, is there, and nothing else refers to it.
-pub unsafe fn wasi(args: [u64; REQUEST_ARGS]) -> WasiOutcome {
-    // SAFETY: the caller vouches for the memory.
-    match unsafe { ahead::serve(&args) } {
-        Some(errno) => WasiOutcome::Returned(errno),
-        None => wasi_by_host(args),
-    }
-}
-
-/// [`Call::Wasi`], of which nothing is known here.
-pub fn wasi_by_host(args: [u64; REQUEST_ARGS]) -> WasiOutcome {
-    let response = exchange(Call::Wasi, args, 0);
-    let value = i32_of(response.values[0]);
+/// The host reads and writes `memory` in the meantime.
+pub fn service(import: Import, memory: &mut [u8], arguments: &Arguments) -> Result<u64, Refusal> {
+    let mut args = [0; REQUEST_ARGS];
+    args[0] = import.word();
+    args[1] = memory.as_mut_ptr().expose_provenance() as u64;
+    args[2] = memory.len() as u64;
+    args[FIRST_ARGUMENT..].copy_from_slice(arguments);
+    let response = exchange(Call::Service, args, 0);
+    let value = response.values[0];
     match Status::try_from(response.status) {
-        Ok(Status::Ok) => WasiOutcome::Returned(value),
-        Ok(Status::Exit) => WasiOutcome::Exit(value),
-        _ => WasiOutcome::Trap((response.payload_len as usize).min(PAYLOAD_MAX)),
+        Ok(Status::Ok) => Ok(value),
+        Ok(Status::Exit) => Err(Refusal::Exit(i32_of(value))),
+        Ok(Status::OutOfBounds) => Err(Refusal::OutOfBounds),
+        _ => Err(Refusal::Message(message(response.payload_len as usize))),
     }
-}
-
-/// How a call of [`wrt_abi::vector`] ended.
-pub enum VectorOutcome {
-    /// It returned; the bits of its result, if the function has one.
-    Returned(u64),
-    /// It reached out of the memory: the caller must trap.
-    OutOfBounds,
-    /// The caller must trap. The message is in the payload, this many bytes.
-    Trap(usize),
-}
-
-/// [`Call::Vector`]. `args` begin with the function's index and the memory.
-pub fn vector(args: [u64; REQUEST_ARGS]) -> VectorOutcome {
-    let response = exchange(Call::Vector, args, 0);
-    match Status::try_from(response.status) {
-        Ok(Status::Ok) => VectorOutcome::Returned(response.values[0]),
-        Ok(Status::Trap) => VectorOutcome::Trap((response.payload_len as usize).min(PAYLOAD_MAX)),
-        _ => VectorOutcome::OutOfBounds,
-    }
-}
-
-/// [`Call::Log`], with as much of the text as the payload holds.
-///
-/// For host calls that a command led to: it has read its own payload by then.
-pub fn log(level: LogLevel, text: &[u8]) {
-    ahead::end();
-    let mut payload = Payload(());
-    let text = &text[..text.len().min(PAYLOAD_MAX)];
-    payload.bytes()[..text.len()].copy_from_slice(text);
-    exchange(Call::Log, words([level as u64]), text.len());
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "an i32 travels in the low half")]
@@ -223,14 +180,12 @@ fn i32_of(word: u64) -> i32 {
     (word as u32).cast_signed()
 }
 
-/// The payload during a host call that a command led to, when the command's own permit is
-/// not at hand: the message of a trap.
-///
-/// The caller copies it out before the next exchange.
-pub fn message(len: usize) -> alloc::string::String {
+/// The message of a trap: the payload during a host call that a command led to, which has read
+/// its own by then.
+fn message(len: usize) -> String {
     let mut payload = Payload(());
     let bytes = &payload.bytes()[..len.min(PAYLOAD_MAX)];
-    alloc::string::String::from_utf8_lossy(bytes).into_owned()
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Formats into the payload; cuts what does not fit.

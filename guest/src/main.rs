@@ -21,6 +21,7 @@ mod fault;
 mod heap;
 mod hostcall;
 mod panic;
+mod services;
 
 use core::cell::UnsafeCell;
 use engine::{Chosen, Engine as _};

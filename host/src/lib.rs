@@ -29,10 +29,11 @@
 //! # What modules may import
 //!
 //! Core modules have all of WASI preview 1, and two modules of wrt-vm's own on either engine.
-//! `wrt_vec` has operations on vectors and matrices in a module's memory; [`wrt_abi::vector`]
-//! tells their signatures, and what holds at the edges. `wrt_log` has lines for the log
-//! ([`wrt_abi::log`]): they are events of `tracing` with the target `guest`, and those that no
-//! subscriber wants when a module is loaded never leave the VM. Components have WASI 0.2.
+//! `wrt_vec` has operations on vectors and matrices in a module's memory;
+//! [`wrt_abi::services::vector`] tells their signatures, and what holds at the edges. `wrt_log` has
+//! lines for the log ([`wrt_abi::services::log`]): they are events of `tracing` with the target
+//! `guest`, and those that no subscriber wants when a module is loaded never leave the VM.
+//! Components have WASI 0.2.
 //!
 //! # Where things are
 //!
@@ -84,6 +85,7 @@ pub use placement::{Entrance, Jail, Jailed, Placement};
 pub use world::{Output, OutputBuffer, Stdin, WasiConfig};
 pub use wrt_abi::cpu::{Arch, CpuFeatures};
 pub use wrt_abi::proposals::{Proposal, Proposals};
+pub use wrt_abi::services::ServiceId;
 pub use wrt_abi::value::{ValueType, WireValue as Value};
 pub use wrt_abi::{EngineKind, TrapKind};
 #[doc(inline)]

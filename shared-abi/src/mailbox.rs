@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub const MAILBOX_SIZE: usize = 16 << 10;
 /// Room for a request's or a response's payload, in bytes.
 pub const PAYLOAD_MAX: usize = MAILBOX_SIZE - 256;
-/// Argument words of a request: a WASI call number, a memory (base, length) and the nine
+/// Argument words of a request: a service's function, a memory (base, length) and the nine
 /// arguments of `path_open`.
 pub const REQUEST_ARGS: usize = 12;
 /// Result words of a response.

@@ -95,30 +95,21 @@ numbered! {
         ///
         /// *Arguments:* guest-virtual address. *Faults:* `Invalid` for an unknown region.
         RegionRelease = 7,
-        /// One WASI preview 1 function.
+        /// One function of a [service](crate::services).
         ///
-        /// *Arguments:* index into [`crate::wasi::FUNCTIONS`], linear memory's address and
-        /// length, then the function's own arguments. *Returns:* its result, if it has one.
-        /// *Faults:* `Exit` with the code in `values[0]` after `proc_exit`; `Trap` with a
-        /// message when the implementation refuses the arguments outright.
-        Wasi = 8,
-        /// A line for the host's log.
-        ///
-        /// *Arguments:* a [`LogLevel`]. *Payload:* text in UTF-8.
-        Log = 9,
+        /// *Arguments:* the [word](crate::services::Import::word) of the function, address and
+        /// length of the linear memory, then the function's own arguments. *Returns:* the bits of
+        /// its result, if it has one. *Faults:* `Invalid` for a function that there is not, and
+        /// for memory that is not the guest's; `OutOfBounds` for what is not in the memory;
+        /// `Trap` with a message when the service refuses the arguments outright; `Exit` with the
+        /// code in `values[0]` when the program asked for its end.
+        Service = 8,
         /// Makes a part of a compiled artefact, which the guest can never write, executable.
         ///
         /// *Arguments:* guest-virtual address and length, both multiples of 4 KiB.
         /// *Faults:* `Invalid` unless the range is in an artefact that a
         /// [`Command::Load`] brought.
-        CodePublish = 10,
-        /// One function of [`crate::vector`].
-        ///
-        /// *Arguments:* index into [`crate::vector::FUNCTIONS`], linear memory's address and
-        /// length, then the function's own arguments. *Returns:* the bits of its result, if it
-        /// has one. *Faults:* `Invalid` for what is not in the memory; `Trap` with a message
-        /// for what the function is not defined for.
-        Vector = 11,
+        CodePublish = 9,
     }
 }
 
@@ -182,6 +173,9 @@ numbered! {
         Exit = 3,
         /// The calling Wasm code must trap; the payload says why.
         Trap = 4,
+        /// An argument leads out of the linear memory: the calling Wasm code must trap as an access
+        /// there would.
+        OutOfBounds = 5,
     }
 }
 

@@ -3,9 +3,8 @@
 
 use proptest::prelude::*;
 use wrt_abi::report::{BACKTRACE_MAX, Frame, IMPORT_MAX, NAME_MAX, TrapReport, Unlinkable};
+use wrt_abi::services::{Import, ServiceId, word};
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue};
-use wrt_abi::vector;
-use wrt_abi::wasi::{FUNCTIONS, FunctionId};
 use wrt_abi::wire::{Malformed, Reader, Writer};
 use wrt_abi::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind};
 
@@ -253,12 +252,10 @@ proptest! {
             check(TrapKind::ALL, number, |member| member as u32);
             check(LogLevel::ALL, number, |member| member as u32);
             check(EngineKind::ALL, number, |member| member as u32);
-            let function = vector::FunctionId::from_index(number);
-            assert_eq!(function.is_some(), number < vector::FUNCTIONS.len() as u64);
-            assert!(function.is_none_or(|function| u64::from(function as u32) == number));
-            let function = FunctionId::from_index(number);
-            assert!(function.is_some() || number >= FUNCTIONS.len() as u64);
-            assert!(function.is_none_or(|(function, version)| function.index(version) == number));
+            let known = imports().any(|import| import.word() == number);
+            let import = Import::try_from(number);
+            assert_eq!(import.is_ok(), known, "{number:#x}");
+            assert!(import.is_ok_and(|import| import.word() == number) || !known);
         }
     }
 }
@@ -279,13 +276,61 @@ fn every_member_decodes_to_itself() {
     assert_eq!(error.to_string(), "Call has no number 0x0");
 }
 
+fn imports() -> impl Iterator<Item = Import> {
+    ServiceId::ALL.iter().flat_map(|service| service.imports())
+}
+
 #[test]
-fn every_wasi_function_has_its_own_name_and_fits_a_request() {
-    let mut names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), FUNCTIONS.len());
+fn every_function_is_found_by_its_word_and_by_its_name() {
+    for import in imports() {
+        assert_eq!(Import::try_from(import.word()), Ok(import));
+        let (module, name) = (import.module().name, import.function().name);
+        assert_eq!(Import::find(module, name), Some(import), "{module} {name}");
+    }
+    assert!(Import::all().all(|import| import.version() == 0));
+    assert_eq!(Import::find("wasi_snapshot_preview1", "fd_writ"), None);
+    assert_eq!(Import::find("wasi_snapshot_preview2", "fd_write"), None);
+    assert_eq!(Import::find("wasi_unstable", "sock_accept"), None);
+}
+
+#[test]
+fn what_is_behind_a_table_is_no_function() {
+    for service in ServiceId::ALL {
+        let modules = service.table().modules.len();
+        for (offered, module) in service.table().modules.iter().zip(0..) {
+            let functions = u16::try_from(offered.functions.len()).unwrap();
+            for behind in [functions, functions + 1, u16::MAX] {
+                let word = word(*service as u32, module, behind);
+                assert!(Import::try_from(word).is_err(), "{word:#x}");
+            }
+        }
+        let word = word(*service as u32, u16::try_from(modules).unwrap(), 0);
+        assert!(Import::try_from(word).is_err(), "{word:#x}");
+    }
+    let services = u32::try_from(ServiceId::ALL.len()).unwrap();
+    assert!(Import::try_from(word(services, 0, 0)).is_err());
+}
+
+#[test]
+fn services_modules_and_functions_have_names_of_their_own() {
+    fn differ<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+        let mut names: Vec<&str> = names.collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        names.len() == count
+    }
+    let tables = || ServiceId::ALL.iter().map(|service| service.table());
+    let modules = || tables().flat_map(|table| table.modules);
+    assert!(differ(tables().map(|table| table.name)));
+    assert!(differ(modules().map(|module| module.name)));
+    assert!(modules().all(|module| differ(module.functions.iter().map(|function| function.name))));
+}
+
+#[test]
+fn all_of_wasi_but_the_end_of_the_program_returns_an_errno() {
+    let imports = ServiceId::Wasi.imports().map(|import| import.function());
     let silent: Vec<&str> =
-        FUNCTIONS.iter().filter(|f| !f.returns_errno).map(|function| function.name).collect();
-    assert_eq!(silent, ["proc_exit"]);
+        imports.filter(|it| it.result.is_none()).map(|function| function.name).collect();
+    assert_eq!(silent, ["proc_exit", "proc_exit"]);
 }

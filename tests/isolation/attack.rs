@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use wrt_abi::Call;
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::services::wasi::FunctionId;
 use wrt_tests::Setup;
 use wrt_vm::hypervisor::Exit;
 use wrt_vm::{
@@ -284,8 +284,8 @@ impl Attack {
         let memory = Orders::new().call(Call::RegionReserve, 0, &[4096]).report(14, 1);
         let base = self.survives(evil, &memory)?[0];
         // One subscription, of zeros: a sleep of no time.
-        let sleep = [FunctionId::PollOneoff as u64, base, 4096, 0, 64, 1, 512];
-        self.survives(evil, &Orders::new().call(Call::Wasi, 0, &sleep))?;
+        let sleep = FunctionId::PollOneoff.import();
+        self.survives(evil, &Orders::new().function(sleep, base, 4096, &[0, 64, 1, 512]))?;
         self.works(evil)
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use wrt_abi::Call;
 use wrt_abi::cpu::Arch;
 use wrt_abi::mailbox::REQUEST_ARGS;
+use wrt_abi::services::Import;
 use wrt_evil::{BOOT_MARK, BOOT_OPS, Code, HEAD, OP_SIZE, Op, Policy};
 use wrt_platform::memory::PageAligned;
 use wrt_vm::machine::GuestImage;
@@ -103,6 +104,12 @@ impl Orders {
             self = self.set(a, args.get(number).copied().unwrap_or(0));
         }
         self.call_as_it_is(call as u32, payload_len)
+    }
+
+    /// A call of a service's function on `len` bytes at `base`.
+    pub(crate) fn function(self, import: Import, base: u64, len: u64, args: &[u64]) -> Self {
+        let words = [&[import.word(), base, len][..], args].concat();
+        self.call(Call::Service, 0, &words)
     }
 
     /// A hypercall by its number, with whatever is in the registers.

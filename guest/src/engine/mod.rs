@@ -1,7 +1,6 @@
 //! Wasm engines behind one face. An image holds one of them.
 
 mod answers;
-mod imports;
 #[cfg(feature = "interp")]
 mod interp;
 mod limits;
@@ -9,7 +8,6 @@ mod names;
 #[cfg(feature = "native")]
 mod native;
 
-pub use imports::set_log_level;
 #[cfg(all(feature = "interp", not(feature = "native")))]
 pub use interp::Interp as Chosen;
 #[cfg(all(feature = "native", not(feature = "interp")))]

@@ -177,16 +177,7 @@ impl From<&Usage> for UsageReport {
     fn from(usage: &Usage) -> Self {
         let exits = &usage.exits;
         Self {
-            exits: BTreeMap::from([
-                ("total", exits.total()),
-                ("commands", exits.commands),
-                ("wasi", exits.wasi),
-                ("memory", exits.memory),
-                ("log", exits.log),
-                ("vector", exits.vector),
-                ("kicks", exits.kicks),
-                ("other", exits.other),
-            ]),
+            exits: exits.kinds().chain([("total", exits.total())]).collect(),
             guest_peak_bytes: usage.peak,
             guest_code_bytes: usage.executable,
             boot_seconds: usage.boot.as_secs_f64(),

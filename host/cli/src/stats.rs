@@ -26,7 +26,7 @@ pub(super) fn figures(report: &Report) -> Map<String, Value> {
         };
         if let Some(usage) = &report.usage {
             add("boot_milliseconds", ms(usage.boot));
-            add("exits", json!(usage.exits));
+            add("exits", usage.exits.kinds().collect());
             add("guest_peak", json!(usage.peak));
             add("guest_code", json!(usage.executable));
             add("memory_refused", json!(usage.memory_refused));
@@ -59,15 +59,7 @@ pub(super) fn table(report: &Report) -> String {
         }
         if let Some(usage) = &report.usage {
             table += &format!("{:<14}{:>12}\n", "exits", usage.exits.total());
-            for (name, count) in [
-                ("commands", usage.exits.commands),
-                ("wasi", usage.exits.wasi),
-                ("memory", usage.exits.memory),
-                ("log", usage.exits.log),
-                ("vector", usage.exits.vector),
-                ("kicks", usage.exits.kicks),
-                ("other", usage.exits.other),
-            ] {
+            for (name, count) in usage.exits.kinds() {
                 if count > 0 {
                     table += &format!("  {name:<12}{count:>12}\n");
                 }

@@ -2,43 +2,59 @@
 //! the services.
 
 use super::cancel::CancelState;
+use super::mailbox::Mailbox;
 use super::memory::{GuestMemory, MemoryRefused};
 use crate::error::{Error, VmEnd};
 use crate::text;
 use wrt_abi::mailbox::{Request, Response};
+use wrt_abi::services::{Arguments, Import};
 use wrt_abi::{Call, Status};
 use wrt_hypervisor::{Gva, Vm};
 
-/// What serves the calls that are not the machine's own.
+/// What serves the functions that programs call.
 ///
 /// Everything in a request is hostile. The five rules of code that serves one:
 ///
-/// 1. A guest-written value is read once, into a copy (the machine has done so); what the
-///    host wrote to guest memory is never read back.
+/// 1. A guest-written value is read once, into a copy (the machine has done so with the words);
+///    what the host wrote to guest memory is never read back.
 /// 2. Addresses and lengths are checked with overflow-safe arithmetic before any use, lengths
 ///    before any allocation; every count is bounded.
 /// 3. A wrong call is an error returned or the VM's end, never a panic or an endless loop.
 /// 4. Guest text is data ([`text`]).
 /// 5. Numbers that the guest gets mean nothing in another VM.
 pub(crate) trait Serve: Send {
-    /// Serves a call. `payload` is a copy of the bytes that belong to the request.
+    /// Calls a function on the program's linear memory, which is all that it sees of the VM.
     ///
     /// # Errors
     ///
     /// Only when the call was interrupted, or the host failed: the VM cannot go on.
     fn serve(
         &mut self,
-        call: Call,
-        request: &Request,
-        payload: &[u8],
-        memory: &mut GuestMemory,
+        import: Import,
+        arguments: &Arguments,
+        memory: &mut [u8],
         cancel: &CancelState,
-    ) -> Result<Outcome, Error>;
+    ) -> Result<Ended, Error>;
+}
+
+/// How a call of a service's function ends.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It returns the bits of its result, or 0 if it has none.
+    Returned(u64),
+    /// The program ends with this code.
+    Exit(i32),
+    /// The caller traps: an argument leads out of the memory.
+    OutOfBounds,
+    /// The caller traps, for this reason, which is safe to print.
+    Trap(String),
+    /// The service has no such function.
+    Unknown,
 }
 
 /// How a call ends.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(super) enum Outcome {
     /// The guest goes on with this response and payload.
     Respond(Response, Vec<u8>),
     /// The VM is over.
@@ -47,10 +63,41 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// A status and one value.
-    pub(crate) fn status(status: Status, value: u64) -> Self {
+    fn status(status: Status, value: u64) -> Self {
         let mut response = Response { status: status as u32, ..Response::default() };
         response.values[0] = value;
         Self::Respond(response, Vec::new())
+    }
+}
+
+impl From<Ended> for Outcome {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Returned(bits) => Self::status(Status::Ok, bits),
+            Ended::Exit(code) => Self::status(Status::Exit, code.cast_unsigned().into()),
+            Ended::OutOfBounds => Self::status(Status::OutOfBounds, 0),
+            Ended::Trap(why) => {
+                let response = Response { status: Status::Trap as u32, ..Response::default() };
+                Self::Respond(response, why.into_bytes())
+            }
+            Ended::Unknown => Self::status(Status::Invalid, 0),
+        }
+    }
+}
+
+/// A request, and what it asks for.
+pub(super) struct Hypercall {
+    pub(super) call: Call,
+    /// The function of a [`Call::Service`], if there is one.
+    pub(super) import: Option<Import>,
+    pub(super) request: Request,
+}
+
+impl Hypercall {
+    /// A call with the guest's request.
+    pub(super) fn new(call: Call, request: Request) -> Self {
+        let word = (call == Call::Service).then_some(request.args[0]);
+        Self { call, import: word.and_then(|word| word.try_into().ok()), request }
     }
 }
 
@@ -58,20 +105,20 @@ impl Outcome {
 pub(super) struct Context<'a, S> {
     pub(super) vm: &'a mut dyn Vm,
     pub(super) memory: &'a mut GuestMemory,
+    pub(super) mailbox: &'a Mailbox,
     pub(super) services: &'a mut S,
     pub(super) cancel: &'a CancelState,
 }
 
-/// Serves a call, as [`Serve::serve`].
+/// Serves a call, under the rules of [`Serve`].
 pub(super) fn dispatch<S: Serve>(
-    call: Call,
-    request: &Request,
-    payload: &[u8],
+    hypercall: &Hypercall,
     context: Context<'_, S>,
 ) -> Result<Outcome, Error> {
-    let Context { vm, memory, services, cancel } = context;
-    let [first, second, third, ..] = request.args;
-    match call {
+    let Context { vm, memory, mailbox, services, cancel } = context;
+    let Request { payload_len, args, .. } = hypercall.request;
+    let [first, second, third, arguments @ ..] = args;
+    match hypercall.call {
         Call::RegionReserve => {
             let reserved = memory.reserve(vm, first).map(|gva| gva.0);
             respond(memory, reserved)
@@ -88,11 +135,16 @@ pub(super) fn dispatch<S: Serve>(
             let released = memory.release(vm, Gva(first)).map(|()| 0);
             respond(memory, released)
         }
-        Call::Panic => Ok(Outcome::End(VmEnd::Panic(text::printable(payload)))),
-        Call::OutOfMemory => Ok(Outcome::End(VmEnd::OutOfMemory { wanted: first })),
-        Call::Wasi | Call::Vector | Call::Log => {
-            services.serve(call, request, payload, memory, cancel)
+        Call::Panic => {
+            Ok(Outcome::End(VmEnd::Panic(text::printable(&mailbox.payload(payload_len)))))
         }
+        Call::OutOfMemory => Ok(Outcome::End(VmEnd::OutOfMemory { wanted: first })),
+        Call::Service => match (hypercall.import, memory.slice(Gva(second), third)) {
+            (Some(import), Ok(memory)) => {
+                services.serve(import, &arguments, memory, cancel).map(Outcome::from)
+            }
+            _ => Ok(Outcome::status(Status::Invalid, 0)),
+        },
         // The run loop's own; it never passes them on.
         Call::Ready | Call::Done => Ok(Outcome::status(Status::Invalid, 0)),
     }

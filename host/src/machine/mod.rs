@@ -18,10 +18,10 @@ mod trace;
 mod translation;
 mod watchdog;
 
-pub(crate) use calls::{Outcome, Serve};
+pub(crate) use calls::{Ended, Serve};
 pub(crate) use cancel::CancelState;
 pub use image::GuestImage;
-pub(crate) use memory::{Content, GuestMemory, MemoryRefused, Prepared};
+pub(crate) use memory::{Content, MemoryRefused, Prepared};
 pub(crate) use run::{Answer, Machine, MachineConfig};
 pub use run::{Exits, Usage};
 pub use trace::EXITS;

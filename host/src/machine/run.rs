@@ -1,11 +1,11 @@
 //! The run loop: commands in, hypercalls served, answers out.
 
-use super::calls::{self, Outcome, Serve};
+use super::calls::{self, Hypercall, Outcome, Serve};
 use super::cancel::CancelState;
 use super::image::{self, GuestImage, Image};
 use super::mailbox::Mailbox;
 use super::memory::{Content, GuestMemory, MemoryRefused, Prepared};
-use super::trace::{EXITS, Hypercall, Other, RECORDER};
+use super::trace::{EXITS, Other, RECORDER};
 use super::watchdog::{Running, begin_call};
 use crate::embedded;
 use crate::error::{Bytes, Error, VmEnd, number};
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_abi::layout::{GRANULE, REGION_FIRST, STACK_TOP};
 use wrt_abi::mailbox::{RESPONSE_VALUES, Request, Response};
+use wrt_abi::services::ServiceId;
 use wrt_abi::{ABI_VERSION, Call, Command, EngineKind, Reply};
 use wrt_hypervisor::{Exit, Gva, Hypervisor, Vcpu, Vm, arch};
 use wrt_platform::memory::SharedBytes;
@@ -63,14 +64,10 @@ pub struct Usage {
 pub struct Exits {
     /// Answers to commands, the boot's included.
     pub commands: u64,
-    /// WASI calls.
-    pub wasi: u64,
+    /// Calls of each service, by its number.
+    services: [u64; ServiceId::ALL.len()],
     /// Requests for memory.
     pub memory: u64,
-    /// Log lines.
-    pub log: u64,
-    /// Operations on vectors.
-    pub vector: u64,
     /// Kicks from other threads.
     pub kicks: u64,
     /// All others.
@@ -78,9 +75,23 @@ pub struct Exits {
 }
 
 impl Exits {
+    /// Calls of a service.
+    pub fn of(&self, service: ServiceId) -> u64 {
+        self.services[service as usize]
+    }
+
+    /// Every kind of exits, a service's by the service's name, and how many there were.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let services = ServiceId::ALL.iter().map(|service| service.table().name);
+        let first = [("commands", self.commands)].into_iter();
+        let last = [("memory", self.memory), ("kicks", self.kicks), ("other", self.other)];
+        first.chain(services.zip(self.services)).chain(last)
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.commands + self.wasi + self.memory + self.log + self.vector + self.kicks + self.other
+        let services: u64 = self.services.iter().sum();
+        self.commands + services + self.memory + self.kicks + self.other
     }
 }
 
@@ -403,26 +414,27 @@ impl<S: Serve> Machine<S> {
     fn serve(&mut self) -> Result<Option<Answer>, Error> {
         let request = self.mailbox.request();
         let call = Call::try_from(request.call).map_err(protocol)?;
-        let hypercall = Hypercall { call, request: &request };
+        let hypercall = Hypercall::new(call, request);
         tracing::trace!(target: EXITS, "{hypercall}");
-        self.count(call);
-        RECORDER.interval(hypercall.name(), || self.serve_call(call, &request))
+        self.count(&hypercall);
+        RECORDER.interval(hypercall.name(), || self.serve_call(&hypercall))
     }
 
-    fn serve_call(&mut self, call: Call, request: &Request) -> Result<Option<Answer>, Error> {
-        match call {
+    fn serve_call(&mut self, hypercall: &Hypercall) -> Result<Option<Answer>, Error> {
+        let request = &hypercall.request;
+        match hypercall.call {
             Call::Ready if self.state == State::Booting => check_version(request).map(Some),
             Call::Done if self.state == State::Working => self.answer(request).map(Some),
             Call::Ready | Call::Done => Err(protocol("a command was answered that nobody gave")),
             _ => {
-                let payload = self.mailbox.payload(request.payload_len);
                 let context = calls::Context {
                     vm: self.vm.as_mut(),
                     memory: &mut self.memory,
+                    mailbox: &self.mailbox,
                     services: &mut self.services,
                     cancel: &self.cancel,
                 };
-                match calls::dispatch(call, request, &payload, context)? {
+                match calls::dispatch(hypercall, context)? {
                     Outcome::Respond(response, payload) => {
                         self.mailbox.respond(response, &payload);
                         Ok(None)
@@ -457,16 +469,17 @@ impl<S: Serve> Machine<S> {
         Ok(Answer { reply, words: [a, b, c], payload })
     }
 
-    fn count(&mut self, call: Call) {
+    fn count(&mut self, hypercall: &Hypercall) {
         let exits = &mut self.usage.exits;
-        *match call {
+        *match hypercall.call {
             Call::Ready | Call::Done => &mut exits.commands,
-            Call::Wasi => &mut exits.wasi,
+            Call::Service => match hypercall.import {
+                Some(import) => &mut exits.services[import.service() as usize],
+                None => &mut exits.other,
+            },
             Call::RegionReserve | Call::RegionCommit | Call::RegionRelease | Call::CodePublish => {
                 &mut exits.memory
             }
-            Call::Log => &mut exits.log,
-            Call::Vector => &mut exits.vector,
             Call::Panic | Call::OutOfMemory => &mut exits.other,
         } += 1;
     }

@@ -7,10 +7,9 @@
 //! And they are intervals and values of a [`Recorder`]: when the guest ran, which of its calls
 //! was served when, how much memory it had.
 
+use super::calls::Hypercall;
 use std::fmt;
 use std::sync::LazyLock;
-use wrt_abi::mailbox::Request;
-use wrt_abi::wasi::FUNCTIONS;
 use wrt_abi::{Call, Reply};
 use wrt_hypervisor::Exit;
 use wrt_platform::trace::Recorder;
@@ -21,29 +20,18 @@ pub const EXITS: &str = "exits";
 /// What times of a machine are recorded by.
 pub(crate) static RECORDER: LazyLock<Recorder> = LazyLock::new(|| Recorder::new("org.wrt-vm"));
 
-/// A hypercall, with what says which one it is.
-pub(super) struct Hypercall<'a> {
-    pub(super) call: Call,
-    pub(super) request: &'a Request,
-}
-
-impl Hypercall<'_> {
-    /// Name of the WASI function, if it is a call of one.
-    fn function(&self) -> Option<&'static str> {
-        let index = usize::try_from(self.request.args[0]).ok()?;
-        FUNCTIONS.get(index).filter(|_| self.call == Call::Wasi).map(|function| function.name)
-    }
-
+impl Hypercall {
     /// What an interval is called in which it is served.
     pub(super) fn name(&self) -> &'static str {
         match self.call {
-            Call::Wasi => self.function().unwrap_or("WASI function that there is not"),
+            Call::Service => match self.import {
+                Some(import) => import.function().name,
+                None => "a function that there is not",
+            },
             Call::RegionReserve => "reserve a region",
             Call::RegionCommit => "commit memory",
             Call::RegionRelease => "release a region",
             Call::CodePublish => "publish code",
-            Call::Log => "log",
-            Call::Vector => "vector",
             Call::Ready => "ready",
             Call::Done => "answer",
             Call::Panic => "panic",
@@ -52,16 +40,20 @@ impl Hypercall<'_> {
     }
 }
 
-impl fmt::Display for Hypercall<'_> {
+impl fmt::Display for Hypercall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.call)?;
         match self.call {
-            Call::Wasi => write!(f, " {}", self.function().unwrap_or("?")),
-            Call::Done => match Reply::try_from(self.request.args[0]) {
-                Ok(reply) => write!(f, " {reply:?}"),
-                Err(_) => write!(f, " ?"),
+            Call::Service => match self.import {
+                Some(import) => {
+                    write!(f, "{} {}", import.service().table().name, import.function().name)
+                }
+                None => write!(f, "Service ?"),
             },
-            _ => Ok(()),
+            Call::Done => match Reply::try_from(self.request.args[0]) {
+                Ok(reply) => write!(f, "Done {reply:?}"),
+                Err(_) => write!(f, "Done ?"),
+            },
+            call => write!(f, "{call:?}"),
         }
     }
 }

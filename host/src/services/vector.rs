@@ -1,4 +1,4 @@
-//! `Vector`: operations on vectors and matrices in the stopped guest's memory.
+//! `wrt_vec`: operations on vectors and matrices in the stopped guest's memory.
 //!
 //! Sizes are checked here, whatever the engine in the guest has done. Work goes in blocks, for
 //! three reasons: a call can be ended between two of them, what is copied is bounded, and of
@@ -7,23 +7,18 @@
 
 mod matrix;
 
-use super::Context;
+use super::{Service, within};
 use crate::error::{Error, Interruption};
-use crate::machine::{CancelState, Outcome};
+use crate::machine::{CancelState, Ended};
 use std::ops::{AddAssign, Range};
-use wrt_abi::Status;
-use wrt_abi::mailbox::{REQUEST_ARGS, Response};
-use wrt_abi::vector::{FIRST_ARGUMENT, FunctionId};
-use wrt_hypervisor::Gva;
+use wrt_abi::services::vector::FunctionId;
+use wrt_abi::services::{Arguments, Import};
 use wrt_platform::vector::{self, Real, VectorError};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Bytes of a vector that are worked on between two looks at whether the call shall end. They
 /// fit a processor's second cache.
 const BLOCK: usize = 256 << 10;
-
-/// Arguments of a function.
-type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
 
 /// Why a call has no result.
 enum Failure {
@@ -84,24 +79,24 @@ macro_rules! element {
 element!(f32, u32);
 element!(f64, u64);
 
-/// Serves one function.
-pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<Outcome, Error> {
-    let [index, base, len, arguments @ ..] = *args;
-    let Some(function) = FunctionId::from_index(index) else {
-        return Ok(Outcome::status(Status::Invalid, 0));
-    };
-    let Ok(memory) = context.memory.slice(Gva(base), len) else {
-        return Ok(Outcome::status(Status::Invalid, 0));
-    };
-    let mut guest = Guest { memory, cancel: context.cancel };
-    match guest.call(function, &arguments) {
-        Ok(word) => Ok(Outcome::status(Status::Ok, word)),
-        Err(Failure::OutOfBounds) => Ok(Outcome::status(Status::Invalid, 0)),
-        Err(Failure::Undefined(why)) => {
-            let response = Response { status: Status::Trap as u32, ..Response::default() };
-            Ok(Outcome::Respond(response, why.into_bytes()))
+/// It keeps nothing between two calls.
+pub(super) struct Vector;
+
+impl Service for Vector {
+    fn call(
+        &mut self,
+        import: Import,
+        arguments: &Arguments,
+        memory: &mut [u8],
+        cancel: &CancelState,
+    ) -> Result<Ended, Error> {
+        let Some(function) = FunctionId::of(import) else { return Ok(Ended::Unknown) };
+        match (Guest { memory, cancel }).call(function, arguments) {
+            Ok(bits) => Ok(Ended::Returned(bits)),
+            Err(Failure::OutOfBounds) => Ok(Ended::OutOfBounds),
+            Err(Failure::Undefined(why)) => Ok(Ended::Trap(why)),
+            Err(Failure::Interrupted(why)) => Err(Error::Interrupted(why)),
         }
-        Err(Failure::Interrupted(why)) => Err(Error::Interrupted(why)),
     }
 }
 
@@ -205,9 +200,8 @@ impl Guest<'_> {
 
     /// Where a vector is in the memory.
     fn vector<T: Element>(&self, n: u64, at: u64) -> Result<Range<usize>, Failure> {
-        let end = || n.checked_mul(size_of::<T>() as u64)?.checked_add(at);
-        let range = || Some(usize::try_from(at).ok()?..usize::try_from(end()?).ok()?);
-        range().filter(|range| range.end <= self.memory.len()).ok_or(Failure::OutOfBounds)
+        let len = n.checked_mul(size_of::<T>() as u64);
+        len.and_then(|len| within(self.memory, at, len)).ok_or(Failure::OutOfBounds)
     }
 
     /// Fails if the call shall end.

@@ -7,7 +7,7 @@
 use crate::pairs::{Pairs, Target};
 use crate::raw::{RawVm, SMALLEST};
 use std::time::Instant;
-use wrt_vm::{EngineKind, Function, MicroVm, Module, Value};
+use wrt_vm::{EngineKind, Function, MicroVm, Module, ServiceId, Value};
 
 pub(crate) const CALLS: u32 = 1000;
 
@@ -38,7 +38,7 @@ pub(crate) fn run() -> bool {
 
 fn out(vm: &mut MicroVm, calls: &Function) -> bool {
     let mut raw = RawVm::new(&SMALLEST).expect("a raw VM");
-    let before = vm.usage().exits.wasi;
+    let before = vm.usage().exits.of(ServiceId::Wasi);
     let pairs = Pairs::measure(
         31,
         || {
@@ -53,7 +53,7 @@ fn out(vm: &mut MicroVm, calls: &Function) -> bool {
         },
     );
     // Should the guest learn to answer by itself, this would measure nothing.
-    let exits = vm.usage().exits.wasi - before;
+    let exits = vm.usage().exits.of(ServiceId::Wasi) - before;
     assert_eq!(exits, 32 * u64::from(CALLS), "a WASI call is one exit");
     pairs.print("a call out", f64::from(CALLS));
     let what = format!("{} to the host, ratio", vm.engine());

@@ -13,10 +13,10 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use wrt_abi::layout::REGION_FIRST;
 use wrt_abi::mailbox::{REQUEST_ARGS, Request};
-use wrt_abi::wasi::{FIRST_ARGUMENT, FUNCTIONS, FunctionId, Version};
+use wrt_abi::services::{FIRST_ARGUMENT, word};
 use wrt_abi::{ABI_VERSION, Call, Reply, Status};
 use wrt_vm::hypervisor::Exit;
-use wrt_vm::{Builder, Module, Output, OutputBuffer, Stdin, WasiConfig};
+use wrt_vm::{Builder, Module, Output, OutputBuffer, ServiceId, Stdin, WasiConfig};
 
 /// Calls of a program, one after another.
 #[derive(Arbitrary, Clone, Debug)]
@@ -169,7 +169,7 @@ pub fn run(case: &Case) {
     let module = Module::from_bytes(b"\0asm\x01\0\0\0").expect("it begins like one");
     // How it ends is the program's business.
     let _ = vm.load(&module);
-    let last = vm.usage().exits.wasi;
+    let last = vm.usage().exits.of(ServiceId::Wasi);
     assert!(last <= CALLS as u64);
     drop(vm);
     assert_eq!(contents(&root.join("read-only")), before.0, "a read-only folder has changed");
@@ -271,7 +271,7 @@ impl Guest for Program {
                         for put in &call.puts {
                             put.apply(memory);
                         }
-                        request(Call::Wasi, &call.args(memory))
+                        request(Call::Service, &call.args(memory))
                     }
                     _ => {
                         let mut bytes = vec![0; MEMORY as usize];
@@ -294,11 +294,12 @@ impl WasiCall {
     /// The words of the call. What some of them lead to is put into memory.
     fn args(&self, memory: &mut Memory) -> [u64; REQUEST_ARGS] {
         let mut args = [0; REQUEST_ARGS];
-        let function = usize::from(self.function) % FUNCTIONS.len();
-        let (function, _) = FunctionId::from_index(function as u64).expect("a function's index");
-        // The upper half is that of preview 0.
-        let version = if self.function < 0x80 { Version::Preview1 } else { Version::Unstable };
-        let first = [function.index(version), REGION_FIRST, MEMORY];
+        // The upper half is that of preview 0, which has one function less.
+        let module = u16::from(self.function >= 0x80);
+        let functions = ServiceId::Wasi.table().modules[0].functions.len();
+        let function = usize::from(self.function) % functions;
+        let function = word(ServiceId::Wasi as u32, module, u16::try_from(function).unwrap_or(0));
+        let first = [function, REGION_FIRST, MEMORY];
         args[..FIRST_ARGUMENT].copy_from_slice(&first);
         let slots = (SLOTS..).step_by(SLOT);
         let words = slots.zip(&self.args).take(REQUEST_ARGS).flat_map(|(at, argument)| {

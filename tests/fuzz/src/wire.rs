@@ -6,8 +6,8 @@ use wrt_abi::binary::is_component;
 use wrt_abi::compiler::Rejection;
 use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_abi::report::{BACKTRACE_MAX, Frame, TrapReport};
+use wrt_abi::services::Import;
 use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue};
-use wrt_abi::wasi::{FUNCTIONS, FunctionId};
 use wrt_abi::wire::{Malformed, Reader, Writer};
 use wrt_abi::{Call, Command, EngineKind, LogLevel, Reply, Status, TrapKind};
 
@@ -192,10 +192,7 @@ fn numbers(number: u64) {
     check::<Reply>(number, |reply| reply as u64);
     check::<Status>(number, |status| status as u64);
     check::<TrapKind>(number, |kind| kind as u64);
-    if let Some((function, version)) = FunctionId::from_index(number) {
-        assert_eq!(function.index(version), number);
-        assert!((function as usize) < FUNCTIONS.len());
-    }
+    check::<Import>(number, Import::word);
 }
 
 fn features(number: u64, list: &str) {

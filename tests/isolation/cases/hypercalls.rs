@@ -9,7 +9,8 @@ use wrt_abi::layout::{
     HEAP_BASE, HEAP_MAX, IMAGE_BASE, MAILBOX_BASE, REGION_BASE, REGION_COUNT, REGION_MAX,
     REGION_STRIDE, STACK_TOP, SYSTEM_BASE,
 };
-use wrt_abi::wasi::{FUNCTIONS, FunctionId};
+use wrt_abi::services::wasi::FunctionId;
+use wrt_abi::services::{Import, ServiceId, log, word};
 use wrt_abi::{ABI_VERSION, Call, LogLevel, Reply, Status};
 use wrt_vm::{Error, VmEnd, WasiConfig};
 
@@ -28,8 +29,8 @@ pub(super) const CASES: &[Case] = &[
         "wasi-arguments",
         &[20, 22, 24, 26, 50],
         EVIL,
-        "each WASI function, odd words",
-        wasi_words,
+        "each function of each service, odd words",
+        all_words,
     ),
     case(
         "wasi-vectors",
@@ -48,16 +49,25 @@ pub(super) const CASES: &[Case] = &[
 
 fn numbers(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
-    for number in [0, 12, 13, 99, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
+    for number in [0, 10, 11, 99, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
         attack.ends(&mut evil, &Orders::new().call_as_it_is(number, 0), by_protocol)?;
     }
+    for service in ServiceId::ALL {
+        for number in [0x00ff, 0xffff, 0x10_0000, 0xffff_0000, 0xffff_ffff] {
+            let word = word(*service as u32, 0, 0) | number;
+            let call = Orders::new().call(Call::Service, 0, &[word]).report(12, 1);
+            let report = attack.survives(&mut evil, &call)?;
+            ensure!(report == [Status::Invalid as u64], "function {word:#x}: {report:x?}");
+        }
+    }
     for number in [11, 99, u64::from(u32::MAX), u64::MAX, 1 << 32] {
-        let wasi = Orders::new().call(Call::Wasi, 0, &[number.saturating_add(50)]).report(12, 1);
-        let report = attack.survives(&mut evil, &wasi)?;
-        ensure!(report == [Status::Invalid as u64], "function {number}: {report:x?}");
-        let log = Orders::new().call(Call::Log, 0, &[number]).report(12, 1);
-        let report = attack.survives(&mut evil, &log)?;
-        ensure!(report == [Status::Invalid as u64], "level {number}: {report:x?}");
+        let service = number.saturating_mul(1 << 32);
+        let call = Orders::new().call(Call::Service, 0, &[service]).report(12, 1);
+        let report = attack.survives(&mut evil, &call)?;
+        ensure!(report == [Status::Invalid as u64], "service {service:#x}: {report:x?}");
+        let log = Orders::new().function(log::FunctionId::Log.import(), 0, 0, &[number, 0, 0]);
+        let report = attack.survives(&mut evil, &log.report(12, 1))?;
+        ensure!(report == [Status::Trap as u64], "level {number}: {report:x?}");
         let done = Orders::new().call(Call::Done, 0, &[number]);
         attack.ends(&mut evil, &done, by_protocol)?;
     }
@@ -83,7 +93,7 @@ fn states(attack: &mut Attack) -> Result<()> {
     }
     drop(evil);
     // Other calls are served, and the guest boots.
-    for call in [Call::RegionReserve, Call::RegionCommit, Call::Wasi, Call::CodePublish] {
+    for call in [Call::RegionReserve, Call::RegionCommit, Call::Service, Call::CodePublish] {
         let boot = Orders::new().set(0, u64::MAX).call_as_it_is(call as u32, 9);
         let mut evil = attack.evil_in(&boot, WasiConfig::new())?;
         attack.survives(&mut evil, &Orders::new())?;
@@ -255,12 +265,12 @@ fn region_released(attack: &mut Attack) -> Result<()> {
         .report(12, 1)
         .put_at(3, 6, 0, 1)
         .report_faults()
-        .set(0, FunctionId::RandomGet as u64)
+        .set(0, FunctionId::RandomGet.import().word())
         .add(1, 6, 0)
         .set(2, 1 << 20)
         .set(3, 0)
         .set(4, 4096)
-        .call_as_it_is(Call::Wasi as u32, 0)
+        .call_as_it_is(Call::Service as u32, 0)
         .report(12, 1);
     let report = attack.survives(&mut evil, &orders)?;
     let [released, again, vector, _, faults, used] = report[..] else {
@@ -300,9 +310,7 @@ fn wasi_memory(attack: &mut Attack) -> Result<()> {
     let own = attack
         .survives(&mut evil, &Orders::new().call(Call::RegionReserve, 0, &[LEN]).report(14, 1))?[0];
     let call = |base: u64, len: u64| {
-        Orders::new()
-            .call(Call::Wasi, 0, &[FunctionId::RandomGet as u64, base, len, 0, 64])
-            .report(12, 1)
+        Orders::new().function(FunctionId::RandomGet.import(), base, len, &[0, 64]).report(12, 1)
     };
     ensure!(attack.survives(&mut evil, &call(own, LEN))? == [Status::Ok as u64], "it is its own");
     let module = REGION_BASE + REGION_STRIDE;
@@ -351,7 +359,7 @@ fn worldly(attack: &mut Attack) -> Result<(crate::attack::Evil, u64)> {
 /// Bytes of the memory for calls.
 const MEMORY: u64 = 1 << 20;
 
-fn wasi_words(attack: &mut Attack) -> Result<()> {
+fn all_words(attack: &mut Attack) -> Result<()> {
     let (mut evil, base) = worldly(attack)?;
     let words = [
         0,
@@ -369,24 +377,28 @@ fn wasi_words(attack: &mut Attack) -> Result<()> {
         i64::MAX as u64,
         u64::MAX,
     ];
-    for (index, function) in (0_u64..).zip(FUNCTIONS) {
-        let mut orders = Orders::new().plant(base, 4096, index);
+    for (seed, import) in (0..).zip(Import::all()) {
+        let mut orders = Orders::new().plant(base, 4096, seed);
         for round in 0..words.len() * 2 {
-            let mut args = vec![index, base, MEMORY];
-            for (number, _) in function.params.iter().enumerate() {
+            let mut args = Vec::new();
+            for (number, _) in import.function().params.iter().enumerate() {
                 // The same everywhere, and then a mixture.
                 let which = if round < words.len() { round } else { round * (number + 3) + number };
                 args.push(words[which % words.len()]);
             }
-            orders = orders.call(Call::Wasi, 0, &args).report(12, 1);
+            orders = orders.function(import, base, MEMORY, &args).report(12, 1);
         }
         // Relative sleeps have no end but the deadline's; `files-sleeps` has those.
-        if index == FunctionId::PollOneoff as u64 {
+        if import == FunctionId::PollOneoff.import() {
             continue;
         }
         let report = attack.survives(&mut evil, &orders)?;
         let known = report.iter().all(|&status| Status::try_from(status).is_ok());
-        ensure!(known && report.len() == words.len() * 2, "{}: {report:x?}", function.name);
+        ensure!(
+            known && report.len() == words.len() * 2,
+            "{}: {report:x?}",
+            import.function().name
+        );
     }
     attack.count(&evil.vm);
     attack.works(&mut evil)
@@ -413,20 +425,11 @@ fn vectors(attack: &mut Attack) -> Result<()> {
             let many = bytes.repeat(512);
             for count in [1, 2, 512, 513, 1025, 0x1_0000, 0x1fff_ffff, 0x2000_0000, u32::MAX] {
                 for descriptor in [0, 1, 3] {
-                    let args = [
-                        function as u64,
-                        base,
-                        MEMORY,
-                        descriptor,
-                        0x1000,
-                        count.into(),
-                        0,
-                        0x1004,
-                    ];
+                    let args = [descriptor, 0x1000, count.into(), 0, 0x1004];
                     let orders = Orders::new()
                         .set(4, base + 0x1000)
                         .bytes(4, 0, &many)
-                        .call(Call::Wasi, 0, &args)
+                        .function(function.import(), base, MEMORY, &args)
                         .report(12, 1);
                     let report = attack.survives(&mut evil, &orders)?;
                     ensure!(Status::try_from(report[0]).is_ok(), "{report:x?}");
@@ -479,8 +482,7 @@ fn paths(attack: &mut Attack) -> Result<()> {
                 FunctionId::PathReadlink => [3, a, b, 0, 64, 0, 0, 0, 0],
                 _ => [3, a, b, 0, 0, 0, 0, 0, 0],
             };
-            let words = [&[function as u64, base, MEMORY][..], &args].concat();
-            orders = orders.call(Call::Wasi, 0, &words).report(12, 3);
+            orders = orders.function(function.import(), base, MEMORY, &args).report(12, 3);
         }
         let report = attack.survives(&mut evil, &orders)?;
         for outcome in report.chunks_exact(3) {
@@ -498,10 +500,17 @@ fn paths(attack: &mut Attack) -> Result<()> {
 
 fn log_flood(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
-    let line = Orders::new()
-        .set(4, MAILBOX_BASE + 256)
-        .bytes(4, 0, &b"\x1b[2J%n%s%@\n\r".repeat(1300))
-        .call(Call::Log, 16128, &[LogLevel::Error as u64]);
+    let reserve = Orders::new().call(Call::RegionReserve, 0, &[MEMORY]).report(14, 1);
+    let base = attack.survives(&mut evil, &reserve)?[0];
+    let text = b"\x1b[2J%n%s%@\n\r".repeat(1300);
+    // All of its memory, of which the first bytes are text.
+    let log = log::FunctionId::Log.import();
+    let line = Orders::new().set(4, base).bytes(4, 0, &text).function(
+        log,
+        base,
+        MEMORY,
+        &[LogLevel::Error as u64, 0, MEMORY],
+    );
     // Fifty megabytes in all, if they were kept: the judge looks at how much was logged.
     let report = attack.survives(&mut evil, &line.repeat(1, 3_000).report(12, 1))?;
     ensure!(report == [Status::Ok as u64], "{report:x?}");
@@ -512,9 +521,10 @@ fn log_flood(attack: &mut Attack) -> Result<()> {
 fn lengths(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;
     for len in [16128, 16129, 16384, 0x8000_0000, u32::MAX] {
-        let log = Orders::new().call(Call::Log, len, &[LogLevel::Debug as u64]).report(12, 1);
-        let report = attack.survives(&mut evil, &log)?;
-        ensure!(Status::try_from(report[0]).is_ok(), "{report:x?}");
+        let yields = [FunctionId::SchedYield.import().word()];
+        let call = Orders::new().call(Call::Service, len, &yields).report(12, 1);
+        let report = attack.survives(&mut evil, &call)?;
+        ensure!(report == [Status::Ok as u64], "{report:x?}");
         let done = Orders::new().call(Call::Done, len, &[Reply::Failed as u64]);
         match evil.load(&done) {
             // An escaped character takes ten bytes at most.

@@ -9,6 +9,7 @@ use crate::orders::Orders;
 use anyhow::{Context as _, Result, bail, ensure};
 use wrt_abi::Call;
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};
+use wrt_abi::services::wasi::FunctionId;
 use wrt_evil::{Policy, X86};
 use wrt_vm::hypervisor::Exit;
 use wrt_vm::{Error, VmEnd};
@@ -370,7 +371,7 @@ fn registers(attack: &mut Attack) -> Result<()> {
     for seed in 0..64 {
         // What the mailbox holds is still the last request, a WASI call.
         let orders = Orders::new()
-            .call(Call::Wasi, 0, &[0, u64::MAX, u64::MAX])
+            .function(FunctionId::ArgsGet.import(), u64::MAX, u64::MAX, &[])
             .registers(seed)
             .registers(seed + 1)
             .call(Call::RegionReserve, 0, &[0])

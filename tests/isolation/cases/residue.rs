@@ -42,7 +42,7 @@ use wrt_abi::cpu::Arch;
 use wrt_abi::layout::{
     HEAP_BASE, HEAP_INITIAL, MAILBOX_BASE, REGION_BASE, REGION_STRIDE, STACK_TOP, SYSTEM_BASE,
 };
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::services::wasi::FunctionId;
 use wrt_abi::{Call, Status};
 use wrt_evil::{Arm, SCRATCH_SIZE, WINDOW, X86, secret};
 use wrt_vm::{Error, Value, WasiConfig};
@@ -431,8 +431,8 @@ fn world(attack: &mut Attack) -> Result<()> {
     let region = Orders::new().call(Call::RegionReserve, 0, &[1 << 16]).report(14, 1);
     let base = attack.survives(&mut evil, &region)?[0];
     let call = |base: u64, function: FunctionId, args: &[u64]| {
-        let words = [&[function as u64, base, 1 << 16][..], args].concat();
-        Orders::new().call(Call::Wasi, 0, &words).report(12, 1).report(14, 1)
+        let call = Orders::new().function(function.import(), base, 1 << 16, args);
+        call.report(12, 1).report(14, 1)
     };
     // Opens the file, again and again: descriptors 4 to 35.
     let open = call(base, FunctionId::PathOpen, &[3, 0, 64, 6, 0, 2, 0, 0, 32]);

@@ -10,7 +10,8 @@ use wrt_abi::layout::{
     GRANULE, HEAP_BASE, HEAP_INITIAL, HEAP_MAX, IMAGE_BASE, MAILBOX_BASE, REGION_BASE, REGION_MAX,
     REGION_STRIDE, STACK_TOP, SYSTEM_BASE,
 };
-use wrt_abi::wasi::{FUNCTIONS, FunctionId};
+use wrt_abi::services::wasi::FunctionId;
+use wrt_abi::services::{Import, ServiceId, word};
 use wrt_evil::{Code, Op, Policy, WINDOW, secret};
 
 /// Bytes of the region that WASI calls are about.
@@ -91,12 +92,11 @@ pub(super) fn program(number: u64, processor: &'static Processor) -> Orders {
         let from = orders.len();
         let kind = n.below(32);
         orders = match kind {
-            0..14 => wasi(n, orders),
-            14..20 => mailbox(n, orders),
+            0..15 => function(n, orders),
+            15..20 => mailbox(n, orders),
             20..23 => region(n, orders),
             23 => orders.call(Call::RegionReserve, 0, &[n.below(1 << 22)]),
-            24 => log(n, orders),
-            25..27 => instruction(n, orders, false),
+            24..27 => instruction(n, orders, false),
             27 => memory(n, orders),
             28..30 => orders.registers(n.next()),
             _ => raw(n, orders),
@@ -122,19 +122,23 @@ pub(super) fn program(number: u64, processor: &'static Processor) -> Orders {
     orders
 }
 
-fn wasi(n: &mut Numbers, mut orders: Orders) -> Orders {
-    let index = n.below(FUNCTIONS.len() as u64 + 1);
+/// A function of a service, or what is behind the last one.
+fn function(n: &mut Numbers, mut orders: Orders) -> Orders {
+    let mut words: Vec<u64> =
+        ServiceId::ALL.iter().flat_map(|it| it.imports()).map(Import::word).collect();
+    words.extend(ServiceId::ALL.iter().map(|service| word(*service as u32, 0, u16::MAX)));
+    let function = n.of(&words);
     // Its end is the program's; its sleep is the deadline's, which is slow.
-    let index = match index == FunctionId::PollOneoff as u64 && !n.one_in(200) {
-        true => FunctionId::RandomGet as u64,
-        false => index,
+    let function = match function == FunctionId::PollOneoff.import().word() && !n.one_in(200) {
+        true => FunctionId::RandomGet.import().word(),
+        false => function,
     };
     let base = REGION_BASE + 2 * REGION_STRIDE;
     let (base, len) = match n.one_in(12) {
         true => (n.word(), n.word()),
         false => (base, MEMORY),
     };
-    let mut args = vec![index, base, len];
+    let mut args = vec![function, base, len];
     for _ in 0..9 {
         args.push(match n.below(4) {
             0 => n.below(8),
@@ -146,7 +150,7 @@ fn wasi(n: &mut Numbers, mut orders: Orders) -> Orders {
     if n.one_in(4) {
         orders = orders.plant(base.wrapping_add(n.below(MEMORY / 8) * 8), n.below(256), n.below(4));
     }
-    orders.call(Call::Wasi, 0, &args)
+    orders.call(Call::Service, 0, &args)
 }
 
 fn region(n: &mut Numbers, orders: Orders) -> Orders {
@@ -166,17 +170,12 @@ fn region(n: &mut Numbers, orders: Orders) -> Orders {
     }
 }
 
-fn log(n: &mut Numbers, orders: Orders) -> Orders {
-    let len = n.of(&[0, 1, 80, 4096, 16128, u32::MAX]);
-    orders.call(Call::Log, len, &[n.below(6)])
-}
-
 /// Anything in the mailbox, delivered.
 fn mailbox(n: &mut Numbers, mut orders: Orders) -> Orders {
     // The number of a call that goes on, mostly.
     let call = match n.one_in(40) {
         true => n.next(),
-        false => n.of(&[7, 8, 8, 8, 9, 10]),
+        false => n.of(&[7, 8, 8, 8, 9]),
     };
     orders = orders.put(3, MAILBOX_BASE, call | n.below(1 << 15) << 32);
     for _ in 0..n.below(6) {

@@ -3,7 +3,7 @@
 
 use crate::{call, instantiate};
 use wrt_tests::matrix;
-use wrt_vm::{Error, TrapKind, Value};
+use wrt_vm::{Error, ServiceId, TrapKind, Value};
 
 /// For a memory with addresses of the type `N`.
 const LOG: &str = r#"(module
@@ -27,7 +27,7 @@ fn lines_that_nobody_wants_cost_no_exit() {
             let line = [level, 0, 65536].map(Value::I32);
             assert_eq!(call(&mut vm, instance, "log", &line).unwrap(), [], "{setup}");
         }
-        assert_eq!(vm.usage().exits.log, 0, "{setup}");
+        assert_eq!(vm.usage().exits.of(ServiceId::Log), 0, "{setup}");
     }
 }
 

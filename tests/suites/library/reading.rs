@@ -2,7 +2,7 @@
 
 use crate::instantiate;
 use wrt_tests::matrix;
-use wrt_vm::{MicroVm, Value, WasiConfig};
+use wrt_vm::{MicroVm, ServiceId, Value, WasiConfig};
 
 /// Opens `file`; and reads `count` times `size` bytes, which it adds up the first bytes of.
 const READER: &str = r#"(module
@@ -46,7 +46,7 @@ fn reading(
         ["open", "read"].map(|name| vm.function(instance, name).expect("a function"));
     let opened = vm.call(&open, &[]).expect("a file opens");
     let [Value::I32(fd)] = opened[..] else { panic!("no descriptor: {opened:?}") };
-    let before = vm.usage().exits.wasi;
+    let before = vm.usage().exits.of(ServiceId::Wasi);
     let mut read = |size, count| {
         let arguments = [fd, size, count].map(Value::I32);
         match vm.call(&read, &arguments).expect("a file is read")[..] {
@@ -55,7 +55,7 @@ fn reading(
         }
     };
     test(&mut read, &write);
-    vm.usage().exits.wasi - before
+    vm.usage().exits.of(ServiceId::Wasi) - before
 }
 
 #[test]

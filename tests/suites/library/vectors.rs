@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Error, Instance, Interruption, Memory, MicroVm, TrapKind, Value};
+use wrt_vm::{Error, Instance, Interruption, Memory, MicroVm, ServiceId, TrapKind, Value};
 
 const PAGE: u64 = 64 << 10;
 
@@ -450,7 +450,7 @@ fn a_start_function_may_call() {
         let instance = instantiate(&mut vm, text);
         let most = vm.global(instance, "most").unwrap();
         assert_eq!(most, Value::F64(42.0_f64.to_bits()), "{setup}");
-        assert_eq!(vm.usage().exits.vector, 1, "{setup}: a call is an exit");
+        assert_eq!(vm.usage().exits.of(ServiceId::Vector), 1, "{setup}: a call is an exit");
     }
 }
 

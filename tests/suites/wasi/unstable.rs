@@ -1,8 +1,8 @@
 //! Preview 0, `wasi_unstable`, where it differs from preview 1.
 
 use std::fmt::Write as _;
+use wrt_abi::services::ServiceId;
 use wrt_abi::value::ValueType;
-use wrt_abi::wasi::FUNCTIONS;
 use wrt_tests::matrix;
 use wrt_vm::{Error, Module, WasiConfig};
 
@@ -126,17 +126,13 @@ fn preview_0_has_no_more_functions_than_it_had() {
 #[test]
 fn programs_may_import_all_of_both() {
     let mut text = String::from("(module");
-    for module in ["wasi_unstable", "wasi_snapshot_preview1"] {
-        let functions = FUNCTIONS.iter();
-        for function in
-            functions.filter(|it| it.name != "sock_accept" || module == "wasi_snapshot_preview1")
-        {
-            let params: Vec<_> = function.params.iter().copied().map(ValueType::name).collect();
-            let result = if function.returns_errno { "(result i32)" } else { "" };
-            let (name, params) = (function.name, params.join(" "));
-            let _ =
-                write!(text, r#"(import "{module}" "{name}" (func (param {params}) {result}))"#);
-        }
+    for import in ServiceId::Wasi.imports() {
+        let function = import.function();
+        let params = function.param_types(ValueType::I32).map(ValueType::name);
+        let params = params.collect::<Vec<_>>().join(" ");
+        let result = if function.result.is_some() { "(result i32)" } else { "" };
+        let (module, name) = (import.module().name, function.name);
+        let _ = write!(text, r#"(import "{module}" "{name}" (func (param {params}) {result}))"#);
     }
     text.push_str(r#"(memory (export "memory") 1) (func (export "_start")))"#);
     assert_eq!(text.matches(r#""wasi_unstable""#).count(), 45);

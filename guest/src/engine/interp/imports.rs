@@ -1,25 +1,27 @@
-//! wrt-vm's own import modules: what [`Import`] serves, for wasmi.
+//! Functions of the host's services, for wasmi.
 
 use super::values::wasmi_type;
-use crate::engine::imports::{ARGUMENTS, Import, Refusal};
 use crate::engine::limits::Limits;
+use crate::services::{self, Refusal};
 use alloc::vec::Vec;
 use wasmi::{Caller, Error, Extern, F32, F64, FuncType, Linker, Module, TrapCode, Val, ValType};
+use wrt_abi::services::{Arguments, Import};
 use wrt_abi::value::ValueType;
 
-/// Defines those of their functions that `module` imports, unless something else has.
-pub fn define_imports(linker: &mut Linker<Limits>, module: &Module) {
-    for import in module.imports() {
-        let Some(found) = Import::find(import.module(), import.name()) else { continue };
-        let wanted = import.ty().func().map_or(&[][..], FuncType::params);
-        let size = found.size(|parameter| wanted.get(parameter) == Some(&ValType::I64));
-        let function = found.function();
+/// Defines those of them that `module` imports, unless something else has.
+pub fn define(linker: &mut Linker<Limits>, module: &Module) {
+    for wanted in module.imports() {
+        let Some(import) = Import::find(wanted.module(), wanted.name()) else { continue };
+        let types = wanted.ty().func().map_or(&[][..], FuncType::params);
+        let size = services::size(import, |param| types.get(param) == Some(&ValType::I64));
+        let function = import.function();
         let params: Vec<ValType> = function.param_types(size).map(wasmi_type).collect();
         let ty = FuncType::new(params, function.result.map(wasmi_type));
-        // As for WASI's functions.
+        // The linker allows shadowing, so this cannot fail; a registered module of the same
+        // name comes later and wins.
         let _ =
-            linker.func_new(import.module(), function.name, ty, move |caller, params, results| {
-                call(found, caller, params, results)
+            linker.func_new(wanted.module(), function.name, ty, move |caller, params, results| {
+                call(import, caller, params, results)
             });
     }
 }
@@ -30,7 +32,7 @@ fn call(
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), Error> {
-    let mut arguments = [0; ARGUMENTS];
+    let mut arguments = Arguments::default();
     for (argument, param) in arguments.iter_mut().zip(params) {
         *argument = match param {
             Val::I32(value) => u64::from(value.cast_unsigned()),
@@ -46,13 +48,14 @@ fn call(
         Some(Extern::Memory(memory)) => memory.data_mut(&mut caller),
         _ => &mut [],
     };
-    match import.call(memory, arguments) {
+    match services::call(import, memory, &arguments) {
         Ok(bits) => {
             if let ([result], Some(ty)) = (results, import.function().result) {
                 *result = of_bits(ty, bits);
             }
             Ok(())
         }
+        Err(Refusal::Exit(code)) => Err(Error::i32_exit(code)),
         Err(Refusal::OutOfBounds) => Err(Error::from(TrapCode::MemoryOutOfBounds)),
         Err(Refusal::Message(message)) => Err(Error::new(message)),
     }
@@ -61,6 +64,7 @@ fn call(
 #[expect(clippy::cast_possible_truncation, reason = "32 bits travel in the low half")]
 fn of_bits(ty: ValueType, bits: u64) -> Val {
     match ty {
+        ValueType::I64 => Val::I64(bits.cast_signed()),
         ValueType::F32 => Val::F32(F32::from_bits(bits as u32)),
         ValueType::F64 => Val::F64(F64::from_bits(bits)),
         // Results have no other types.

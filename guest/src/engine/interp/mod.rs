@@ -10,7 +10,6 @@ mod imports;
 mod limits;
 mod needs;
 mod values;
-mod wasi;
 
 use crate::engine::limits::Limits;
 use crate::engine::{Engine as EngineFace, Load, answers, name_in, number_of, run_start};
@@ -118,8 +117,7 @@ impl EngineFace for Interp {
         let Some(module) = usize::try_from(module).ok().and_then(|n| self.modules.get(n)) else {
             return answers::failed(payload, "no such module");
         };
-        wasi::define_imports(&mut self.linker, module);
-        imports::define_imports(&mut self.linker, module);
+        imports::define(&mut self.linker, module);
         self.store.data_mut().forget_refusal();
         match self.linker.instantiate_and_start(&mut self.store, module) {
             Ok(instance) => {

@@ -1,7 +1,7 @@
 //! wasmtime's errors as answers to the host.
 
+use super::imports::Exit;
 use super::program::Program;
-use super::wasi::Exit;
 use super::{State, component};
 use crate::engine::{answers, names};
 use crate::hostcall::{Answer, Payload};

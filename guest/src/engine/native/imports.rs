@@ -1,30 +1,55 @@
-//! wrt-vm's own import modules: what [`Import`] serves, for wasmtime.
+//! Functions of the host's services, for wasmtime.
 
 use super::State;
 use super::values::wasmtime_type;
-use crate::engine::imports::{ARGUMENTS, Import, Refusal};
+use crate::services::{self, Refusal};
+use core::fmt;
 use core::mem::MaybeUninit;
 use wasmtime::{Caller, Engine, Error, Extern, FuncType, Linker, Module, Result, Trap, ValRaw};
+use wrt_abi::services::{Arguments, Import};
 use wrt_abi::value::ValueType;
 
-/// Defines those of their functions that `module` imports, unless something else has.
-pub fn define_imports(linker: &mut Linker<State>, engine: &Engine, module: &Module) {
-    for import in module.imports() {
-        let Some(found) = Import::find(import.module(), import.name()) else { continue };
-        let ty = import.ty();
-        let wanted = |parameter| ty.func().and_then(|ty| ty.param(parameter));
-        let size = found.size(|parameter| wanted(parameter).is_some_and(|ty| ty.is_i64()));
-        let function = found.function();
+/// The program has called `proc_exit`.
+#[derive(Clone, Copy, Debug)]
+pub struct Exit(pub i32);
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit with code {}", self.0)
+    }
+}
+
+impl core::error::Error for Exit {}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Exit(code) => Self::from(Exit(code)),
+            Refusal::OutOfBounds => Self::from(Trap::MemoryOutOfBounds),
+            Refusal::Message(message) => Self::msg(message),
+        }
+    }
+}
+
+/// Defines those of them that `module` imports, unless something else has.
+pub fn define(linker: &mut Linker<State>, engine: &Engine, module: &Module) {
+    for wanted in module.imports() {
+        let Some(import) = Import::find(wanted.module(), wanted.name()) else { continue };
+        let ty = wanted.ty();
+        let param = |number| ty.func().and_then(|ty| ty.param(number));
+        let size = services::size(import, |number| param(number).is_some_and(|ty| ty.is_i64()));
+        let function = import.function();
         let params = function.param_types(size).map(wasmtime_type);
         let ty = FuncType::new(engine, params, function.result.map(wasmtime_type));
         // SAFETY: `call` reads as many values as the type has parameters, of their types, and
         // writes its result.
         let defined = unsafe {
-            linker.func_new_unchecked(import.module(), function.name, ty, move |caller, values| {
-                call(found, size, caller, values)
+            linker.func_new_unchecked(wanted.module(), function.name, ty, move |caller, values| {
+                call(import, size, caller, values)
             })
         };
-        // As for WASI's functions.
+        // The linker allows shadowing, so this cannot fail; a registered module of the same
+        // name comes later and wins.
         drop(defined);
     }
 }
@@ -36,7 +61,7 @@ fn call(
     values: &mut [MaybeUninit<ValRaw>],
 ) -> Result<()> {
     let function = import.function();
-    let mut arguments = [0; ARGUMENTS];
+    let mut arguments = Arguments::default();
     let params = function.param_types(size).zip(values.iter());
     for (argument, (ty, value)) in arguments.iter_mut().zip(params) {
         // SAFETY: the caller has written a value of this type for each parameter.
@@ -54,21 +79,17 @@ fn call(
         Some(Extern::Memory(memory)) => memory.data_mut(&mut caller),
         _ => &mut [],
     };
-    match import.call(memory, arguments) {
-        Ok(bits) => {
-            if let (Some(ty), Some(result)) = (function.result, values.first_mut()) {
-                result.write(of_bits(ty, bits));
-            }
-            Ok(())
-        }
-        Err(Refusal::OutOfBounds) => Err(Error::from(Trap::MemoryOutOfBounds)),
-        Err(Refusal::Message(message)) => Err(Error::msg(message)),
+    let bits = services::call(import, memory, &arguments)?;
+    if let (Some(ty), Some(result)) = (function.result, values.first_mut()) {
+        result.write(of_bits(ty, bits));
     }
+    Ok(())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "32 bits travel in the low half")]
 fn of_bits(ty: ValueType, bits: u64) -> ValRaw {
     match ty {
+        ValueType::I64 => ValRaw::i64(bits.cast_signed()),
         ValueType::F32 => ValRaw::f32(bits as u32),
         ValueType::F64 => ValRaw::f64(bits),
         // Results have no other types.

@@ -11,7 +11,6 @@ mod memory;
 mod platform;
 mod program;
 mod values;
-mod wasi;
 
 pub use platform::on_fault;
 
@@ -222,8 +221,7 @@ impl EngineFace for Native {
         self.store.data_mut().limits.forget_refusal();
         let instantiated = match program {
             Program::Module(module) => {
-                wasi::define_imports(&mut self.linker, &self.engine, module);
-                imports::define_imports(&mut self.linker, &self.engine, module);
+                imports::define(&mut self.linker, &self.engine, module);
                 fault::done();
                 self.linker.instantiate(&mut self.store, module).map(Live::Module)
             }

@@ -1,18 +1,14 @@
 //! What a guest may send that is not ours any more.
 
 use super::*;
+use crate::services::tests::cancel;
 use proptest::prelude::*;
-use std::sync::Arc;
-use wrt_hypervisor::Kicker;
+use wrt_abi::services::ServiceId;
+use wrt_abi::services::vector::FUNCTIONS;
 
-struct Nobody;
-
-impl Kicker for Nobody {
-    fn kick(&self) {}
-}
-
-fn cancel() -> Arc<CancelState> {
-    CancelState::new(Arc::new(Nobody))
+fn function(index: usize) -> FunctionId {
+    let import = ServiceId::Vector.imports().nth(index).expect("there are as many");
+    FunctionId::of(import).expect("it is one of these")
 }
 
 /// Words where sizes and offsets are decided, for a memory of 4096 bytes, and others.
@@ -50,14 +46,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn any_words_have_an_end(index in 0..10_u64, arguments: [u64; 9], words in prop::collection::vec(word(), 9), wild: bool) {
+    fn any_words_have_an_end(index in 0..FUNCTIONS.len(), arguments: [u64; 9], words in prop::collection::vec(word(), 9), wild: bool) {
         let mut arguments = arguments;
         if !wild {
             arguments.copy_from_slice(&words);
         }
         let mut bytes = vec![0x3f; 4096 + 16];
         let cancel = cancel();
-        let function = FunctionId::from_index(index).expect("there are ten");
+        let function = function(index);
         // Not aligned, and with bytes around that are not the guest's.
         let mut guest = Guest { memory: &mut bytes[5..4101], cancel: &cancel };
         let _ = guest.call(function, &arguments);
@@ -80,7 +76,7 @@ fn a_call_that_shall_end_does_so_before_its_first_block() {
         (6, [1, 0, 0, 1024, 0, 0, 0, 0, 0]),
         (8, [1, 1, 1, 0, 0, 0, 0, 1024, 0]),
     ] {
-        let function = FunctionId::from_index(index).expect("there are ten");
+        let function = function(index);
         let ended = guest.call(function, &arguments);
         let interrupted = matches!(ended, Err(Failure::Interrupted(Interruption::Cancelled)));
         assert!(interrupted, "{function:?}");

@@ -8,7 +8,7 @@ use super::stdio::Stream;
 use cap_primitives::fs::{FileType, FileTypeExt as _, Metadata, MetadataExt as _};
 use rustix::fs::AtFlags;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use wrt_abi::wasi::{Errno, Fdflags, Fdstat, Filestat, Filetype, Rights};
+use wrt_abi::services::wasi::{Errno, Fdflags, Fdstat, Filestat, Filetype, Rights};
 use zerocopy::{Immutable, IntoBytes, KnownLayout};
 
 /// Nanoseconds of a second.

@@ -1,11 +1,12 @@
 //! From a function's number to the function.
 
+use super::Wasi;
 use super::errno::Result;
 use super::memory::Memory;
 use super::words::Words;
-use super::{Arguments, Wasi};
 use crate::machine::CancelState;
-use wrt_abi::wasi::{self, FunctionId as Id, Version, unstable};
+use wrt_abi::services::Arguments;
+use wrt_abi::services::wasi::{self, FunctionId as Id, Version, unstable};
 
 /// A descriptor's number, as the program says.
 pub(super) type Fd = u32;

@@ -5,7 +5,7 @@ use super::errno::Result;
 use super::memory::Place;
 use rustix::time::{ClockId, clock_getres};
 use std::time::{Duration, Instant, SystemTime};
-use wrt_abi::wasi::{Clockid, Errno};
+use wrt_abi::services::wasi::{Clockid, Errno};
 
 /// The clocks of one VM.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use super::stdio::Stream;
 use cap_primitives::fs::Metadata;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use wrt_abi::wasi::{Errno, Fdflags, Fdstat, Filetype, Prestat, Rights};
+use wrt_abi::services::wasi::{Errno, Fdflags, Fdstat, Filetype, Prestat, Rights};
 
 /// Files and directories that a program may have open at a time, apart from those that it was
 /// given. More would leave the host, and with it the other VMs of the process, without any.

@@ -6,7 +6,7 @@ use rustix::io::Errno as System;
 use std::io;
 use std::num::TryFromIntError;
 use wrt_abi::UnknownNumber;
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 
 /// Why a call does not succeed.
 #[derive(Debug)]

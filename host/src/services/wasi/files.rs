@@ -12,7 +12,7 @@ use crate::machine::CancelState;
 use rustix::io::{Errno as System, preadv, pwritev, writev};
 use std::io::{IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
-use wrt_abi::wasi::{Advice, Errno, Fdflags, Iovec, Whence};
+use wrt_abi::services::wasi::{Advice, Errno, Fdflags, Iovec, Whence};
 use wrt_platform::files::advise;
 
 /// Bytes of one system call. Between two of them a call can be interrupted.

@@ -19,7 +19,7 @@ use rustix::fs::{Dir, FileType, Mode, OFlags, openat};
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
-use wrt_abi::wasi::{Dirent, Filetype};
+use wrt_abi::services::wasi::{Dirent, Filetype};
 use wrt_platform::files::position_behind;
 use zerocopy::IntoBytes as _;
 

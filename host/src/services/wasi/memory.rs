@@ -8,7 +8,7 @@ use super::errno::{Fault, Result};
 use super::{ALLOCATION_MAX, errno};
 use std::marker::PhantomData;
 use std::ops::Range;
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The longest path that is copied. Systems take shorter ones; their own error comes after those of
@@ -192,7 +192,7 @@ mod tests {
     use super::super::errno::Failed;
     use super::*;
     use proptest::prelude::*;
-    use wrt_abi::wasi::Filestat;
+    use wrt_abi::services::wasi::Filestat;
 
     #[test]
     fn a_place_is_within_and_aligned() {

@@ -31,9 +31,9 @@ mod times;
 mod vectors;
 mod words;
 
-use super::Context;
+use super::Service;
 use crate::error::Error;
-use crate::machine::Outcome;
+use crate::machine::{CancelState, Ended};
 use crate::text;
 use crate::world::{Access, Preopen, World};
 use call::Call;
@@ -42,16 +42,11 @@ use descriptors::{Descriptors, Directory};
 use errno::Failed;
 use memory::Memory;
 use strings::Strings;
-use wrt_abi::Status;
-use wrt_abi::mailbox::{REQUEST_ARGS, Response};
-use wrt_abi::wasi::{Errno, FIRST_ARGUMENT, FunctionId};
-use wrt_hypervisor::Gva;
+use wrt_abi::services::wasi::{Errno, FunctionId, Version};
+use wrt_abi::services::{Arguments, Import};
 
 /// Bytes that one call may make the host allocate on the guest's behalf.
 const ALLOCATION_MAX: u64 = 128 << 20;
-
-/// Words of a function's arguments.
-type Arguments = [u64; REQUEST_ARGS - FIRST_ARGUMENT];
 
 /// The WASI world of one VM.
 pub(crate) struct Wasi {
@@ -86,27 +81,26 @@ impl Wasi {
     }
 }
 
-/// Serves one function.
-pub(super) fn serve(args: &[u64; REQUEST_ARGS], context: Context<'_>) -> Result<Outcome, Error> {
-    let [index, base, len, arguments @ ..] = *args;
-    let Some((function, version)) = FunctionId::from_index(index) else {
-        return Ok(Outcome::status(Status::Invalid, 0));
-    };
-    let Ok(memory) = context.memory.slice(Gva(base), len) else {
-        return Ok(Outcome::status(Status::Invalid, 0));
-    };
-    let (wasi, cancel) = (&mut context.services.wasi, context.cancel);
-    let mut call = Call { wasi, memory: Memory::new(memory), cancel };
-    match call.serve(function, version, &arguments) {
-        Ok(()) => Ok(Outcome::status(Status::Ok, Errno::Success as u64)),
-        Err(Failed::Errno(errno)) => Ok(Outcome::status(Status::Ok, errno as u64)),
-        Err(Failed::Exit(code)) => Ok(Outcome::status(Status::Exit, code.cast_unsigned().into())),
-        Err(Failed::Fault(fault)) => {
-            let response = Response { status: Status::Trap as u32, ..Response::default() };
-            let reason = text::printable(format!("{}: {fault}", function.name()).as_bytes());
-            Ok(Outcome::Respond(response, reason.into_bytes()))
+impl Service for Wasi {
+    fn call(
+        &mut self,
+        import: Import,
+        arguments: &Arguments,
+        memory: &mut [u8],
+        cancel: &CancelState,
+    ) -> Result<Ended, Error> {
+        let Some(function) = FunctionId::of(import) else { return Ok(Ended::Unknown) };
+        let mut call = Call { wasi: self, memory: Memory::new(memory), cancel };
+        match call.serve(function, Version::of(import), arguments) {
+            Ok(()) => Ok(Ended::Returned(Errno::Success as u64)),
+            Err(Failed::Errno(errno)) => Ok(Ended::Returned(errno as u64)),
+            Err(Failed::Exit(code)) => Ok(Ended::Exit(code)),
+            Err(Failed::Fault(fault)) => {
+                let reason = format!("{}: {fault}", function.name());
+                Ok(Ended::Trap(text::printable(reason.as_bytes())))
+            }
+            Err(Failed::Ended(error)) => Err(error),
         }
-        Err(Failed::Ended(error)) => Err(error),
     }
 }
 

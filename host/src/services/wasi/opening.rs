@@ -16,7 +16,7 @@ use cap_primitives::fs::{
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::fs::File as HostFile;
 use std::path::Path;
-use wrt_abi::wasi::{Errno, Fdflags, Lookupflags, Oflags, Rights};
+use wrt_abi::services::wasi::{Errno, Fdflags, Lookupflags, Oflags, Rights};
 
 /// What `path_open` opens, and what for.
 pub(super) struct Opening {

@@ -12,7 +12,7 @@ use super::opening::{Opening, open};
 use super::times::{set_times_at, timestamps};
 use cap_primitives::fs::{self, DirOptions, FollowSymlinks};
 use std::path::Path;
-use wrt_abi::wasi::{Errno, Filestat, Fstflags, Lookupflags};
+use wrt_abi::services::wasi::{Errno, Filestat, Fstflags, Lookupflags};
 use wrt_platform::files::RENAME_FOLLOWS_LINKS;
 use zerocopy::{Immutable, IntoBytes, KnownLayout};
 

@@ -12,7 +12,9 @@ use super::memory::{List, Place};
 use super::stdio::Stream;
 use crate::error::Error;
 use std::time::{Duration, Instant};
-use wrt_abi::wasi::{Clockid, Errno, Event, Eventrwflags, Eventtype, Subclockflags, Subscription};
+use wrt_abi::services::wasi::{
+    Clockid, Errno, Event, Eventrwflags, Eventtype, Subclockflags, Subscription,
+};
 use zerocopy::FromBytes;
 
 /// How many subscriptions are looked up between two looks at whether the call is to end.

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::errno::{Failed, Result};
-use wrt_abi::wasi::{Errno, Signal};
+use wrt_abi::services::wasi::{Errno, Signal};
 
 impl Call<'_> {
     /// Ends the program. Wasmtime takes codes below 126 alone.

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::errno::{Result, go_on};
 use super::memory::Bytes;
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 
 /// Bytes that the system makes at a time. Between two times a call can be interrupted.
 const AT_ONCE: usize = 64 << 10;

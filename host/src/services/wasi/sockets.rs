@@ -3,7 +3,7 @@
 use super::call::{Call, Fd};
 use super::errno::Result;
 use super::memory::List;
-use wrt_abi::wasi::{Errno, Fdflags, Iovec, Riflags, Sdflags};
+use wrt_abi::services::wasi::{Errno, Fdflags, Iovec, Riflags, Sdflags};
 
 impl Call<'_> {
     pub(super) fn sock_accept(&mut self, fd: Fd, _flags: Fdflags) -> Result<()> {

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
-use wrt_abi::wasi::{Errno, Fstflags};
+use wrt_abi::services::wasi::{Errno, Fstflags};
 use wrt_platform::files::set_times_of_named;
 
 impl Call<'_> {

@@ -5,7 +5,7 @@ use super::memory::{Bytes, List, Memory};
 use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
-use wrt_abi::wasi::Iovec;
+use wrt_abi::services::wasi::Iovec;
 
 /// Parts that one call serves. The system takes no more at once (`IOV_MAX`); the rest is for the
 /// program's next call, since a call may move fewer bytes than it was asked to.
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::slice::from_ref;
-    use wrt_abi::wasi::Errno;
+    use wrt_abi::services::wasi::Errno;
 
     /// A memory whose `iovec`s, from 0 on, name these places; and the array of them.
     fn named(places: &[(u32, u32)], len: usize) -> (Vec<u8>, List<Iovec>) {

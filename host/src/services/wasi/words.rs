@@ -4,10 +4,11 @@
 //! before the call does anything, and whatever the other arguments are.
 
 use super::errno::{Checked, Fault};
+use super::low;
 use super::memory::{Bytes, List, Place, Text};
-use super::{Arguments, low};
 use wrt_abi::UnknownNumber;
-use wrt_abi::wasi::{
+use wrt_abi::services::Arguments;
+use wrt_abi::services::wasi::{
     Advice, Clockid, Fdflags, Fstflags, Lookupflags, Oflags, Riflags, Rights, Sdflags, Signal,
     Whence, unstable,
 };

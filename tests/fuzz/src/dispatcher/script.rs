@@ -9,9 +9,10 @@ use wrt_abi::layout::{
 };
 use wrt_abi::mailbox::{PAYLOAD_MAX, REQUEST_ARGS, Request, Response};
 use wrt_abi::report::{Frame, TrapReport};
+use wrt_abi::services::{Import, ServiceId};
 use wrt_abi::value::{ValueType, WireValue};
 use wrt_abi::wire::Writer;
-use wrt_abi::{ABI_VERSION, Call, Command, Reply, Status, vector, wasi};
+use wrt_abi::{ABI_VERSION, Call, Command, Reply, Status};
 use wrt_vm::hypervisor::{Access, Exit, Fault, Gpa};
 
 /// What a guest does until its next exit.
@@ -37,11 +38,11 @@ pub enum Leave {
         /// A length of the payload other than its own.
         len: Option<u32>,
     },
-    /// With a call of a host function on one of its regions.
+    /// With a call of a service's function on one of its regions.
     Function {
-        /// Whose.
-        of: Import,
-        /// Index of the function.
+        /// Which service.
+        of: u32,
+        /// Which function of it.
         function: u8,
         /// Which region is the linear memory.
         memory: u8,
@@ -72,15 +73,6 @@ pub enum Leave {
     Mailbox,
     /// By another exit.
     Exit(OtherExit),
-}
-
-/// Whose functions programs call.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-pub enum Import {
-    /// WASI's.
-    Wasi,
-    /// Those of `wrt_vec`.
-    Vector,
 }
 
 /// The number of a call.
@@ -184,8 +176,9 @@ const STEPS: usize = 64;
 const WRITES: usize = 16;
 /// Pages of a module, and some behind it.
 const MODULE_PAGES: u64 = 20;
-/// What a function of `wrt_vec` gets where a step says nothing: a product of two matrices that is
-/// defined. Arguments of which one may be wrong are right by chance too seldom.
+/// What a function gets where a step says nothing, if it is not WASI's: a product of two matrices
+/// that is defined, or short text. Arguments of which one may be wrong are right by chance too
+/// seldom.
 const PRODUCT: [u64; 8] = [2, 2, 2, 1, 64, 128, 1, 192];
 /// The smallest page that a guest's addresses are translated by.
 const PAGE: u64 = 4096;
@@ -280,17 +273,16 @@ impl Scripted {
                 self.request(memory, call, &args, &payload, len)
             }
             Leave::Function { of, function, memory: which, len, args } => {
-                let (call, count, usual) = match of {
-                    Import::Wasi => (Call::Wasi, wasi::FUNCTIONS.len(), &[][..]),
-                    Import::Vector => (Call::Vector, vector::FUNCTIONS.len(), &PRODUCT[..]),
-                };
-                let function = usize::from(function) % count;
+                let service = ServiceId::ALL[of as usize % ServiceId::ALL.len()];
+                let usual = if service == ServiceId::Wasi { &[][..] } else { &PRODUCT };
+                let imports: Vec<Import> = service.imports().collect();
+                let import = imports[usize::from(function) % imports.len()];
                 let (base, usable) = self.mine(which);
                 let len = len.map_or(usable, |len| self.word(len, 0));
-                let mut words = vec![function as u64, base, len];
+                let mut words = vec![import.word(), base, len];
                 words.extend(args.iter().map(|word| self.word(*word, 0)));
                 words.extend(usual.iter().skip(args.len()));
-                self.request(memory, call as u32, &words, &[], None)
+                self.request(memory, Call::Service as u32, &words, &[], None)
             }
             Leave::Publish { which, start, pages } => {
                 let given = &self.regions.given;
@@ -392,9 +384,8 @@ impl Scripted {
             Call::RegionReserve | Call::RegionCommit | Call::RegionRelease | Call::CodePublish => {
                 assert!(done || matches!(status, Status::Invalid | Status::Refused));
             }
-            Call::Log => assert!(status as u32 <= Status::Invalid as u32),
             // They have the guest's own memory only.
-            Call::Wasi | Call::Vector => return,
+            Call::Service => return,
             Call::Panic | Call::OutOfMemory => unreachable!("they have ended the VM"),
         }
         memory.check();

@@ -3,9 +3,8 @@
 use super::{SMALL, with_stack};
 use crate::instantiate;
 use std::fmt::Write as _;
-use wrt_abi::imports::Param;
+use wrt_abi::services::Import;
 use wrt_abi::value::ValueType;
-use wrt_abi::{vector, wasi};
 use wrt_tests::matrix;
 use wrt_vm::Value;
 
@@ -13,58 +12,31 @@ use wrt_vm::Value;
 /// exit takes too long for many more.
 const ROUNDS: u32 = 3_000;
 
-/// A host function: its import and its parameters.
-struct Function {
-    module: &'static str,
-    name: &'static str,
-    params: Vec<&'static str>,
-    result: Option<&'static str>,
-}
-
-/// All of them but `proc_exit` and `proc_raise`, which end the program.
-fn functions() -> Vec<Function> {
-    let wasi = wasi::FUNCTIONS.iter().filter(|function| !function.name.starts_with("proc_"));
-    let wasi = wasi.map(|function| Function {
-        module: "wasi_snapshot_preview1",
-        name: function.name,
-        params: function.params.iter().copied().map(ValueType::name).collect(),
-        result: function.returns_errno.then_some("i32"),
-    });
-    let vector = vector::FUNCTIONS.iter().map(|function| Function {
-        module: vector::MODULE,
-        name: function.name,
-        params: function
-            .params
-            .iter()
-            .map(|param| match param {
-                Param::Size => "i32",
-                Param::Of(ty) => ty.name(),
-            })
-            .collect(),
-        result: function.result.map(ValueType::name),
-    });
-    let enabled =
-        Function { module: "wrt_log", name: "enabled", params: vec!["i32"], result: Some("i32") };
-    wasi.chain(vector).chain([enabled]).collect()
+/// All that can be called again and again with zeros: others end the program.
+fn functions() -> Vec<Import> {
+    let end = ["proc_exit", "proc_raise", "log"];
+    Import::all().filter(|import| !end.contains(&import.function().name)).collect()
 }
 
 /// A module that exports a function for each host function, which makes the call as many times
 /// as it is told: directly, and by a tail call of another function.
-fn module(functions: &[Function]) -> String {
+fn module(functions: &[Import]) -> String {
+    let params = |import: &Import| import.function().param_types(ValueType::I32);
+    let result = |import: &Import| import.function().result.map_or("", ValueType::name);
     let mut text = String::from("(module");
-    for (number, function) in functions.iter().enumerate() {
-        let Function { module, name, params, result } = function;
-        let (params, result) = (params.join(" "), result.unwrap_or_default());
+    for (number, import) in functions.iter().enumerate() {
+        let (module, name) = (import.module().name, import.function().name);
+        let types: Vec<&str> = params(import).map(ValueType::name).collect();
+        let (params, result) = (types.join(" "), result(import));
         let _ = write!(
             text,
             r#"(import "{module}" "{name}" (func $f{number} (param {params}) (result {result})))"#
         );
     }
     text.push_str(r#"(memory (export "memory") 1)"#);
-    for (number, function) in functions.iter().enumerate() {
-        let zeros: Vec<String> =
-            function.params.iter().map(|ty| format!("({ty}.const 0)")).collect();
-        let (zeros, result) = (zeros.join(" "), function.result.unwrap_or_default());
+    for (number, import) in functions.iter().enumerate() {
+        let zeros: Vec<String> = params(import).map(|ty| format!("({ty}.const 0)")).collect();
+        let (zeros, result) = (zeros.join(" "), result(import));
         let drop = if result.is_empty() { "" } else { "(drop)" };
         let _ = write!(
             text,
@@ -90,13 +62,13 @@ fn no_host_call_uses_it_up() {
     for setup in matrix() {
         let mut vm = with_stack(setup, SMALL);
         let instance = instantiate(&mut vm, &text).unwrap();
-        for (number, function) in functions.iter().enumerate() {
+        for (number, import) in functions.iter().enumerate() {
+            let name = import.function().name;
             let call = vm.function(instance, &number.to_string()).unwrap();
             let rounds = Value::I32((ROUNDS / 2).cast_signed());
             let called = vm.call(&call, &[rounds]);
-            let called =
-                called.unwrap_or_else(|error| panic!("{setup}: {}: {error}", function.name));
-            assert_eq!(called, [rounds], "{setup}: {}", function.name);
+            let called = called.unwrap_or_else(|error| panic!("{setup}: {name}: {error}"));
+            assert_eq!(called, [rounds], "{setup}: {name}");
         }
     }
 }

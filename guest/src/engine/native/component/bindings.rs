@@ -18,7 +18,7 @@ macro_rules! bindings {
                 "wasi:filesystem/types.descriptor": crate::engine::native::component::filesystem::Descriptor,
                 "wasi:filesystem/types.directory-entry-stream":
                     crate::engine::native::component::filesystem::Directory,
-                "wasi:io/error.error": wrt_abi::wasi::Errno,
+                "wasi:io/error.error": wrt_abi::services::wasi::Errno,
                 "wasi:io/poll.pollable": crate::engine::native::component::io::Pollable,
                 "wasi:io/streams.input-stream": crate::engine::native::component::io::InputStream,
                 "wasi:io/streams.output-stream": crate::engine::native::component::io::OutputStream,

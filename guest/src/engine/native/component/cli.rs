@@ -6,13 +6,13 @@ use super::bindings::wasi::cli::{
     terminal_stdin, terminal_stdout,
 };
 use super::io::{InputStream, OutputStream, STDERR, STDIN, STDOUT, Sink, Source};
-use crate::engine::native::wasi::Exit;
+use crate::engine::native::imports::Exit;
 use alloc::string::String;
 use alloc::vec::Vec;
 use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
-use wrt_abi::wasi::Filetype;
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::services::wasi::Filetype;
+use wrt_abi::services::wasi::FunctionId;
 
 /// A terminal, of which there is nothing to know.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::io::Pollable;
 use wall_clock::Datetime;
 use wasmtime::Result;
 use wasmtime::component::Resource;
-use wrt_abi::wasi::{Clockid, Errno};
+use wrt_abi::services::wasi::{Clockid, Errno};
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;

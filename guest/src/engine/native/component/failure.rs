@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use wasmtime::Error;
 use wasmtime::component::ResourceTableError;
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 
 /// The same error in preview 2, which has fewer.
 pub fn code(errno: Errno) -> ErrorCode {

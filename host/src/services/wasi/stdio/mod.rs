@@ -14,7 +14,7 @@ use input::Input;
 use output::Outputs;
 use rustix::io::Errno;
 use std::io::{IsTerminal, stderr, stdin, stdout};
-use wrt_abi::wasi::Filetype;
+use wrt_abi::services::wasi::Filetype;
 
 /// A standard stream of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::world::{Output, OutputBuffer, OutputFile};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::IoSlice;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 
 /// Bytes that the system is given at once: a write to a file cannot be interrupted.
 const AT_ONCE: usize = 64 << 20;

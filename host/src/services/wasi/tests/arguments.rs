@@ -2,7 +2,7 @@
 
 use super::peer::{Both, Differences};
 use super::{PATH, RESULT, ROOT, SECOND};
-use wrt_abi::wasi::FunctionId as Id;
+use wrt_abi::services::wasi::FunctionId as Id;
 
 /// The file that is open.
 const FILE: u64 = 4;
@@ -57,10 +57,10 @@ const GOOD: &[(Id, &[u64])] = &[
     (Id::ProcRaise, &[2]),
     (Id::SchedYield, &[]),
     (Id::RandomGet, &[ROOM, 64]),
-    (Id::SockAccept, &[FILE, 0, RESULT]),
     (Id::SockRecv, &[FILE, VECTORS, 1, 0, RESULT, ROOM]),
     (Id::SockSend, &[FILE, VECTORS, 1, 0, RESULT]),
     (Id::SockShutdown, &[FILE, 1]),
+    (Id::SockAccept, &[FILE, 0, RESULT]),
 ];
 
 /// What takes the place of one argument: small numbers and sets of flags, addresses that are not
@@ -86,7 +86,8 @@ const OTHER: &[u64] = &[
 #[test]
 fn every_function_is_here() {
     let names: Vec<_> = GOOD.iter().map(|(id, _)| id.name()).collect();
-    let all: Vec<_> = wrt_abi::wasi::FUNCTIONS.iter().map(|function| function.name).collect();
+    let all: Vec<_> =
+        wrt_abi::services::wasi::FUNCTIONS.iter().map(|function| function.name).collect();
     assert_eq!(names, all);
 }
 

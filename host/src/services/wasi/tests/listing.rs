@@ -5,7 +5,7 @@ use super::super::listing::Listing;
 use super::scratch;
 use std::fs::{self, File};
 use std::path::Path;
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 
 const COUNT: usize = 3_000;
 

@@ -13,11 +13,11 @@ use super::errno::Failed;
 use super::memory::Memory;
 use crate::error::Error;
 use crate::machine::CancelState;
+use crate::services::tests::cancel;
 use crate::world::{self, WasiConfig};
 use std::path::Path;
 use std::sync::Arc;
-use wrt_abi::wasi::{FunctionId, Version};
-use wrt_hypervisor::Kicker;
+use wrt_abi::services::wasi::{FunctionId, Version};
 
 /// The first directory that a program is given.
 const ROOT: u64 = 3;
@@ -40,12 +40,6 @@ fn scratch() -> tempfile::TempDir {
     folder.unwrap()
 }
 
-struct NoKicker;
-
-impl Kicker for NoKicker {
-    fn kick(&self) {}
-}
-
 /// A world with one directory, and the memory that calls in it are made on.
 struct World {
     wasi: Wasi,
@@ -58,9 +52,8 @@ impl World {
     fn new(directory: &Path) -> Self {
         let world = WasiConfig::new().args(ARGUMENTS).env(VARIABLE.0, VARIABLE.1);
         let config = world.dir(directory, ".");
-        let cancel = CancelState::new(Arc::new(NoKicker));
         let wasi = Wasi::new(world::World::open(&config).unwrap());
-        Self { wasi, cancel, memory: vec![0; MEMORY / 8] }
+        Self { wasi, cancel: cancel(), memory: vec![0; MEMORY / 8] }
     }
 
     fn bytes(&mut self) -> &mut [u8] {

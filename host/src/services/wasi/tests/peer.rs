@@ -13,7 +13,7 @@ use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
 use wasmtime_wasi::runtime::in_tokio;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wiggle::GuestMemory;
-use wrt_abi::wasi::FunctionId as Id;
+use wrt_abi::services::wasi::FunctionId as Id;
 
 /// Paths of all kinds, of which `LONG` stands for one that is too long.
 const PATHS: &[&str] = &[

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
-use wrt_abi::wasi::{Errno, FunctionId};
+use wrt_abi::services::wasi::{Errno, FunctionId};
 
 /// Longer than any of this takes; what waits for a pipe takes longer.
 const HANG: Duration = Duration::from_secs(60);

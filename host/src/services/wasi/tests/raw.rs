@@ -4,7 +4,7 @@ use super::super::Arguments;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as raw;
 use wiggle::GuestMemory;
-use wrt_abi::wasi::FunctionId as Id;
+use wrt_abi::services::wasi::FunctionId as Id;
 
 /// Calls one function; returns its errno. An error is a trap, or the program's exit.
 pub(super) async fn call(

@@ -4,7 +4,7 @@ use super::{RESULT, World, scratch};
 use crate::error::{Error, Interruption};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wrt_abi::wasi::FunctionId;
+use wrt_abi::services::wasi::FunctionId;
 
 const EVENTS: u64 = RESULT + 64;
 const MILLISECOND: Duration = Duration::from_millis(1);

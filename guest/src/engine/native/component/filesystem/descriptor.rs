@@ -13,7 +13,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use wasmtime::component::Resource;
-use wrt_abi::wasi::{self, Errno, Fdflags, FunctionId, Lookupflags, Oflags, Rights};
+use wrt_abi::services::wasi::{self, Errno, Fdflags, FunctionId, Lookupflags, Oflags, Rights};
 
 /// A function's result.
 type Answer<T> = Result<T, Failure>;

@@ -10,7 +10,7 @@ use crate::engine::native::component::preview1::{At, CHUNK, Preview1};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use wasmtime::component::Resource;
-use wrt_abi::wasi::{Dirent, Errno, Fdflags, Lookupflags, Oflags, Rights};
+use wrt_abi::services::wasi::{Dirent, Errno, Fdflags, Lookupflags, Oflags, Rights};
 use zerocopy::TryFromBytes as _;
 
 /// An entry, or why there is none in its place.

@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
-use wrt_abi::wasi::{Errno, Fdflags, Filestat, Filetype, Fstflags, FunctionId, Rights};
+use wrt_abi::services::wasi::{Errno, Fdflags, Filestat, Filetype, Fstflags, FunctionId, Rights};
 
 /// The first descriptor that can be a preopened directory's.
 const FIRST_PREOPEN: u32 = 3;

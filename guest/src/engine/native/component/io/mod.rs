@@ -15,7 +15,7 @@ use super::failure::describe;
 use alloc::string::String;
 use wasmtime::Result;
 use wasmtime::component::Resource;
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 
 /// Preview 1's standard streams.
 pub const STDIN: u32 = 0;

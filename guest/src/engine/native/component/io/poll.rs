@@ -6,7 +6,7 @@ use crate::engine::native::component::bindings::wasi::io::poll;
 use alloc::vec::Vec;
 use wasmtime::component::Resource;
 use wasmtime::{Error, Result};
-use wrt_abi::wasi::Clockid;
+use wrt_abi::services::wasi::Clockid;
 
 /// What can be waited for.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime::{Error, Result};
-use wrt_abi::wasi::Errno;
+use wrt_abi::services::wasi::Errno;
 
 /// The most bytes that a write may have which waits for its end itself.
 const BLOCKING_WRITE_MAX: u64 = 4096;

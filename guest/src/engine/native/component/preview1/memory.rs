@@ -1,13 +1,11 @@
 //! What the host takes for a linear memory.
 
 use crate::engine::native::component::failure::Failure;
-use crate::engine::native::wasi::Exit;
-use crate::hostcall::{self, WasiOutcome};
+use crate::services;
 use alloc::vec;
 use alloc::vec::Vec;
-use wasmtime::Error;
-use wrt_abi::mailbox::REQUEST_ARGS;
-use wrt_abi::wasi::{Errno, FIRST_ARGUMENT, FunctionId};
+use wrt_abi::services::Arguments;
+use wrt_abi::services::wasi::{Errno, FunctionId};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// A memory for calls.
@@ -24,21 +22,15 @@ impl Memory {
 
     /// Makes a call. Pointers in `args` are offsets.
     pub(super) fn call(&mut self, function: FunctionId, args: &[u64]) -> Result<(), Failure> {
-        let mut words = [0; REQUEST_ARGS];
-        words[0] = function as u64;
-        words[1] = self.bytes().as_mut_ptr().expose_provenance() as u64;
-        words[2] = self.0.len() as u64;
-        words[FIRST_ARGUMENT..][..args.len()].copy_from_slice(args);
-        // SAFETY: the bytes are this memory's, and borrowed by this call alone.
-        match unsafe { hostcall::wasi(words) } {
-            WasiOutcome::Returned(0) => Ok(()),
-            WasiOutcome::Returned(errno) => {
-                Err(Errno::try_from(errno.cast_unsigned()).unwrap_or(Errno::Io).into())
+        let mut arguments = Arguments::default();
+        arguments[..args.len()].copy_from_slice(args);
+        match services::call(function.import(), &mut self.0, &arguments) {
+            Ok(0) => Ok(()),
+            Ok(errno) => {
+                let errno = u32::try_from(errno).ok().and_then(|errno| errno.try_into().ok());
+                Err(errno.unwrap_or(Errno::Io).into())
             }
-            WasiOutcome::Exit(code) => Err(Failure::Trap(Exit(code).into())),
-            WasiOutcome::Trap(message) => {
-                Err(Failure::Trap(Error::msg(hostcall::message(message))))
-            }
+            Err(refusal) => Err(Failure::Trap(refusal.into())),
         }
     }
 

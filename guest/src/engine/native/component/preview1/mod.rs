@@ -10,13 +10,13 @@ mod paths;
 pub use paths::{At, Times};
 
 use super::failure::Failure;
-use crate::hostcall;
+use crate::services;
 use alloc::vec::Vec;
 use memory::Memory;
-use wrt_abi::mailbox::REQUEST_ARGS;
-use wrt_abi::wasi::{
-    Clockid, Errno, Event, Eventtype, FIRST_ARGUMENT, Fdstat, FunctionId, Iovec, Prestat,
-    Subclockflags, Subscription,
+use wrt_abi::services::Arguments;
+use wrt_abi::services::wasi::{
+    Clockid, Errno, Event, Eventtype, Fdstat, FunctionId, Iovec, Prestat, Subclockflags,
+    Subscription,
 };
 
 /// The most bytes that one call moves.
@@ -195,9 +195,8 @@ impl Preview1 {
 
 /// Closes a descriptor. Nobody is left to hear that it could not be.
 pub fn close(fd: u32) {
-    let mut words = [0; REQUEST_ARGS];
-    words[0] = FunctionId::FdClose as u64;
-    words[FIRST_ARGUMENT] = fd.into();
-    // SAFETY: no memory goes with it.
-    let _ = unsafe { hostcall::wasi(words) };
+    let mut arguments = Arguments::default();
+    arguments[0] = fd.into();
+    // No memory goes with it.
+    let _ = services::call(FunctionId::FdClose.import(), &mut [], &arguments);
 }

@@ -2,7 +2,9 @@
 
 use super::{CHUNK, DATA, Preview1, RESULT};
 use crate::engine::native::component::failure::Failure;
-use wrt_abi::wasi::{Errno, Fdflags, Filestat, Fstflags, FunctionId, Lookupflags, Oflags, Rights};
+use wrt_abi::services::wasi::{
+    Errno, Fdflags, Filestat, Fstflags, FunctionId, Lookupflags, Oflags, Rights,
+};
 
 /// How a path is looked up below a descriptor.
 #[derive(Clone, Copy, Debug)]

@@ -27,67 +27,24 @@
 //!   matrices of some hundred rows and columns, for vectors hardly ever; in the interpreter for
 //!   long vectors, too. A limit of time and a cancel end a call while it computes.
 
-use crate::imports::{Function, Param};
-use crate::value::ValueType::{F32, F64};
+use super::{Module, Table};
+
+/// What the service offers.
+pub const TABLE: Table =
+    Table { name: "vector", modules: &[Module { name: MODULE, functions: FUNCTIONS }] };
 
 /// Name of the import module.
 pub const MODULE: &str = "wrt_vec";
 
-const N: Param = Param::Size;
-const S: Param = Param::Of(F32);
-const D: Param = Param::Of(F64);
-
-macro_rules! functions {
-    ($( $id:ident = $name:literal ( $($param:ident),* ) $(-> $result:ident)? ; )*) => {
-        /// Index of each function in [`FUNCTIONS`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u32)]
-        #[expect(missing_docs, reason = "the table above has them")]
-        pub enum FunctionId { $( $id, )* }
-
-        /// Every function; the order is the ABI.
-        pub const FUNCTIONS: &[Function] = &[$(
-            Function {
-                name: $name,
-                params: &[$($param),*],
-                result: functions!(@result $($result)?),
-            },
-        )*];
-
-        const IDS: &[FunctionId] = &[$( FunctionId::$id, )*];
-    };
-    (@result $result:ident) => { Some($result) };
-    (@result) => { None };
+super::functions! { Vector:
+    DotF32 = "dot_f32"(Size, Size, Size) -> F32;
+    DotF64 = "dot_f64"(Size, Size, Size) -> F64;
+    SumF32 = "sum_f32"(Size, Size) -> F32;
+    SumF64 = "sum_f64"(Size, Size) -> F64;
+    MaxF32 = "max_f32"(Size, Size) -> F32;
+    MaxF64 = "max_f64"(Size, Size) -> F64;
+    AxpyF32 = "axpy_f32"(Size, F32, Size, Size);
+    AxpyF64 = "axpy_f64"(Size, F64, Size, Size);
+    GemmF32 = "gemm_f32"(Size, Size, Size, F32, Size, Size, F32, Size);
+    GemmF64 = "gemm_f64"(Size, Size, Size, F64, Size, Size, F64, Size);
 }
-
-functions! {
-    DotF32 = "dot_f32"(N, N, N) -> F32;
-    DotF64 = "dot_f64"(N, N, N) -> F64;
-    SumF32 = "sum_f32"(N, N) -> F32;
-    SumF64 = "sum_f64"(N, N) -> F64;
-    MaxF32 = "max_f32"(N, N) -> F32;
-    MaxF64 = "max_f64"(N, N) -> F64;
-    AxpyF32 = "axpy_f32"(N, S, N, N);
-    AxpyF64 = "axpy_f64"(N, D, N, N);
-    GemmF32 = "gemm_f32"(N, N, N, S, N, N, S, N);
-    GemmF64 = "gemm_f64"(N, N, N, D, N, N, D, N);
-}
-
-impl FunctionId {
-    /// The function with this index, if there is one.
-    pub fn from_index(index: u64) -> Option<Self> {
-        IDS.get(usize::try_from(index).ok()?).copied()
-    }
-}
-
-/// Words before a function's own arguments: its index, memory address and length. Floats
-/// travel as their bits.
-pub const FIRST_ARGUMENT: usize = 3;
-
-const _: () = {
-    let mut i = 0;
-    while i < FUNCTIONS.len() {
-        assert!(FUNCTIONS[i].params.len() + FIRST_ARGUMENT <= crate::mailbox::REQUEST_ARGS);
-        i += 1;
-    }
-};
