@@ -44,8 +44,7 @@ impl Wanted {
             true => std::io::stdout().as_fd().try_clone_to_owned().map(File::from),
             false => create(path, limit),
         };
-        let file =
-            self.file.as_deref().map(|path| open(path).with_context(|| cannot_write(path)));
+        let file = self.file.as_deref().map(|path| open(path).with_context(|| cannot_write(path)));
         Ok(Results { file: file.transpose()?.map(Mutex::new), path: self.file.clone() })
     }
 }

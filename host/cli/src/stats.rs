@@ -17,78 +17,78 @@ pub(super) fn print(report: &Report) {
 
 /// The figures as members of an object: times in milliseconds, memory in bytes.
 pub(super) fn figures(report: &Report) -> Map<String, Value> {
-        let ms = |time: Duration| json!(time.as_secs_f64() * 1e3);
-        let steps: Map<_, _> =
-            report.steps.iter().map(|(name, time)| ((*name).to_owned(), ms(*time))).collect();
-        let mut figures = Map::from_iter([("milliseconds".to_owned(), Value::Object(steps))]);
-        let mut add = |name: &str, value: Value| {
-            figures.insert(name.to_owned(), value);
-        };
-        if let Some(usage) = &report.usage {
-            add("boot_milliseconds", ms(usage.boot));
-            add("exits", usage.exits.kinds().collect());
-            add("guest_peak", json!(usage.peak));
-            add("guest_code", json!(usage.executable));
-            add("memory_refused", json!(usage.memory_refused));
-            add("system_out_of_memory", json!(usage.system_out_of_memory));
-        }
-        if let Some(resident) = wrt_platform::memory::peak_resident() {
-            add("host_peak", json!(resident));
-        }
-        if let Some(level) = report.pressure {
-            add("pressure", json!(level.to_string()));
-        }
-        if let Some(Setup { backend, boundary, engine, why, .. }) = &report.setup {
-            add("backend", json!(backend));
-            add("boundary", json!(boundary));
-            add("engine", json!(engine.to_string()));
-            add("engine_reason", json!(why));
-            add("jail", json!(report.jail.as_deref().unwrap_or("none")));
-        }
-        figures
+    let ms = |time: Duration| json!(time.as_secs_f64() * 1e3);
+    let steps: Map<_, _> =
+        report.steps.iter().map(|(name, time)| ((*name).to_owned(), ms(*time))).collect();
+    let mut figures = Map::from_iter([("milliseconds".to_owned(), Value::Object(steps))]);
+    let mut add = |name: &str, value: Value| {
+        figures.insert(name.to_owned(), value);
+    };
+    if let Some(usage) = &report.usage {
+        add("boot_milliseconds", ms(usage.boot));
+        add("exits", usage.exits.kinds().collect());
+        add("guest_peak", json!(usage.peak));
+        add("guest_code", json!(usage.executable));
+        add("memory_refused", json!(usage.memory_refused));
+        add("system_out_of_memory", json!(usage.system_out_of_memory));
     }
+    if let Some(resident) = wrt_platform::memory::peak_resident() {
+        add("host_peak", json!(resident));
+    }
+    if let Some(level) = report.pressure {
+        add("pressure", json!(level.to_string()));
+    }
+    if let Some(Setup { backend, boundary, engine, why, .. }) = &report.setup {
+        add("backend", json!(backend));
+        add("boundary", json!(boundary));
+        add("engine", json!(engine.to_string()));
+        add("engine_reason", json!(why));
+        add("jail", json!(report.jail.as_deref().unwrap_or("none")));
+    }
+    figures
+}
 
 /// The table.
 pub(super) fn table(report: &Report) -> String {
-        let mut table = format!("{:<14}{:>12}\n", "time", "");
-        for (name, time) in &report.steps {
-            table += &format!("  {name:<12}{:>12}\n", milliseconds(*time));
-            if let (&"load", Some(usage)) = (name, &report.usage) {
-                table += &format!("    {:<10}{:>12}\n", "of it boot", milliseconds(usage.boot));
+    let mut table = format!("{:<14}{:>12}\n", "time", "");
+    for (name, time) in &report.steps {
+        table += &format!("  {name:<12}{:>12}\n", milliseconds(*time));
+        if let (&"load", Some(usage)) = (name, &report.usage) {
+            table += &format!("    {:<10}{:>12}\n", "of it boot", milliseconds(usage.boot));
+        }
+    }
+    if let Some(usage) = &report.usage {
+        table += &format!("{:<14}{:>12}\n", "exits", usage.exits.total());
+        for (name, count) in usage.exits.kinds() {
+            if count > 0 {
+                table += &format!("  {name:<12}{count:>12}\n");
             }
         }
-        if let Some(usage) = &report.usage {
-            table += &format!("{:<14}{:>12}\n", "exits", usage.exits.total());
-            for (name, count) in usage.exits.kinds() {
-                if count > 0 {
-                    table += &format!("  {name:<12}{count:>12}\n");
-                }
-            }
-            table += "memory\n";
-            table += &format!("  {:<12}{:>12}\n", "guest peak", Bytes(usage.peak).to_string());
-            let code = Bytes(usage.executable).to_string();
-            table += &format!("  {:<12}{code:>12}  (executable, never writable)\n", "guest code");
-            if usage.memory_refused {
-                let why = match usage.system_out_of_memory {
-                    true => "the system has no more for it",
-                    false => "more was wanted: --max-memory",
-                };
-                table += &format!("  {:<12}{:>12}  ({why})\n", "refused", "yes");
-            }
+        table += "memory\n";
+        table += &format!("  {:<12}{:>12}\n", "guest peak", Bytes(usage.peak).to_string());
+        let code = Bytes(usage.executable).to_string();
+        table += &format!("  {:<12}{code:>12}  (executable, never writable)\n", "guest code");
+        if usage.memory_refused {
+            let why = match usage.system_out_of_memory {
+                true => "the system has no more for it",
+                false => "more was wanted: --max-memory",
+            };
+            table += &format!("  {:<12}{:>12}  ({why})\n", "refused", "yes");
         }
-        if let Some(resident) = wrt_platform::memory::peak_resident() {
-            table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
-        }
-        if let Some(level) = report.pressure {
-            table += &format!("  {:<12}{:>12}\n", "pressure", level.to_string());
-        }
-        if let Some(Setup { backend, boundary, engine, why, .. }) = &report.setup {
-            table += &format!("{:<14}{backend:>12}  ({boundary})\n", "backend");
-            table += &format!("{:<14}{engine:>12}  ({why})\n", "engine");
-            let jail = report.jail.as_deref().unwrap_or("none");
-            table += &format!("{:<14}{jail:>12}\n", "jail");
-        }
-        table
+    }
+    if let Some(resident) = wrt_platform::memory::peak_resident() {
+        table += &format!("  {:<12}{:>12}\n", "host peak", Bytes(resident).to_string());
+    }
+    if let Some(level) = report.pressure {
+        table += &format!("  {:<12}{:>12}\n", "pressure", level.to_string());
+    }
+    if let Some(Setup { backend, boundary, engine, why, .. }) = &report.setup {
+        table += &format!("{:<14}{backend:>12}  ({boundary})\n", "backend");
+        table += &format!("{:<14}{engine:>12}  ({why})\n", "engine");
+        let jail = report.jail.as_deref().unwrap_or("none");
+        table += &format!("{:<14}{jail:>12}\n", "jail");
+    }
+    table
 }
 
 /// The inside of an object of JSON.

@@ -29,7 +29,7 @@ use super::addresses::Addresses;
 use super::image::Image;
 use super::mailbox::Mailbox;
 use super::translation::Translation;
-use regions::{Region, region_number};
+use regions::{Backing, Region, region_number};
 use std::collections::{BTreeMap, VecDeque};
 use thiserror::Error;
 use wrt_abi::cpu::Arch;
@@ -79,26 +79,17 @@ impl From<std::io::Error> for MemoryRefused {
 /// All memory of one guest.
 #[derive(Debug)]
 pub(crate) struct GuestMemory {
-    core: Reservation,
     parts: CoreParts,
-    translation: Translation,
+    backing: Backing,
     heap: Region,
     regions: BTreeMap<u64, Region>,
     /// Numbers of regions that are free; the one that was used last comes first, because
     /// the page tables for its addresses are there already.
     free: VecDeque<u64>,
-    /// Guest-physical addresses for chunks.
-    addresses: Addresses,
-    /// Bytes that the heap and all writable regions may map, and do map.
-    limit: u64,
-    mapped: u64,
-    peak: u64,
     /// Bytes of the image that the unprivileged guest may execute.
     image_code: u64,
     /// Where the stub rings, if it does.
     doorbell: Option<Gpa>,
-    /// Whether regions will become large, and soon.
-    much_expected: bool,
     /// Whether the system had no memory left, since the guest was made or reset.
     system_had_none: bool,
     boot: BootState,
@@ -149,19 +140,22 @@ impl GuestMemory {
             content: Content::Data,
             published: Vec::new(),
         };
-        let mut memory = Self {
+        let backing = Backing {
             core,
-            parts,
             translation,
-            heap,
-            regions: BTreeMap::new(),
-            free: (0..REGION_COUNT).collect(),
             addresses: Addresses::new(CHUNKS_GPA, CHUNKS_END),
             limit,
             mapped: 0,
             peak: 0,
-            doorbell: vm.doorbell(),
             much_expected: false,
+        };
+        let mut memory = Self {
+            parts,
+            backing,
+            heap,
+            regions: BTreeMap::new(),
+            free: (0..REGION_COUNT).collect(),
+            doorbell: vm.doorbell(),
             system_had_none: false,
             image_code: 0,
             boot: BootState::default(),
@@ -193,12 +187,12 @@ impl GuestMemory {
     /// Backs regions generously from now on, on large pages: a guest that uses much memory
     /// takes fewer faults, one that does not takes more memory than it needs.
     pub(crate) fn expect_much(&mut self) {
-        self.much_expected = true;
+        self.backing.much_expected = true;
     }
 
     /// Whether the host's large pages save the guest faults.
     pub(crate) fn gains_by_large_pages(&self) -> bool {
-        self.translation.has_large_pages()
+        self.backing.translation.has_large_pages()
     }
 
     /// State in which the vCPU starts.
@@ -210,18 +204,18 @@ impl GuestMemory {
     pub(crate) fn mailbox(&self) -> Mailbox {
         // SAFETY: the part is committed, aligned, and lives as long as the core, which the
         // machine keeps beside the mailbox.
-        unsafe { Mailbox::new(self.core.base().add(self.parts.mailbox)) }
+        unsafe { Mailbox::new(self.backing.core.base().add(self.parts.mailbox)) }
     }
 
     /// A copy of the privileged structures and the stub's stack, if there is a stub.
     pub(crate) fn copy_system(&self) -> Option<Box<[u8; SYSTEM_SIZE]>> {
-        if !self.translation.has_privileged_side() {
+        if !self.backing.translation.has_privileged_side() {
             return None;
         }
         let mut copy = Box::new([0; SYSTEM_SIZE]);
         // SAFETY: the part is committed and as long as the copy; the vCPU is stopped.
         unsafe {
-            let system = self.core.base().add(self.parts.system);
+            let system = self.backing.core.base().add(self.parts.system);
             std::ptr::copy_nonoverlapping(system.as_ptr(), copy.as_mut_ptr(), SYSTEM_SIZE);
         }
         Some(copy)
@@ -229,7 +223,7 @@ impl GuestMemory {
 
     /// Bytes of heap and regions that are mapped, and the most there ever were.
     pub(crate) fn usage(&self) -> (u64, u64) {
-        (self.mapped, self.peak)
+        (self.backing.mapped, self.backing.peak)
     }
 
     /// Notes that the guest could not have memory for lack of it.
@@ -262,9 +256,9 @@ impl GuestMemory {
         image: &'static Image<'static>,
         from: Option<&Prepared>,
     ) -> Result<(), MemoryRefused> {
-        self.translation.clear(vm)?;
-        for (number, region) in std::mem::take(&mut self.regions) {
-            self.give_back(vm, number, region)?;
+        self.backing.translation.clear(vm)?;
+        while let Some((&number, _)) = self.regions.first_key_value() {
+            self.give_back(vm, number)?;
         }
         for chunk in std::mem::take(&mut self.heap.chunks) {
             vm.unmap(chunk.gpa)?;
@@ -274,14 +268,14 @@ impl GuestMemory {
         if self.copies_code(image) {
             vm.unmap(CODE_GPA)?;
         }
-        self.core.hide(0, self.core.len())?;
+        self.backing.core.hide(0, self.backing.core.len())?;
         self.heap.mapped = 0;
         self.heap.backed = HEAP_INITIAL;
         self.heap.chunk_base = CORE_GPA.0 + self.parts.heap as u64;
         self.free = (0..REGION_COUNT).collect();
-        self.addresses = Addresses::new(CHUNKS_GPA, CHUNKS_END);
-        self.mapped = 0;
-        self.peak = 0;
+        self.backing.addresses = Addresses::new(CHUNKS_GPA, CHUNKS_END);
+        self.backing.mapped = 0;
+        self.backing.peak = 0;
         self.system_had_none = false;
         self.fill(vm, image, from)
     }

@@ -99,7 +99,7 @@ impl GuestMemory {
     pub(super) fn map_core(&mut self, vm: &mut dyn Vm) -> Result<(), MemoryRefused> {
         let mapping = Mapping {
             gpa: CORE_GPA,
-            host: self.core.base(),
+            host: self.backing.core.base(),
             len: self.parts.heap as u64 + HEAP_INITIAL,
             access: READ_WRITE,
         };
@@ -108,7 +108,7 @@ impl GuestMemory {
         // the next statement on, but for a prepared guest's pages, which are already.
         unsafe { vm.map(mapping) }?;
         for (offset, size) in self.parts.committed().into_iter().filter(|(_, size)| *size > 0) {
-            self.core.protect(offset, size, Protection::ReadWrite)?;
+            self.backing.core.protect(offset, size, Protection::ReadWrite)?;
         }
         let CoreParts {
             system,
@@ -122,7 +122,7 @@ impl GuestMemory {
             ..
         } = self.parts;
         let gpa = |offset: usize| Gpa(CORE_GPA.0 + offset as u64);
-        let translation = &mut self.translation;
+        let translation = &mut self.backing.translation;
         let size = system_size as u64;
         translation.map_privileged(Gva(SYSTEM_BASE), gpa(system), size, READ_WRITE)?;
         if let Some(doorbell) = self.doorbell {
@@ -137,14 +137,14 @@ impl GuestMemory {
         }
         if stack_size >= LARGE_PAGE as usize {
             // Most programs need a few pages of it.
-            self.core.prefer_small_pages(stack, stack_size);
+            self.backing.core.prefer_small_pages(stack, stack_size);
         }
-        self.core.populate(
+        self.backing.core.populate(
             stack + stack_size - STACK_TOUCHED.min(stack_size),
             STACK_TOUCHED.min(stack_size),
         );
-        self.core.populate(data, data_size);
-        self.core.populate(heap, HEAP_TOUCHED);
+        self.backing.core.populate(data, data_size);
+        self.backing.core.populate(heap, HEAP_TOUCHED);
         self.grow_heap(vm, HEAP_INITIAL)
     }
 
@@ -168,14 +168,14 @@ impl GuestMemory {
         let data = image.segments.iter().find(|segment| is_data(segment)).map(|s| s.gva);
         if let Some(gva) = data {
             let gpa = Gpa(CORE_GPA.0 + self.parts.data as u64);
-            self.translation.map(vm, gva, gpa, self.parts.data_size as u64, READ_WRITE)?;
+            self.backing.translation.map(vm, gva, gpa, self.parts.data_size as u64, READ_WRITE)?;
         }
         Ok(())
     }
 
     /// Whether the guest has its code by a copy on large pages.
     pub(super) fn copies_code(&self, image: &Image<'_>) -> bool {
-        self.translation.has_large_pages() && image.code_on_large_pages().is_some()
+        self.backing.translation.has_large_pages() && image.code_on_large_pages().is_some()
     }
 
     /// Maps what no guest writes, which is static.
@@ -193,8 +193,8 @@ impl GuestMemory {
         for &Part { gva, offset, len, access, privileged } in &image.parts {
             let gpa = Gpa(gpa.0 + offset);
             match privileged {
-                true => self.translation.map_privileged(gva, gpa, len, access)?,
-                false => self.translation.map(vm, gva, gpa, len, access)?,
+                true => self.backing.translation.map_privileged(gva, gpa, len, access)?,
+                false => self.backing.translation.map(vm, gva, gpa, len, access)?,
             }
             if access.contains(Access::EXECUTE) && !privileged {
                 self.image_code += len;
@@ -210,7 +210,7 @@ impl GuestMemory {
             let offset = self.parts.data + (segment.gva.0 - data_start) as usize;
             // SAFETY: the part was made as long as all data segments together.
             unsafe {
-                let to = self.core.base().add(offset).as_ptr();
+                let to = self.backing.core.base().add(offset).as_ptr();
                 std::ptr::copy_nonoverlapping(segment.bytes.as_ptr(), to, segment.bytes.len());
             }
         }
@@ -224,15 +224,15 @@ impl GuestMemory {
             entry: image.entry,
             stack: Gva(STACK_TOP),
             faults: image.faults,
-            page_tables: self.translation.root(),
+            page_tables: self.backing.translation.root(),
             descriptors: build_system(&mut system, image.arch, doorbell),
         };
-        if !self.translation.has_privileged_side() {
+        if !self.backing.translation.has_privileged_side() {
             return;
         }
         // SAFETY: the part is committed and SYSTEM_SIZE bytes long.
         unsafe {
-            let to = self.core.base().add(self.parts.system).as_ptr();
+            let to = self.backing.core.base().add(self.parts.system).as_ptr();
             std::ptr::copy_nonoverlapping(system.as_ptr(), to, SYSTEM_SIZE);
         }
     }

@@ -171,8 +171,8 @@ impl GuestMemory {
             image,
             stack_size: parts.stack_size,
             // SAFETY: (1) as above.
-            data: unsafe { Stretch::capture(&self.core, parts.data, parts.data_size) }?,
-            heap: keep(&self.heap, &self.core, parts.heap)?,
+            data: unsafe { Stretch::capture(&self.backing.core, parts.data, parts.data_size) }?,
+            heap: keep(&self.heap, &self.backing.core, parts.heap)?,
             regions,
             free: self.free.clone(),
         })
@@ -181,13 +181,13 @@ impl GuestMemory {
     /// Whether pages of a prepared guest are shared until they are written. Where much is expected
     /// they are copied at once, to large pages: a fault for each page costs more than that.
     pub(super) fn shares_pages(&self, vm: &dyn Vm) -> bool {
-        vm.takes_pages() && !self.much_expected
+        vm.takes_pages() && !self.backing.much_expected
     }
 
     /// Has the core's pages be those of a prepared guest's data and heap, before the VM gets it.
     pub(super) fn show_core(&self, prepared: &Prepared) -> Result<(), MemoryRefused> {
-        prepared.data.show(&self.core, self.parts.data)?;
-        prepared.heap.contents.show(&self.core, self.parts.heap)
+        prepared.data.show(&self.backing.core, self.parts.data)?;
+        prepared.heap.contents.show(&self.backing.core, self.parts.heap)
     }
 
     /// Takes over the rest of what a prepared guest had. The core and the image are mapped.
@@ -196,13 +196,13 @@ impl GuestMemory {
         vm: &mut dyn Vm,
         prepared: &Prepared,
     ) -> Result<(), MemoryRefused> {
-        self.check_limit(prepared.mapped().saturating_sub(self.mapped))?;
+        self.backing.check_limit(prepared.mapped().saturating_sub(self.backing.mapped))?;
         let Own { contents, mapped, backed } = &prepared.heap;
         self.back_heap(vm, *backed, *mapped)?;
         if !self.shares_pages(vm) {
             // SAFETY: (1) the parts are committed and as long, and no vCPU runs.
             unsafe {
-                prepared.data.copy(self.core.base().add(self.parts.data))?;
+                prepared.data.copy(self.backing.core.base().add(self.parts.data))?;
                 contents.copy(self.heap.host)?;
             }
         }

@@ -1,7 +1,8 @@
 //! The heap's growth, and regions: stretches of guest memory that come, grow and go.
 #![expect(clippy::cast_possible_truncation, reason = "usize has 64 bits: see lib.rs")]
 
-use super::super::addresses::UNIT;
+use super::super::addresses::{Addresses, UNIT};
+use super::super::translation::Translation;
 use super::{GuestMemory, LARGE_PAGE, MemoryRefused, READ_WRITE};
 use crate::artifact::Text;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,22 @@ const LARGE_PAGES_FROM: u64 = 4 << 20;
 const PUBLISHED_MAX: usize = 64;
 /// What a region is backed with at least, where much is expected.
 const MUCH: u64 = 8 << 20;
+
+/// What heap and regions grow by: memory and addresses, and what is known of them all together.
+#[derive(Debug)]
+pub(super) struct Backing {
+    /// The heap's memory, among others.
+    pub(super) core: Reservation,
+    pub(super) translation: Translation,
+    /// Guest-physical addresses for chunks.
+    pub(super) addresses: Addresses,
+    /// Bytes that the heap and all writable regions may map, and do map.
+    pub(super) limit: u64,
+    pub(super) mapped: u64,
+    pub(super) peak: u64,
+    /// Whether regions will become large, and soon.
+    pub(super) much_expected: bool,
+}
 
 /// A growing stretch of guest memory.
 #[derive(Debug)]
@@ -115,7 +132,7 @@ impl GuestMemory {
             return Err(MemoryRefused::Limit);
         }
         let len = len.next_multiple_of(GRANULE);
-        self.check_limit(len)?;
+        self.backing.check_limit(len)?;
         let number = self.free.pop_front().ok_or(MemoryRefused::Limit)?;
         match Reservation::new(REGION_MAX as usize) {
             Ok(reservation) => self.make_region(vm, number, reservation, 0, len),
@@ -137,7 +154,7 @@ impl GuestMemory {
         len: u64,
     ) -> Result<Gva, MemoryRefused> {
         let gva = Gva(REGION_BASE + number * REGION_STRIDE);
-        let mut region = Region {
+        let region = Region {
             gva,
             host: reservation.base(),
             max: REGION_MAX,
@@ -150,10 +167,9 @@ impl GuestMemory {
             content: Content::Data,
             published: Vec::new(),
         };
-        let grown = self.back_up_to(vm, &mut region, backed);
-        let grown = grown.and_then(|()| self.grow(vm, &mut region, len));
-        self.regions.insert(number, region);
-        if let Err(error) = grown {
+        let region = self.regions.entry(number).insert_entry(region).into_mut();
+        let grown = self.backing.back_up_to(vm, region, backed);
+        if let Err(error) = grown.and_then(|()| self.backing.grow(vm, region, len)) {
             self.remove_region(vm, number)?;
             return Err(error);
         }
@@ -174,18 +190,13 @@ impl GuestMemory {
             return Ok(self.heap.mapped);
         }
         let number = region_number(gva).ok_or(MemoryRefused::Unknown)?;
-        let mut region = match self.regions.remove(&number) {
-            Some(region) if region.shared.is_none() && region.gva == gva => region,
-            Some(other) => {
-                self.regions.insert(number, other);
-                return Err(MemoryRefused::Unknown);
+        match self.regions.get_mut(&number) {
+            Some(region) if region.shared.is_none() && region.gva == gva => {
+                self.backing.grow_with_slack(vm, region, least, most)?;
+                Ok(region.mapped)
             }
-            None => return Err(MemoryRefused::Unknown),
-        };
-        let grown = self.grow_with_slack(vm, &mut region, least, most);
-        let usable = region.mapped;
-        self.regions.insert(number, region);
-        grown.map(|()| usable)
+            _ => Err(MemoryRefused::Unknown),
+        }
     }
 
     /// Gives a region back: the guest reaches it no more, and its contents are gone.
@@ -227,7 +238,7 @@ impl GuestMemory {
             Content::Data | Content::Code => 0,
         };
         let gva = Gva(REGION_BASE + number * REGION_STRIDE + into);
-        let chunk = if len > REGION_MAX { None } else { self.place_chunk(gva.0, len) };
+        let chunk = if len > REGION_MAX { None } else { self.backing.place_chunk(gva.0, len) };
         let Some(chunk) = chunk else {
             self.free.push_front(number);
             return Err(MemoryRefused::Limit);
@@ -237,7 +248,7 @@ impl GuestMemory {
         // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
         // writes them.
         if let Err(error) = unsafe { vm.map(mapping) } {
-            self.give_chunk(chunk);
+            self.backing.give_chunk(chunk);
             self.free.push_front(number);
             return Err(error.into());
         }
@@ -271,11 +282,11 @@ impl GuestMemory {
         content: Content,
     ) -> Result<(), MemoryRefused> {
         if content == Content::Code && len <= SMALL_PAGES_UP_TO {
-            self.translation.expect_changes(vm, gva, len)?;
+            self.backing.translation.expect_changes(vm, gva, len)?;
         }
         for (from, to, access) in content.parts(len) {
             let (gva, gpa) = (Gva(gva.0 + from), Gpa(gpa.0 + from));
-            self.translation.map(vm, gva, gpa, to - from, access)?;
+            self.backing.translation.map(vm, gva, gpa, to - from, access)?;
         }
         Ok(())
     }
@@ -302,7 +313,8 @@ impl GuestMemory {
     ) -> Result<(), MemoryRefused> {
         let number = region_number(start).ok_or(MemoryRefused::Unknown)?;
         let region = self.regions.get_mut(&number).ok_or(MemoryRefused::Unknown)?;
-        let page = self.translation.page_size();
+        let translation = &mut self.backing.translation;
+        let page = translation.page_size();
         let offset = start.0.checked_sub(region.gva.0).ok_or(MemoryRefused::Unknown)?;
         let end = offset.checked_add(len).ok_or(MemoryRefused::Unknown)?;
         let aligned = offset.is_multiple_of(page) && len.is_multiple_of(page);
@@ -324,15 +336,15 @@ impl GuestMemory {
         let (gva, host) = (region.gva, region.host);
         let access = Content::Code.access();
         let gpa = Gpa(chunk.gpa.0 + offset);
-        if self.translation.allow_more(vm, start, gpa, len, access)? {
+        if translation.allow_more(vm, start, gpa, len, access)? {
             region.published.push(offset..end);
             return Ok(());
         }
         // Of what was executable before, nothing is any more.
         region.published.clear();
         region.published.push(offset..end);
-        self.translation.unmap(vm, gva, chunk.len)?;
-        if self.translation.may_linger() {
+        translation.unmap(vm, gva, chunk.len)?;
+        if translation.may_linger() {
             vm.unmap(chunk.gpa)?;
             let mapping = Mapping { gpa: chunk.gpa, host, len: chunk.len, access };
             // SAFETY: (1) the region keeps the bytes alive until it is unmapped, (2) and nobody
@@ -343,80 +355,58 @@ impl GuestMemory {
             [(0, offset, Access::READ), (offset, end, access), (end, chunk.len, Access::READ)]
         {
             let (gva, gpa) = (Gva(gva.0 + from), Gpa(chunk.gpa.0 + from));
-            self.translation.map(vm, gva, gpa, to - from, access)?;
+            translation.map(vm, gva, gpa, to - from, access)?;
         }
         Ok(())
     }
 
     fn remove_region(&mut self, vm: &mut dyn Vm, number: u64) -> Result<(), MemoryRefused> {
-        let Some(mut region) = self.regions.remove(&number) else { return Ok(()) };
+        let Some(region) = self.regions.get_mut(&number) else { return Ok(()) };
         // Translations first, then the slots: removing a slot also drops every translation
         // that the processor keeps.
         let mapped = std::mem::take(&mut region.mapped);
         if region.shared.is_none() {
-            self.mapped -= mapped;
+            self.backing.mapped -= mapped;
         }
-        if let Err(error) = self.translation.unmap(vm, region.gva, mapped) {
-            // The guest may still reach these bytes: they stay for as long as the VM does.
-            self.regions.insert(number, region);
-            return Err(error);
-        }
-        self.give_back(vm, number, region)
+        // Should this fail, the guest may still reach these bytes: they stay for as long as the VM
+        // does.
+        self.backing.translation.unmap(vm, region.gva, mapped)?;
+        self.give_back(vm, number)
     }
 
     /// Takes a region's memory away, to which no translation leads any more.
-    pub(super) fn give_back(
-        &mut self,
-        vm: &mut dyn Vm,
-        number: u64,
-        mut region: Region,
-    ) -> Result<(), MemoryRefused> {
+    pub(super) fn give_back(&mut self, vm: &mut dyn Vm, number: u64) -> Result<(), MemoryRefused> {
+        let Some(region) = self.regions.get_mut(&number) else { return Ok(()) };
         while let Some(&chunk) = region.chunks.last() {
-            if let Err(error) = vm.unmap(chunk.gpa) {
-                // The VM may still reach these bytes: they stay for as long as it does.
-                self.regions.insert(number, region);
-                return Err(error.into());
-            }
-            self.give_chunk(chunk);
+            // Should this fail, the VM may still reach these bytes: they stay for as long as it
+            // does.
+            vm.unmap(chunk.gpa)?;
+            self.backing.give_chunk(chunk);
             region.chunks.pop();
         }
-        self.translation.release(Gva(REGION_BASE + number * REGION_STRIDE), REGION_STRIDE);
+        self.regions.remove(&number);
+        self.backing.translation.release(Gva(REGION_BASE + number * REGION_STRIDE), REGION_STRIDE);
         self.free.push_front(number);
         Ok(())
     }
 
     pub(super) fn grow_heap(&mut self, vm: &mut dyn Vm, len: u64) -> Result<(), MemoryRefused> {
-        self.with_heap(|memory, heap| memory.grow_with_slack(vm, heap, len, HEAP_MAX))
+        self.backing.grow_with_slack(vm, &mut self.heap, len, HEAP_MAX)
     }
 
-    /// As [`Self::back_up_to`] and [`Self::grow`].
+    /// As [`Backing::back_up_to`] and [`Backing::grow`].
     pub(super) fn back_heap(
         &mut self,
         vm: &mut dyn Vm,
         backed: u64,
         len: u64,
     ) -> Result<(), MemoryRefused> {
-        self.with_heap(|memory, heap| {
-            memory.back_up_to(vm, heap, backed)?;
-            memory.grow(vm, heap, len)
-        })
+        self.backing.back_up_to(vm, &mut self.heap, backed)?;
+        self.backing.grow(vm, &mut self.heap, len)
     }
+}
 
-    /// Changes the heap and what it depends on.
-    fn with_heap<T>(&mut self, change: impl FnOnce(&mut Self, &mut Region) -> T) -> T {
-        let placeholder = Region {
-            chunks: Vec::new(),
-            reservation: None,
-            shared: None,
-            published: Vec::new(),
-            ..self.heap
-        };
-        let mut heap = std::mem::replace(&mut self.heap, placeholder);
-        let changed = change(self, &mut heap);
-        self.heap = heap;
-        changed
-    }
-
+impl Backing {
     /// Grows to `len` and a little more if there is room, so that the next growth needs no
     /// exit.
     fn grow_with_slack(
@@ -520,22 +510,21 @@ impl GuestMemory {
         large_pages: bool,
     ) -> Result<(), MemoryRefused> {
         let offset = region.backed as usize;
-        let (memory, base) = match &region.reservation {
-            Some(own) => (own, 0),
-            None => (&self.core, self.parts.heap),
-        };
+        let memory = region.reservation.as_ref().unwrap_or(&self.core);
         // SAFETY: the offset lies within the region's reservation.
         let host = unsafe { region.host.add(offset) };
+        // Where that is in the reservation.
+        let at = host.addr().get() - memory.base().addr().get();
         // SAFETY: (1) the region keeps its reservation until its chunks are unmapped, (2) and
         // references into it are formed only while the vCPU is stopped; (3) nothing of it was
         // accessible, but for a prepared guest's pages.
         unsafe { vm.map(Mapping { gpa, host, len, access: READ_WRITE }) }?;
-        if let Err(error) = memory.protect(base + offset, len as usize, Protection::ReadWrite) {
+        if let Err(error) = memory.protect(at, len as usize, Protection::ReadWrite) {
             vm.unmap(gpa)?;
             return Err(error.into());
         }
         if large_pages {
-            memory.prefer_large_pages(base + offset, len as usize);
+            memory.prefer_large_pages(at, len as usize);
         }
         Ok(())
     }

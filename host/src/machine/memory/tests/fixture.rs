@@ -321,14 +321,14 @@ impl Fixture {
             (parts.heap, HEAP_INITIAL as usize),
         ] {
             // SAFETY: these parts are committed, and no vCPU is there.
-            unsafe { self.memory.core.base().add(at).write_bytes(byte, len) };
+            unsafe { self.memory.backing.core.base().add(at).write_bytes(byte, len) };
         }
     }
 
     /// Mappings that a VM always has: the core, the image, and its code if that is copied; and
     /// those of page tables that it was given later.
     pub(super) fn fixed(&self) -> usize {
-        2 + usize::from(self.memory.translation.has_large_pages()) + self.more_tables()
+        2 + usize::from(self.memory.backing.translation.has_large_pages()) + self.more_tables()
     }
 
     /// Mappings of page tables beyond the core's.
@@ -343,7 +343,11 @@ impl Fixture {
         let writable: u64 = regions.filter(|r| r.shared.is_none()).map(|r| r.mapped).sum();
         let (mapped, peak) = memory.usage();
         assert_eq!(mapped, memory.heap.mapped + writable);
-        assert!(mapped <= peak && peak <= memory.limit, "{mapped} and {peak} of {}", memory.limit);
+        assert!(
+            mapped <= peak && peak <= memory.backing.limit,
+            "{mapped} and {peak} of {}",
+            memory.backing.limit
+        );
         let mut numbers: Vec<u64> = memory.regions.keys().chain(&memory.free).copied().collect();
         numbers.sort_unstable();
         assert!(numbers.into_iter().eq(0..REGION_COUNT), "each number is free once, or in use");

@@ -181,7 +181,7 @@ fn regions_and_the_core_lie_far_apart_on_the_host() {
         f.share(len);
     }
     let regions = f.memory.regions.values().map(|region| (region.host, region.max));
-    let core = (f.memory.core.base(), f.memory.core.len() as u64);
+    let core = (f.memory.backing.core.base(), f.memory.backing.core.len() as u64);
     let mut places: Vec<(u64, u64)> =
         regions.chain([core]).map(|(host, len)| (host.addr().get() as u64, len)).collect();
     places.sort_unstable();
@@ -340,7 +340,7 @@ fn a_reset_leaves_nothing_of_what_was_there() {
 fn guests_go_on_from_one_that_was_kept() {
     for form in Form::ALL {
         let mut f = Fixture::of(form);
-        let page = f.memory.translation.page_size();
+        let page = f.memory.backing.translation.page_size();
         let fresh = f.memory.prepare(f.image).unwrap();
         let region = f.memory.reserve(&mut f.vm, MIB).unwrap();
         f.memory.slice(region, MIB).unwrap().fill(1);
@@ -404,7 +404,7 @@ fn a_guest_that_is_too_large_for_a_vm_is_refused() {
 fn an_artefact_has_few_executable_parts() {
     let mut f = Fixture::new();
     f.vm.forgets = true;
-    let page = f.memory.translation.page_size();
+    let page = f.memory.backing.translation.page_size();
     let bytes = Fixture::shared(200 * page as usize);
     let code = f.memory.share(&mut f.vm, bytes, Content::Code).unwrap();
     let publish =
@@ -441,7 +441,7 @@ fn only_the_published_part_of_an_artefact_can_be_executed() {
     for (form, forgets) in Form::ALL.into_iter().flat_map(|form| [(form, false), (form, true)]) {
         let mut f = Fixture::of(form);
         f.vm.forgets = forgets;
-        let page = f.memory.translation.page_size();
+        let page = f.memory.backing.translation.page_size();
         let bytes = Fixture::shared(10 * page as usize);
         let code = f.memory.share(&mut f.vm, Arc::clone(&bytes), Content::Code).unwrap();
         let module = f.memory.share(&mut f.vm, bytes, Content::Data).unwrap();
@@ -476,7 +476,7 @@ fn only_the_published_part_of_an_artefact_can_be_executed() {
 fn known_code_can_be_executed_from_the_start() {
     for form in Form::ALL {
         let mut f = Fixture::of(form);
-        let page = f.memory.translation.page_size();
+        let page = f.memory.backing.translation.page_size();
         let len = (2 * LARGE_PAGE + 10 * page) as usize;
         let text = Text { start: page, end: 2 * LARGE_PAGE + page };
         let content = Content::Known(text);
