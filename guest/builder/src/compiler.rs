@@ -26,6 +26,8 @@ pub(crate) const WASI: &str = "wasm32-wasip1";
 
 /// How much rustc optimises the one that runs on this machine, once: little, and in parallel.
 const CHEAPLY: [&str; 2] = ["-Copt-level=1", "-Ccodegen-units=16"];
+/// Leaves out of it the architectures that are not this machine's (`guest/patches` explains).
+const OWN_ARCH: &str = "--cfg=wrt_own_arch";
 
 impl Builder {
     /// Builds the compiler and returns the path of its own artefact for `arch`: the native
@@ -36,13 +38,14 @@ impl Builder {
     /// As [`Self::build`].
     pub fn build_compiler(&self, arch: Arch) -> Result<PathBuf> {
         let machine = this_machine()?;
-        // A profile is for all targets of a cargo run, flags are for one of them.
-        let cheaply = format!("target.{machine}.rustflags={CHEAPLY:?}");
+        let mut flags = CHEAPLY.to_vec();
+        if machine.starts_with(arch.name()) {
+            flags.push(OWN_ARCH);
+        }
+        // Profiles and features are for all targets of a cargo run, flags are for one of them.
+        let cheaply = format!("target.{machine}.rustflags={flags:?}");
         let targets = ["--target", WASI, "--target", &machine, "--config", &cheaply];
-        self.run_on_compiler(
-            Action::Build,
-            &[&targets[..], &["--features", arch.name()]].concat(),
-        )?;
+        self.run_on_compiler(Action::Build, &targets)?;
         let built = |triple: &str| self.compiler_target().join(triple).join(PROFILE).join(PACKAGE);
         let module = built(WASI).with_extension("wasm");
         let program = fs::read(&module).with_context(|| format!("{}", module.display()))?;
