@@ -5,7 +5,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 use wrt_vm::worker::{Workers, serve};
-use wrt_vm::{Engine, Error, Limits, Module, Output, OutputBuffer, Program, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Engine, Error, Limits, Module, Program, WasiConfig};
 
 const HELLO: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_write"

@@ -5,8 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
+use wrt_abi::EngineKind;
+pub use wrt_abi::TrapKind;
 use wrt_abi::proposals::Proposals;
-use wrt_abi::{EngineKind, TrapKind};
 pub use wrt_hypervisor::arch::Exception;
 use wrt_hypervisor::{Exit, Gpa, HypervisorError, of_system};
 use wrt_platform::descriptors::is_out_of_descriptors;
@@ -145,7 +146,7 @@ pub enum Error {
     Trap(Trap),
     /// The program wrote more to standard output or standard error than it may
     /// ([`WasiConfig::max_output`](crate::WasiConfig::max_output),
-    /// [`OutputBuffer::new`](crate::OutputBuffer::new)). What fits was written. The VM needs a
+    /// [`OutputBuffer::new`](crate::world::OutputBuffer::new)). What fits was written. The VM needs a
     /// reset.
     #[error("the program wrote more than {}: raise the output limit", Bytes(*limit))]
     OutputLimit {
@@ -218,7 +219,7 @@ impl Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Interruption {
-    /// [`CancelHandle::cancel`](crate::CancelHandle::cancel).
+    /// [`CancelHandle::cancel`](crate::vm::CancelHandle::cancel).
     #[error("cancelled")]
     Cancelled,
     /// A time limit.

@@ -5,7 +5,7 @@
 //! [`Hypervisor`](crate::hypervisor::Hypervisor) can be anybody's.
 
 use crate::artifact::{Header, Target};
-use crate::engine::file_name;
+use crate::engine::cache::file_name;
 use crate::machine::image::{Image, Segment};
 use crate::machine::mailbox;
 use crate::module::Module;

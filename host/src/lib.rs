@@ -1,8 +1,35 @@
 //! Runs WebAssembly programs, each in a hardware VM of its own.
 //!
-//! A [`MicroVm`] holds a tiny guest kernel with a Wasm engine in it, and nothing else: no
-//! operating system, no firmware, no devices. Modules are loaded, instantiated and called
-//! through it; the host never parses their bytes.
+//! In a VM is a tiny guest kernel with a Wasm engine, and nothing else: no operating system, no
+//! firmware, no devices. The host never parses a module's bytes.
+//!
+//! There are two doors. An [`Engine`] runs whole programs, and decides what need not be yours to
+//! decide: which of the two Wasm engines a program gets, what is compiled and kept, how many run at a
+//! time, and that each is in a jailed process of its own. How each ended is in its [`Report`].
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use wrt_vm::worker::Workers;
+//! use wrt_vm::world::{Output, OutputBuffer};
+//! use wrt_vm::{Engine, Limits, Module, Program, WasiConfig};
+//!
+//! # fn main() -> Result<(), wrt_vm::Error> {
+//! let engine = Engine::builder().workers(Workers::new("/usr/bin/wrt-vm")).build()?;
+//! let output = OutputBuffer::new(1 << 20);
+//! let world = WasiConfig::new()
+//!     .arg("tool")
+//!     .read_only_dir("data", "/data")
+//!     .stdout(Output::Capture(output.clone()));
+//! let limits = Limits { time: Some(Duration::from_secs(5)), ..Limits::default() };
+//! let program = Program::new("tool", Module::from_file("tool.wasm")?, world).limits(limits);
+//! println!("{:?}: {:?}", engine.run(program).ended?, output.contents());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`MicroVm`] is one VM, in which modules are loaded and their exports called; on the interpreter
+//! unless [`Builder::engine`](vm::Builder::engine) says otherwise, and in this process unless
+//! [`Builder::placement`](vm::Builder::placement) does.
 //!
 //! ```
 //! use wrt_vm::{MicroVm, Module, Value};
@@ -39,14 +66,13 @@
 //!
 //! The modules are floors: each uses those below it in this list, and none above.
 //!
-//! * `engine`: [`MicroVm`]; the compiler, which has a VM as well; the cache, which keeps its code;
-//!   pools of VMs that are made ahead.
-//! * `placement`: a machine in this process or in a [worker]; what a process gives up before a guest
+//! * [`engine`]: [`Engine`]; beneath it [`vm`], [`compiler`], [`cache`] and [`pool`].
+//! * [`placement`]: a guest in this process or in a [worker]; what a process gives up before a guest
 //!   executes anything in it.
 //! * `services`: what a guest may ask for besides memory, one file a service.
-//! * `world`: what a program gets to see.
+//! * [`world`]: what a program gets to see.
 //! * `machine`: guest RAM, page tables, boot, the run loop. No other module touches page tables.
-//! * `module`, `artifact`: programs and compiled code as bytes; `error`, `text`.
+//! * `module`, `artifact`: programs and compiled code as bytes; [`error`], `text`.
 //!
 //! [`hypervisor`] is a crate of its own beneath: the backends, and the one place where an exit is
 //! decoded.
@@ -56,40 +82,30 @@ compile_error!("wrt-vm needs a 64-bit host: guest addresses are kept in usize");
 
 mod artifact;
 mod embedded;
-mod engine;
-mod error;
+pub mod engine;
+pub mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 #[doc(hidden)]
 pub mod machine;
 mod module;
-mod placement;
+pub mod placement;
 mod services;
 mod text;
-mod world;
+pub mod world;
 
-pub use artifact::Target;
-pub use engine::{
-    Builder, Cache, CacheCounts, CancelHandle, Choice, Cleared, Compiler, CompilerCounts, Counts,
-    DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK, Ended, Engine, EngineBuilder, Entry, Export, Function,
-    FunctionType, Instance, Limits, LoadedModule, Making, Memory, MicroVm, Notice, Observer,
-    PARALLEL_MAX, Pool, PoolCounts, Program, Report, STACKS, Setup, Snapshot, Turn,
-};
-pub use error::{Bytes, Error, Exception, Frame, Interruption, Seconds, Trap, VmEnd};
-pub use machine::{Exits, Usage};
+pub use engine::cache::{self, Cache};
+pub use engine::compiler::{self, Compiler};
+pub use engine::pool::{self, Pool};
+pub use engine::vm::{self, MicroVm, Snapshot, Value};
+pub use engine::{Ended, Engine, Limits, Program, Report};
+pub use error::Error;
 pub use module::Module;
-#[doc(hidden)]
 pub use placement::worker;
-pub use placement::{Entrance, Jail, Jailed, Placement};
-pub use world::{Output, OutputBuffer, Stdin, WasiConfig};
-pub use wrt_abi::cpu::{Arch, CpuFeatures};
-pub use wrt_abi::proposals::{Proposal, Proposals};
-pub use wrt_abi::services::ServiceId;
-pub use wrt_abi::value::{ValueType, WireValue as Value};
-pub use wrt_abi::{EngineKind, TrapKind};
+pub use placement::{Jail, Placement};
+pub use world::WasiConfig;
+pub use wrt_abi::EngineKind;
 #[doc(inline)]
 pub use wrt_hypervisor as hypervisor;
 pub use wrt_hypervisor::Backend;
-pub use wrt_platform::dispatch::QosClass;
-pub use wrt_platform::pressure::PressureLevel;

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use wrt_abi::Call;
 use wrt_abi::services::wasi::FunctionId;
 use wrt_tests::Setup;
+use wrt_vm::error::{Interruption, VmEnd};
 use wrt_vm::hypervisor::Exit;
-use wrt_vm::{
-    Backend, Builder, EngineKind, Error, Interruption, MicroVm, Module, Snapshot, Value, VmEnd,
-    WasiConfig,
-};
+use wrt_vm::vm::Builder;
+use wrt_vm::{Backend, EngineKind, Error, MicroVm, Module, Snapshot, Value, WasiConfig};
 
 /// When a program of the evil guest ends, whatever it does.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
@@ -69,7 +68,7 @@ impl Evil {
     }
 
     /// Has it run orders.
-    pub(crate) fn load(&mut self, orders: &Orders) -> Result<wrt_vm::LoadedModule, Error> {
+    pub(crate) fn load(&mut self, orders: &Orders) -> Result<wrt_vm::vm::LoadedModule, Error> {
         self.vm.set_deadline(Some(Instant::now() + self.deadline));
         self.vm.load(&orders.module()?)
     }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use wrt_tests::Setup;
-use wrt_vm::{Function, Memory, MicroVm, Module, Value};
+use wrt_vm::vm::{Function, Memory};
+use wrt_vm::{MicroVm, Module, Value};
 
 /// Bytes of a neighbour's memory.
 const SIZE: usize = 16 << 10;

@@ -9,11 +9,11 @@ use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
+use wrt_vm::compiler::Target;
 use wrt_vm::hypervisor::available;
+use wrt_vm::vm::Builder;
 use wrt_vm::worker::Workers;
-use wrt_vm::{
-    Backend, Builder, Cache, Compiler, EngineKind, Error, MicroVm, Module, Placement, Target,
-};
+use wrt_vm::{Backend, Cache, Compiler, EngineKind, Error, MicroVm, Module, Placement};
 
 /// What takes this long hangs, on a machine that is emulated and busy, too: compiling a program
 /// may take minutes there.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use wrt_platform::memory::SharedBytes;
 use wrt_platform::text::Line;
-use wrt_vm::Stdin;
+use wrt_vm::world::Stdin;
 
 /// Longest line, in bytes: one may hold a program's input.
 const LINE_MAX: u64 = 16 << 20;

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use wrt_platform::text::{Line, Lines, harmless_json};
-use wrt_vm::{Bytes, Cache, Cleared, Entry, Error};
+use wrt_vm::cache::{Cleared, Entry};
+use wrt_vm::error::Bytes;
+use wrt_vm::{Cache, Error};
 
 /// Where the cache is and how large it may be.
 #[derive(Args, Clone)]

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 use wrt_platform::signal::{exit_after, move_exit};
 use wrt_platform::text::Line;
-use wrt_vm::{Arch, Backend, Bytes, Engine, Error, Module, Seconds, Target};
+use wrt_vm::compiler::{Arch, Target};
+use wrt_vm::error::{Bytes, Seconds};
+use wrt_vm::{Backend, Engine, Error, Module};
 
 /// Compile a WebAssembly module or component to machine code.
 ///

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::Write as _;
 use wrt_platform::text::Line;
-use wrt_vm::{Instance, MicroVm, Value, ValueType};
+use wrt_vm::vm::{Instance, ValueType};
+use wrt_vm::{MicroVm, Value};
 
 /// Calls `export` and prints its results, one a line.
 pub(super) fn call(

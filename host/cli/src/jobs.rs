@@ -12,7 +12,10 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wrt_platform::log::Format;
 use wrt_platform::text::Line;
-use wrt_vm::{CacheCounts, CompilerCounts, Counts, PoolCounts, QosClass, Report};
+use wrt_vm::Report;
+use wrt_vm::cache::CacheCounts;
+use wrt_vm::engine::{CompilerCounts, Counts, QosClass};
+use wrt_vm::pool::PoolCounts;
 
 /// What `--qos` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

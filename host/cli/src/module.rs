@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use wrt_platform::text::Line;
-use wrt_vm::{Bytes, Error, Module};
+use wrt_vm::error::Bytes;
+use wrt_vm::{Error, Module};
 
 /// What stands for standard input and output.
 pub(super) const STREAM: &str = "-";

@@ -18,7 +18,10 @@ use std::time::Duration;
 use wrt_platform::files::create;
 use wrt_platform::stdio::write_all_bounded;
 use wrt_platform::text::{Line, harmless_json};
-use wrt_vm::{Error, Interruption, Report, Setup, Trap, TrapKind, Usage};
+use wrt_vm::engine::Setup;
+use wrt_vm::error::{Interruption, Trap, TrapKind};
+use wrt_vm::vm::Usage;
+use wrt_vm::{Error, Report};
 
 /// What `--result` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,7 +189,7 @@ impl From<&Usage> for UsageReport {
 
 impl From<&Trap> for TrapReport {
     fn from(trap: &Trap) -> Self {
-        let frame = |frame: &wrt_vm::Frame| FrameReport {
+        let frame = |frame: &wrt_vm::error::Frame| FrameReport {
             module: frame.module,
             function: frame.function,
             offset: frame.offset,

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use wrt_platform::log::Format;
 use wrt_platform::text::harmless_json;
-use wrt_vm::{Bytes, Report, Setup};
+use wrt_vm::Report;
+use wrt_vm::engine::Setup;
+use wrt_vm::error::Bytes;
 
 /// Prints the figures to standard error, in the format of the log.
 pub(super) fn print(report: &Report) {

@@ -2,7 +2,7 @@
 
 use crate::tables::{ARM, Format, X86_64};
 use std::ptr::NonNull;
-use wrt_vm::Arch;
+use wrt_vm::compiler::Arch;
 use wrt_vm::hypervisor::Vm;
 
 /// Guest-virtual addresses. An Arm starts 0x800 bytes behind its vectors, of which there are none.

@@ -4,9 +4,13 @@
 //! itself. Its world is two streams: the module comes in, the code goes out, into a file without a
 //! name that is sealed before anything looks at it. The host parses neither.
 
+pub use crate::artifact::Target;
+pub use wrt_abi::cpu::{Arch, CpuFeatures};
+pub use wrt_abi::proposals::{Proposal, Proposals};
+
 use super::examiner::Examiner;
 use super::vm::{Builder, Function, MicroVm, Snapshot, unlinkable};
-use crate::artifact::{Header, Target, Text};
+use crate::artifact::{Header, Text};
 use crate::embedded::{self, Guest};
 use crate::error::{Bytes, Error, Interruption, Seconds, VmEnd};
 use crate::machine::CancelState;
@@ -19,7 +23,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use wrt_abi::EngineKind;
 use wrt_abi::compiler::{EXIT_INVALID_MODULE, EXIT_UNLINKABLE, NAME, Rejection};
-use wrt_abi::cpu::Arch;
 use wrt_hypervisor::Hypervisor;
 use wrt_platform::memory::{SharedBytes, populate_read};
 

@@ -1,7 +1,7 @@
 //! Where a guest works, what it can be asked for there, and what the process around it may still do.
 //!
-//! An [`Order`] is all that a guest is asked for. [`Local`] has the machine of this process obey it;
-//! [`Remote`](worker) sends it to a worker, whose loop hands it to a `Local` there. So an operation
+//! An `Order` is all that a guest is asked for. `Local` has the machine of this process obey it;
+//! `Remote` (in [`worker`]) sends it to a worker, whose loop hands it to a `Local` there. So an operation
 //! is one variant of `Order`, and one arm where a machine obeys it.
 
 mod jail;

@@ -1,6 +1,6 @@
 //! What a program gets to see: arguments, environment, directories, standard streams.
 //!
-//! A [`WasiConfig`] describes it. It is [opened](World::open) once, where a VM is made or reset: the
+//! A [`WasiConfig`] describes it. It is opened once, where a VM is made or reset: the
 //! services work on the open world, and a worker gets it in a message.
 
 mod buffer;
@@ -158,7 +158,7 @@ impl WasiConfig {
     /// Bounds what the program may write to standard output and standard error together.
     ///
     /// A program that writes more ends there, with
-    /// [`Error::OutputLimit`](crate::Error::OutputLimit); what fits is written before.
+    /// [`Error::OutputLimit`]; what fits is written before.
     pub fn max_output(mut self, bytes: u64) -> Self {
         self.max_output = Some(bytes);
         self

@@ -8,7 +8,8 @@ use crate::kernels::Kernel;
 use crate::pairs::{Pairs, Target, geometric_mean};
 use crate::{interp, native};
 use std::time::Instant;
-use wrt_vm::{Backend, EngineKind, Function, MicroVm, Module, Value};
+use wrt_vm::vm::Function;
+use wrt_vm::{Backend, EngineKind, MicroVm, Module, Value};
 
 pub(crate) fn run() -> bool {
     let module = Module::from_file(build::kernels()).expect("the kernels");
@@ -53,7 +54,7 @@ pub(crate) fn run() -> bool {
 /// The kernels in a VM.
 struct Loaded {
     vm: MicroVm,
-    instance: wrt_vm::Instance,
+    instance: wrt_vm::vm::Instance,
 }
 
 impl Loaded {

@@ -8,7 +8,8 @@ use crate::kernels::thread_time;
 use crate::pairs::{Pairs, Target};
 use std::path::Path;
 use wasmtime::Engine;
-use wrt_vm::{Backend, Compiler, Module, Target as CodeTarget};
+use wrt_vm::compiler::Target as CodeTarget;
+use wrt_vm::{Backend, Compiler, Module};
 
 pub(crate) fn run() -> bool {
     let mut met = compare("kernels", &build::kernels(), 15);

@@ -7,7 +7,9 @@
 use crate::pairs::{Pairs, Target};
 use crate::raw::{RawVm, SMALLEST};
 use std::time::Instant;
-use wrt_vm::{EngineKind, Function, MicroVm, Module, ServiceId, Value};
+use wrt_vm::vm::Function;
+use wrt_vm::vm::ServiceId;
+use wrt_vm::{EngineKind, MicroVm, Module, Value};
 
 pub(crate) const CALLS: u32 = 1000;
 

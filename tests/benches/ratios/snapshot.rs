@@ -7,7 +7,8 @@
 use crate::build;
 use crate::pairs::{Pairs, Target};
 use std::time::Instant;
-use wrt_vm::{Backend, Compiler, EngineKind, MicroVm, Module, Target as CodeTarget, WasiConfig};
+use wrt_vm::compiler::Target as CodeTarget;
+use wrt_vm::{Backend, Compiler, EngineKind, MicroVm, Module, WasiConfig};
 
 pub(crate) fn run() -> bool {
     let module = Module::from_file(build::kernels()).expect("the module");

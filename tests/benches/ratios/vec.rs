@@ -9,7 +9,8 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use wrt_platform::vector::{self, Dimensions};
-use wrt_vm::{EngineKind, Function, MicroVm, Module, Value};
+use wrt_vm::vm::Function;
+use wrt_vm::{EngineKind, MicroVm, Module, Value};
 
 /// Multiplications of elements in a run.
 const WORK: usize = 1 << 22;

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use wrt_abi::cpu::{Arch, CpuFeatures};
 use wrt_platform::memory::purge_all;
+use wrt_vm::cache::CacheCounts;
+use wrt_vm::compiler::Target;
 use wrt_vm::fuzzing::{cache_file, cache_file_name};
-use wrt_vm::{Cache, CacheCounts, Module, Target};
+use wrt_vm::{Cache, Module};
 
 #[derive(Arbitrary, Debug)]
 struct Case<'a> {

@@ -16,7 +16,10 @@ use wrt_abi::mailbox::{REQUEST_ARGS, Request};
 use wrt_abi::services::{FIRST_ARGUMENT, word};
 use wrt_abi::{ABI_VERSION, Call, Reply, Status};
 use wrt_vm::hypervisor::Exit;
-use wrt_vm::{Builder, Module, Output, OutputBuffer, ServiceId, Stdin, WasiConfig};
+use wrt_vm::vm::Builder;
+use wrt_vm::vm::ServiceId;
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{Module, WasiConfig};
 
 /// Calls of a program, one after another.
 #[derive(Arbitrary, Clone, Debug)]

@@ -8,7 +8,9 @@ use anyhow::{Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wrt_abi::layout::{MAILBOX_BASE, REGION_BASE, SYSTEM_BASE};
 use wrt_abi::{Call, Reply};
-use wrt_vm::{Error, Instance, VmEnd};
+use wrt_vm::Error;
+use wrt_vm::error::VmEnd;
+use wrt_vm::vm::Instance;
 
 pub(super) const CASES: &[Case] = &[
     case("answer-types", &[28], EVIL, "functions of types that make no sense", types),

@@ -8,7 +8,8 @@ use anyhow::{Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wrt_abi::Call;
 use wrt_evil::Policy;
-use wrt_vm::{Error, Interruption};
+use wrt_vm::Error;
+use wrt_vm::error::Interruption;
 
 pub(super) const CASES: &[Case] = &[
     case("spin-ring-3", &[43], EVIL, "an endless loop without exits", spin),

@@ -7,7 +7,9 @@ use anyhow::{Result, bail, ensure};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wrt_vm::{Error, Interruption, MicroVm, Module, Output, OutputBuffer, Value, WasiConfig};
+use wrt_vm::error::Interruption;
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Error, MicroVm, Module, Value, WasiConfig};
 
 pub(super) const CASES: &[Case] = &[
     case("files-escapes", &[53], Guests::Honest, "paths and links out of the folder", escapes),

@@ -12,7 +12,8 @@ use wrt_abi::layout::{
 use wrt_abi::services::wasi::FunctionId;
 use wrt_abi::services::{Import, ServiceId, log, word};
 use wrt_abi::{ABI_VERSION, Call, LogLevel, Reply, Status};
-use wrt_vm::{Error, VmEnd, WasiConfig};
+use wrt_vm::error::VmEnd;
+use wrt_vm::{Error, WasiConfig};
 
 pub(super) const CASES: &[Case] = &[
     case("call-numbers", &[16], EVIL, "calls that there are not", numbers),

@@ -13,8 +13,9 @@ use wrt_abi::layout::{
     SYSTEM_BASE, arm,
 };
 use wrt_evil::{WINDOW, X86};
+use wrt_vm::Error;
+use wrt_vm::error::VmEnd;
 use wrt_vm::hypervisor::Exit;
-use wrt_vm::{Error, VmEnd};
 
 pub(super) const CASES: &[Case] = &[
     case("memory-outside", &[7, 12], RINGS, "guest-physical memory that is not there", outside),

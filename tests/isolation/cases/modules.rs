@@ -6,7 +6,8 @@ use crate::case::{Case, Guests};
 use anyhow::{Result, bail, ensure};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
-use wrt_vm::{Error, Interruption, Module, TrapKind, Value, WasiConfig};
+use wrt_vm::error::{Interruption, TrapKind};
+use wrt_vm::{Error, Module, Value, WasiConfig};
 
 pub(super) const CASES: &[Case] = &[
     case("module-bounds", &[1, 2, 3], Guests::Honest, "accesses past the end of memory", bounds),

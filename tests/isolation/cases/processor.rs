@@ -11,8 +11,9 @@ use wrt_abi::Call;
 use wrt_abi::layout::{X86_FAULT_PORT, X86_MAILBOX_PORT};
 use wrt_abi::services::wasi::FunctionId;
 use wrt_evil::{Policy, X86};
+use wrt_vm::Error;
+use wrt_vm::error::VmEnd;
 use wrt_vm::hypervisor::Exit;
-use wrt_vm::{Error, VmEnd};
 
 pub(super) const CASES: &[Case] = &[
     x86(MSRS, case("cpu-msrs", &[58], RINGS, "model-specific registers", msrs)),

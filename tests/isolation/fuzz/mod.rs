@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{EngineKind, Error, VmEnd, WasiConfig};
+use wrt_vm::error::VmEnd;
+use wrt_vm::{EngineKind, Error, WasiConfig};
 
 /// When a random program ends, whatever it does.
 const DEADLINE: Duration = Duration::from_secs(2);

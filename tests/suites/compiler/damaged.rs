@@ -2,7 +2,8 @@
 
 use crate::{compiler, run, setups};
 use std::time::{Duration, Instant};
-use wrt_vm::{Error, MicroVm, Module, Target, Value};
+use wrt_vm::compiler::Target;
+use wrt_vm::{Error, MicroVm, Module, Value};
 
 /// Uses what an artefact has tables of: functions, traps, types, data, elements, exports.
 const MODULE: &str = r#"(module

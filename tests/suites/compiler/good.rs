@@ -2,7 +2,8 @@
 
 use crate::{compiler, in_process, run, setups};
 use wasmtime::Engine;
-use wrt_vm::{Error, Module, Target, Value};
+use wrt_vm::compiler::Target;
+use wrt_vm::{Error, Module, Value};
 
 /// Has a bit of everything: memory, data, a table, a global, calls, floats, vectors.
 const MODULE: &str = r#"(module

@@ -13,7 +13,8 @@ mod stopped;
 
 use wasmtime::Config;
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Compiler, EngineKind, Error, MicroVm, Module, Target, Value};
+use wrt_vm::compiler::Target;
+use wrt_vm::{Compiler, EngineKind, Error, MicroVm, Module, Value};
 
 /// Setups that run compiled code.
 fn setups() -> impl Iterator<Item = Setup> {

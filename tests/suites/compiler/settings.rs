@@ -2,7 +2,8 @@
 
 use crate::{compiler, in_process, run, setups};
 use wasmtime::{Config, Engine, ModuleVersionStrategy};
-use wrt_vm::{Arch, Error, Module, Target, Value};
+use wrt_vm::compiler::{Arch, Target};
+use wrt_vm::{Error, Module, Value};
 
 const MODULE: &str = r#"(module (memory 1) (func (export "f") (result i32) (i32.const 42)))"#;
 

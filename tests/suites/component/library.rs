@@ -4,7 +4,10 @@ use crate::text::{TRAPS, imports, imports_version, returns};
 use crate::{HANG, setups};
 use std::time::Instant;
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{EngineKind, Error, Instance, MicroVm, Module, Target, TrapKind, Value};
+use wrt_vm::compiler::Target;
+use wrt_vm::error::TrapKind;
+use wrt_vm::vm::Instance;
+use wrt_vm::{EngineKind, Error, MicroVm, Module, Value};
 
 /// Loads and instantiates text.
 fn instantiate(setup: Setup, vm: &mut MicroVm, text: &str) -> Result<Instance, Error> {

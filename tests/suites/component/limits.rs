@@ -4,9 +4,10 @@ use crate::text::returns;
 use crate::{HANG, outputs, setups};
 use std::time::{Duration, Instant};
 use wrt_tests::Setup;
-use wrt_vm::{
-    Error, Instance, Interruption, MicroVm, Module, Output, OutputBuffer, TrapKind, WasiConfig,
-};
+use wrt_vm::error::{Interruption, TrapKind};
+use wrt_vm::vm::Instance;
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Error, MicroVm, Module, WasiConfig};
 
 /// How long a program may run that would never end.
 const SOON: Duration = Duration::from_millis(300);

@@ -7,7 +7,9 @@ use wasmtime::{
     Engine, Error, ExternRef, ExternType, HeapType, Instance, Module, Store, ThrownException, Trap,
     V128, Val, ValType,
 };
-use wrt_vm::{TrapKind, Value, ValueType};
+use wrt_vm::Value;
+use wrt_vm::error::TrapKind;
+use wrt_vm::vm::ValueType;
 
 /// Configured as the guest's, but for this machine and its operating system.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {

@@ -2,7 +2,9 @@
 
 use crate::values;
 use std::fmt;
-use wrt_vm::{TrapKind, Value, ValueType};
+use wrt_vm::Value;
+use wrt_vm::error::TrapKind;
+use wrt_vm::vm::ValueType;
 
 /// The exports of a module that can be looked at from outside.
 pub(crate) struct Plan {

@@ -1,7 +1,8 @@
 //! Values for calls, and what is compared of those that come back.
 
 use crate::generate::Numbers;
-use wrt_vm::{Value, ValueType};
+use wrt_vm::Value;
+use wrt_vm::vm::ValueType;
 
 /// Sets of values that each function is called with.
 const SETS: u64 = 3;

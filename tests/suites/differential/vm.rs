@@ -4,7 +4,8 @@ use crate::run::{Failure, Runner};
 use crate::values::comparable;
 use std::time::{Duration, Instant};
 use wrt_tests::Setup;
-use wrt_vm::{Error, Instance, LoadedModule, MicroVm, Module, Value};
+use wrt_vm::vm::{Instance, LoadedModule};
+use wrt_vm::{Error, MicroVm, Module, Value};
 
 /// What takes this long hangs.
 const HANG: Duration = Duration::from_secs(120);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wrt_tests::{Setup, matrix, skip};
-use wrt_vm::{Error, Module, Output, OutputBuffer, Stdin, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{Error, Module, WasiConfig};
 
 /// More than any program prints.
 const OUTPUT_MAX: usize = 1 << 20;

@@ -2,7 +2,9 @@
 
 use crate::arch::{EXECVE, load_of};
 use wrt_tests::Setup;
-use wrt_vm::{Backend, Compiler, EngineKind, Error, MicroVm, Module, Target, Value, VmEnd};
+use wrt_vm::compiler::Target;
+use wrt_vm::error::VmEnd;
+use wrt_vm::{Backend, Compiler, EngineKind, Error, MicroVm, Module, Value};
 
 pub(crate) const SETUP: Setup = Setup { backend: Backend::Process, engine: EngineKind::Native };
 

@@ -9,7 +9,9 @@ use crate::instantiate;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{EngineKind, Error, Function, Instance, Memory, MicroVm, TrapKind, Value};
+use wrt_vm::error::TrapKind;
+use wrt_vm::vm::{Function, Instance, Memory};
+use wrt_vm::{EngineKind, Error, MicroVm, Value};
 
 const PAGE: u64 = 64 << 10;
 /// What compiled code may rely on: bytes after a 32-bit memory's 4 GiB that always fault.

@@ -2,7 +2,8 @@
 
 use crate::{call, instantiate};
 use wrt_tests::matrix;
-use wrt_vm::{Error, TrapKind, Value};
+use wrt_vm::error::TrapKind;
+use wrt_vm::{Error, Value};
 
 const SIZE: i64 = 64 << 10;
 const ALL: i64 = 1 << 32;
@@ -83,10 +84,10 @@ fn memory_module(address: &str) -> String {
 
 /// Numbers as the function takes them.
 #[expect(clippy::cast_possible_truncation, reason = "32-bit numbers have 32 bits")]
-fn values(function: &wrt_vm::Function, numbers: &[i64]) -> Vec<Value> {
+fn values(function: &wrt_vm::vm::Function, numbers: &[i64]) -> Vec<Value> {
     let types = function.ty().params.iter();
-    let value = |(ty, number): (&wrt_vm::ValueType, &i64)| match ty {
-        wrt_vm::ValueType::I32 => Value::I32(*number as i32),
+    let value = |(ty, number): (&wrt_vm::vm::ValueType, &i64)| match ty {
+        wrt_vm::vm::ValueType::I32 => Value::I32(*number as i32),
         _ => Value::I64(*number),
     };
     types.zip(numbers).map(value).collect()

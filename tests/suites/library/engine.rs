@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wrt_tests::{HANG, matrix, program};
+use wrt_vm::engine::{Choice, EngineBuilder};
+use wrt_vm::error::Interruption;
 use wrt_vm::worker::Workers;
-use wrt_vm::{
-    Choice, Ended, Engine, EngineBuilder, EngineKind, Error, Interruption, Limits, Module, Output,
-    OutputBuffer, Program, Value, WasiConfig,
-};
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Ended, Engine, EngineKind, Error, Limits, Module, Program, Value, WasiConfig};
 
 const HELLO: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_write"

@@ -3,7 +3,8 @@
 use crate::{call, instantiate};
 use std::io;
 use wrt_tests::matrix;
-use wrt_vm::{EngineKind, Error, Module, Target, Value, WasiConfig};
+use wrt_vm::compiler::Target;
+use wrt_vm::{EngineKind, Error, Module, Value, WasiConfig};
 
 const MODULE: &str = r#"(module
     (func (export "f") (param i32 f64) (result i64) (i64.const 0))

@@ -2,7 +2,8 @@
 
 use crate::{call, instantiate, try_instantiate};
 use wrt_tests::matrix;
-use wrt_vm::{Error, Export, Value};
+use wrt_vm::vm::Export;
+use wrt_vm::{Error, Value};
 
 #[test]
 fn exports_are_listed_in_order_with_their_kinds() {

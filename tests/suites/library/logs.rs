@@ -3,7 +3,9 @@
 
 use crate::{call, instantiate};
 use wrt_tests::matrix;
-use wrt_vm::{Error, ServiceId, TrapKind, Value};
+use wrt_vm::error::TrapKind;
+use wrt_vm::vm::ServiceId;
+use wrt_vm::{Error, Value};
 
 /// For a memory with addresses of the type `N`.
 const LOG: &str = r#"(module

@@ -18,7 +18,8 @@ mod traps;
 mod values;
 mod vectors;
 
-use wrt_vm::{Error, Instance, MicroVm, Module, Value};
+use wrt_vm::vm::Instance;
+use wrt_vm::{Error, MicroVm, Module, Value};
 
 /// Loads and instantiates a module in the text format.
 fn try_instantiate(vm: &mut MicroVm, text: &str) -> Result<Instance, Error> {

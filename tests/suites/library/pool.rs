@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 use wrt_platform::pressure::PressureLevel;
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Module, Output, OutputBuffer, Pool, PoolCounts, Value, WasiConfig};
+use wrt_vm::pool::PoolCounts;
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Module, Pool, Value, WasiConfig};
 
 const AHEAD: usize = 3;
 

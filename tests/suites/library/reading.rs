@@ -2,7 +2,8 @@
 
 use crate::instantiate;
 use wrt_tests::matrix;
-use wrt_vm::{MicroVm, ServiceId, Value, WasiConfig};
+use wrt_vm::vm::ServiceId;
+use wrt_vm::{MicroVm, Value, WasiConfig};
 
 /// Opens `file`; and reads `count` times `size` bytes, which it adds up the first bytes of.
 const READER: &str = r#"(module

@@ -3,7 +3,8 @@
 
 use crate::{call, instantiate};
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{EngineKind, Error, TrapKind, Value};
+use wrt_vm::error::TrapKind;
+use wrt_vm::{EngineKind, Error, Value};
 
 const TRAPS: &str = r#"(module
     (type $none (func))

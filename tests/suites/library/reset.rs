@@ -4,7 +4,8 @@ use crate::{call, instantiate};
 use std::fs;
 use std::time::Instant;
 use wrt_tests::{HANG, matrix};
-use wrt_vm::{Error, Output, OutputBuffer, Stdin, Value, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{Error, Value, WasiConfig};
 
 const STATE: &str = r#"(module
     (memory (export "memory") 20)

@@ -4,7 +4,8 @@ use crate::{call, instantiate};
 use std::fs;
 use std::time::Duration;
 use wrt_tests::matrix;
-use wrt_vm::{Output, OutputBuffer, Stdin, Value, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{Value, WasiConfig};
 
 /// Sleeps, reads its input, writes it out, and opens, writes and lists a directory.
 const WORKS: &str = r#"(module

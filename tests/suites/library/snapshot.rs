@@ -3,7 +3,8 @@
 
 use crate::{call, instantiate, try_instantiate};
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Error, Module, Output, OutputBuffer, Snapshot, Value, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Error, Module, Snapshot, Value, WasiConfig};
 
 /// Setups in which other VMs go on from a snapshot, too; says which are none.
 pub(crate) fn sharing() -> impl Iterator<Item = Setup> {
@@ -38,7 +39,7 @@ const COUNTER: &str = r#"(module
         (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))))"#;
 
 /// A guest that has counted twice.
-fn counted_twice(setup: Setup) -> (wrt_vm::MicroVm, wrt_vm::Instance, Snapshot) {
+fn counted_twice(setup: Setup) -> (wrt_vm::MicroVm, wrt_vm::vm::Instance, Snapshot) {
     let mut vm = setup.vm();
     let instance = instantiate(&mut vm, COUNTER);
     assert_eq!(call(&mut vm, instance, "next", &[]).unwrap(), [Value::I32(11)], "{setup}");

@@ -3,7 +3,8 @@
 use crate::{call, instantiate, try_instantiate};
 use std::thread;
 use wrt_tests::matrix;
-use wrt_vm::{EngineKind, Error, MicroVm, Module, Trap, TrapKind, Value};
+use wrt_vm::error::{Trap, TrapKind};
+use wrt_vm::{EngineKind, Error, MicroVm, Module, Value};
 
 /// Every function but the first and the last traps.
 const TRAPS: &str = r#"(module

@@ -2,7 +2,8 @@
 
 use crate::{call, instantiate};
 use wrt_tests::matrix;
-use wrt_vm::{Error, Value, ValueType};
+use wrt_vm::vm::ValueType;
+use wrt_vm::{Error, Value};
 
 const ECHO: &str = r#"(module
     (func (export "i32") (param i32) (result i32) (local.get 0))

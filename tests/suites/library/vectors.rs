@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Error, Instance, Interruption, Memory, MicroVm, ServiceId, TrapKind, Value};
+use wrt_vm::error::{Interruption, TrapKind};
+use wrt_vm::vm::ServiceId;
+use wrt_vm::vm::{Instance, Memory};
+use wrt_vm::{Error, MicroVm, Value};
 
 const PAGE: u64 = 64 << 10;
 

@@ -5,7 +5,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use wrt_tests::matrix;
-use wrt_vm::{CancelHandle, Error, Interruption, Value};
+use wrt_vm::error::Interruption;
+use wrt_vm::vm::CancelHandle;
+use wrt_vm::{Error, Value};
 
 fn is_cancelled<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::Interrupted(Interruption::Cancelled)))

@@ -2,7 +2,8 @@
 
 use crate::instantiate;
 use wrt_tests::matrix;
-use wrt_vm::{Error, Function, Instance, LoadedModule, Memory, MicroVm, Module, Value};
+use wrt_vm::vm::{Function, Instance, LoadedModule, Memory};
+use wrt_vm::{Error, MicroVm, Module, Value};
 
 const MODULE: &str = r#"(module
     (memory (export "memory") 1)

@@ -18,7 +18,8 @@ mod time;
 
 use std::time::Instant;
 use wrt_tests::HANG;
-use wrt_vm::{Error, Function, Instance, MicroVm, Module, Value};
+use wrt_vm::vm::{Function, Instance};
+use wrt_vm::{Error, MicroVm, Module, Value};
 
 /// Loads and instantiates a module in the text format.
 fn instantiate(vm: &mut MicroVm, text: &str) -> Result<Instance, Error> {

@@ -2,7 +2,9 @@
 
 use crate::{assert_works, instantiate, run};
 use wrt_tests::matrix;
-use wrt_vm::{Error, Function, MicroVm, Module, TrapKind, Value, VmEnd};
+use wrt_vm::error::{TrapKind, VmEnd};
+use wrt_vm::vm::Function;
+use wrt_vm::{Error, MicroVm, Module, Value};
 
 const PAGE: u64 = 64 << 10;
 

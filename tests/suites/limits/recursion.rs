@@ -2,7 +2,8 @@
 
 use crate::{assert_works, instantiate};
 use wrt_tests::matrix;
-use wrt_vm::{Error, TrapKind, Value};
+use wrt_vm::error::TrapKind;
+use wrt_vm::{Error, Value};
 
 const RECURSION: &str = r#"(module
     (func $forever (export "forever") (call $forever) (nop))

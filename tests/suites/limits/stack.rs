@@ -12,7 +12,8 @@ use crate::{HANG, instantiate, loops, run};
 use std::path::Path;
 use std::time::Instant;
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Error, MicroVm, Module, TrapKind, Value, WasiConfig};
+use wrt_vm::error::TrapKind;
+use wrt_vm::{Error, MicroVm, Module, Value, WasiConfig};
 
 /// The least that can be had: a sixteenth of the default.
 const SMALL: u64 = 16 << 10;

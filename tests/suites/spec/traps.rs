@@ -1,6 +1,6 @@
 //! Trap messages: the specification's words beside this library's.
 
-use wrt_vm::TrapKind;
+use wrt_vm::error::TrapKind;
 
 /// What the scripts call a trap whose [`TrapKind::message`] says it in other words.
 const OTHER_WORDS: &[(TrapKind, &str)] = &[

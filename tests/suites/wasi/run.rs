@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 use wrt_tests::{HANG, Setup};
-use wrt_vm::{Error, MicroVm, Module, Output, OutputBuffer, Stdin, TrapKind, WasiConfig};
+use wrt_vm::error::TrapKind;
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{Error, MicroVm, Module, WasiConfig};
 
 /// More than any case prints.
 const OUTPUT_MAX: usize = 16 << 20;

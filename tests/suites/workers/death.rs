@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use wrt_tests::{matrix, program};
-use wrt_vm::{Error, Interruption, TrapKind, Value, VmEnd};
+use wrt_vm::error::{Interruption, TrapKind, VmEnd};
+use wrt_vm::{Error, Value};
 
 const LOOP: &str = r#"(module
     (func (export "for-ever") (loop $next (br $next)))

@@ -5,8 +5,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 use wrt_tests::{matrix, program};
+use wrt_vm::error::{Interruption, Trap, TrapKind};
 use wrt_vm::worker::Workers;
-use wrt_vm::{Error, Interruption, MicroVm, Output, OutputBuffer, Trap, TrapKind, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Error, MicroVm, WasiConfig};
 
 /// Ends in as many ways as there are exports.
 const PROGRAM: &str = r#"(module

@@ -13,7 +13,8 @@ mod world;
 
 use std::time::Instant;
 use wrt_tests::{HANG, Setup, matrix};
-use wrt_vm::{Error, Instance, MicroVm, Module, Value, WasiConfig};
+use wrt_vm::vm::Instance;
+use wrt_vm::{Error, MicroVm, Module, Value, WasiConfig};
 
 /// A VM in a worker.
 fn worker(setup: Setup) -> MicroVm {

@@ -2,9 +2,10 @@
 
 use crate::{call, instantiate};
 use wrt_tests::{matrix, program};
+use wrt_vm::compiler::{Arch, CpuFeatures};
 use wrt_vm::hypervisor::{Hypervisor, HypervisorError, Vm};
 use wrt_vm::worker::Workers;
-use wrt_vm::{Arch, CpuFeatures, Error, MicroVm, Placement, Pool, Value, WasiConfig};
+use wrt_vm::{Error, MicroVm, Placement, Pool, Value, WasiConfig};
 
 const ONE: &str = r#"(module (func (export "one") (result i32) (i32.const 1)))"#;
 

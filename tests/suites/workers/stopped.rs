@@ -6,8 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{Error, Interruption, MicroVm, OutputBuffer, Value, VmEnd, WasiConfig};
-use wrt_vm::{Instance, Output, Stdin};
+use wrt_vm::error::{Interruption, VmEnd};
+use wrt_vm::vm::Instance;
+use wrt_vm::world::OutputBuffer;
+use wrt_vm::world::{Output, Stdin};
+use wrt_vm::{Error, MicroVm, Value, WasiConfig};
 
 const MODULE: &str = r#"(module (memory (export "memory") 1600)
     (func (export "for-ever") (loop $next (br $next)))

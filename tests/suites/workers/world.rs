@@ -4,7 +4,8 @@ use crate::{HANG, call, instantiate};
 use std::fs;
 use std::time::Instant;
 use wrt_tests::{Setup, matrix};
-use wrt_vm::{MicroVm, Output, OutputBuffer, Stdin, Value, WasiConfig};
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{MicroVm, Value, WasiConfig};
 
 /// Copies up to 32 bytes of standard input to standard output and standard error; makes a
 /// directory in what it was given.

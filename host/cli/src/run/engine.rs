@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use wrt_platform::descriptors::Inherited;
 use wrt_platform::signal::move_exit;
-use wrt_vm::{Choice, Engine, Error, Limits, Module, Program, WasiConfig};
+use wrt_vm::engine::Choice;
+use wrt_vm::{Engine, Error, Limits, Module, Program, WasiConfig};
 
 /// What `--engine` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -5,7 +5,8 @@ use super::engine::Wanted;
 use crate::code;
 use crate::say::{complain, note};
 use std::time::Duration;
-use wrt_vm::{Bytes, Ended, Error, Interruption, Report, Seconds};
+use wrt_vm::error::{Bytes, Interruption, Seconds};
+use wrt_vm::{Ended, Error, Report};
 
 impl Run {
     /// The code for how it ended; says what went wrong, if something did.

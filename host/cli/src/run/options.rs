@@ -8,7 +8,10 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wrt_platform::text::Line;
-use wrt_vm::{Backend, Bytes, PARALLEL_MAX, STACKS};
+use wrt_vm::Backend;
+use wrt_vm::engine::PARALLEL_MAX;
+use wrt_vm::error::Bytes;
+use wrt_vm::vm::STACKS;
 
 const EXAMPLES: &str = "Examples:
   wrt-vm run hello.wasm

@@ -8,7 +8,8 @@ use std::io::{self, IsTerminal as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use wrt_platform::text::Line;
-use wrt_vm::{Bytes, Notice, Observer};
+use wrt_vm::engine::{Notice, Observer};
+use wrt_vm::error::Bytes;
 
 /// From this size on, people see that something is going on.
 const SHOWN: usize = 256 << 10;

@@ -6,7 +6,8 @@ use crate::module;
 use anyhow::anyhow;
 use std::path::Path;
 use wrt_platform::text::Line;
-use wrt_vm::{Output, Stdin, WasiConfig};
+use wrt_vm::WasiConfig;
+use wrt_vm::world::{Output, Stdin};
 
 impl Run {
     /// What the program gets to see.

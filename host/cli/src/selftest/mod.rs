@@ -14,11 +14,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use trace::Recorder;
 use wrt_platform::text::{Line, Lines};
+use wrt_vm::compiler::Target;
+use wrt_vm::error::Interruption;
 use wrt_vm::hypervisor::Hypervisor;
-use wrt_vm::{
-    Backend, Compiler, EngineKind, Error, Interruption, MicroVm, Module, Output, OutputBuffer,
-    Target, WasiConfig,
-};
+use wrt_vm::world::{Output, OutputBuffer};
+use wrt_vm::{Backend, Compiler, EngineKind, Error, MicroVm, Module, WasiConfig};
 
 /// Stack of Wasm calls: little, since the exits by which an interpreter's grows are compared, too.
 const MAX_STACK: u64 = 4 << 20;

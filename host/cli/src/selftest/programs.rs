@@ -1,6 +1,6 @@
 //! The programs of the self-test, and what must come of each.
 
-use wrt_vm::TrapKind;
+use wrt_vm::error::TrapKind;
 
 /// A program.
 pub(super) struct Program {

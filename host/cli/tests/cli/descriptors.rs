@@ -2,7 +2,8 @@
 
 use crate::support::{Wat, setups, wrt_vm};
 use std::process::{Command, Output};
-use wrt_vm::{Backend, Builder, Error};
+use wrt_vm::vm::Builder;
+use wrt_vm::{Backend, Error};
 
 /// Opens the directory it has again and again; exits with the errno that ends it.
 const OPENS: &str = r#"(module

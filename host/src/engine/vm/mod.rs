@@ -4,14 +4,17 @@ mod answers;
 mod builder;
 mod snapshot;
 
+pub use crate::machine::{Exits, Usage};
 pub use builder::{Builder, DEFAULT_MAX_MEMORY, DEFAULT_MAX_STACK, STACKS};
 pub use snapshot::Snapshot;
+pub use wrt_abi::services::ServiceId;
+pub use wrt_abi::value::{ValueType, WireValue as Value};
 
 use crate::artifact::Target;
 use crate::engine::cache::Turn;
 use crate::engine::compiler::Compiler;
 use crate::error::{Error, Interruption, VmEnd};
-use crate::machine::{Answer, CancelState, Content, Usage};
+use crate::machine::{Answer, CancelState, Content};
 use crate::module::Module;
 use crate::placement::{CHUNK_MAX, Done, Guest, Order};
 use crate::services::log;
@@ -24,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use wrt_abi::mailbox::PAYLOAD_MAX;
 use wrt_abi::proposals::Proposals;
-use wrt_abi::value::{VALUE_SIZE, ValueType, WireValue as Value};
+use wrt_abi::value::VALUE_SIZE;
 use wrt_abi::wire::{Reader, Writer};
 use wrt_abi::{Command, EngineKind, Reply};
 use wrt_hypervisor::{Gva, Hypervisor};

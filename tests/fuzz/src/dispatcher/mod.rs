@@ -14,7 +14,9 @@ use owner::Owner;
 use script::{Scripted, Step};
 use std::time::{Duration, Instant};
 use wrt_abi::layout::GRANULE;
-use wrt_vm::{Builder, EngineKind, Error, Output, OutputBuffer, Stdin, WasiConfig};
+use wrt_vm::vm::Builder;
+use wrt_vm::world::{Output, OutputBuffer, Stdin};
+use wrt_vm::{EngineKind, Error, WasiConfig};
 
 /// What a guest does, and what its owner does.
 #[derive(Arbitrary, Clone, Debug)]

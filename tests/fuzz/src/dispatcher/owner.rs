@@ -3,10 +3,9 @@
 use super::Action;
 use wrt_abi::value::VALUE_SIZE;
 use wrt_abi::wire::Reader;
-use wrt_vm::{
-    Arch, EngineKind, Error, Function, Instance, LoadedModule, Memory, MicroVm, Module, Snapshot,
-    Target, Value, WasiConfig,
-};
+use wrt_vm::compiler::{Arch, Target};
+use wrt_vm::vm::{Function, Instance, LoadedModule, Memory};
+use wrt_vm::{EngineKind, Error, MicroVm, Module, Snapshot, Value, WasiConfig};
 
 pub(super) struct Owner {
     vm: MicroVm,

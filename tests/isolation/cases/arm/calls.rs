@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use wrt_abi::Call;
 use wrt_abi::layout::{IMAGE_BASE, arm as layout};
 use wrt_evil::Arm;
+use wrt_vm::Error;
+use wrt_vm::error::VmEnd;
 use wrt_vm::hypervisor::Exit;
-use wrt_vm::{Error, VmEnd};
 
 fn hvc_of(number: u16) -> u32 {
     0xd400_0002 | u32::from(number) << 5

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use wrt_abi::Call;
 use wrt_abi::layout::{IMAGE_BASE, MAILBOX_BASE, SYSTEM_BASE};
 use wrt_evil::{Arm, ArmRegister};
-use wrt_vm::{Error, VmEnd};
+use wrt_vm::Error;
+use wrt_vm::error::VmEnd;
 
 /// Registers that are EL0's to read and write.
 const OF_EL0: &[ArmRegister] = &[

@@ -7,8 +7,9 @@ use crate::orders::Orders;
 use anyhow::{Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wrt_evil::{Arm, ArmRegister};
+use wrt_vm::Error;
+use wrt_vm::error::VmEnd;
 use wrt_vm::hypervisor::Exit;
-use wrt_vm::{Error, VmEnd};
 
 pub(super) fn clocks(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;

@@ -6,7 +6,7 @@ use crate::orders::Orders;
 use anyhow::{Result, ensure};
 use std::time::Duration;
 use wrt_evil::{ARM_PRIVILEGED_WINDOW, Arm, WINDOW};
-use wrt_vm::VmEnd;
+use wrt_vm::error::VmEnd;
 
 pub(super) fn own_code(attack: &mut Attack) -> Result<()> {
     let mut evil = attack.evil()?;

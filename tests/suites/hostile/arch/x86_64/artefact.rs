@@ -1,7 +1,8 @@
 //! Hostile code in a compiled artefact that only this processor has.
 
 use crate::artefact::{SETUP, artefact, good, run};
-use wrt_vm::{Error, Value, VmEnd};
+use wrt_vm::error::VmEnd;
+use wrt_vm::{Error, Value};
 
 #[test]
 fn the_clock_is_its_end() {
