@@ -23,16 +23,17 @@ impl Canaries {
         let before = maps::read(Process::This)?;
         let made = make()?;
         let mut canaries = Self::default();
-        for Span { start, end, .. } in maps::new_since(&before, &maps::read(Process::This)?) {
+        let spans = maps::new_since(&before, &maps::read(Process::This)?);
+        ensure!(!spans.is_empty(), "no memory of the guest was found");
+        for Span { start, end, .. } in spans {
             canaries.place(start - PAGE as u64);
             canaries.place(end);
         }
-        let found = !canaries.own.is_empty() || !canaries.others.is_empty();
-        ensure!(found, "no memory of the guest was found");
         Ok((made, canaries))
     }
 
-    /// Places one, unless something is there.
+    /// Places one, unless something is there: with a thread of its own, a VM may lie between
+    /// stacks and heaps.
     fn place(&mut self, at: u64) {
         let address = std::ptr::without_provenance_mut(usize::try_from(at).unwrap_or(0));
         let (protection, flags) = (
