@@ -1,8 +1,8 @@
 //! What a program says by `wrt_log`: where it is shown, and how.
 
-use crate::support::{
-    Wat, assert_fails, has_hypervisor, in_mount_namespace, run, run_wat, setups, stderr, wrt_vm,
-};
+#[cfg(target_os = "linux")]
+use crate::support::in_mount_namespace;
+use crate::support::{Wat, assert_fails, has_hypervisor, run, run_wat, setups, stderr, wrt_vm};
 
 /// A program that says a word at each level.
 const LEVELS: &str = r#"(module

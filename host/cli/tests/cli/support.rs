@@ -79,6 +79,7 @@ pub(crate) fn in_mount_namespace(script: &str) -> Option<Output> {
 }
 
 /// Whether the jail has all its parts on this system.
+#[cfg(target_os = "linux")]
 pub(crate) fn is_jail_complete() -> bool {
     let output = wrt_vm().args(["doctor", "--json"]).output().expect("the binary runs");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");

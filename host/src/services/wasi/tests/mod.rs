@@ -3,6 +3,8 @@
 mod arguments;
 mod listing;
 mod peer;
+// `mknodat` is not in rustix for macOS.
+#[cfg(target_os = "linux")]
 mod pipes;
 mod raw;
 mod runtime;
@@ -60,6 +62,7 @@ impl World {
         zerocopy::IntoBytes::as_mut_bytes(&mut self.memory[..])
     }
 
+    #[cfg(target_os = "linux")]
     /// Puts a string where calls find it; returns address and length.
     fn put(&mut self, at: u64, text: &str) -> [u64; 2] {
         self.bytes()[usize::try_from(at).unwrap()..][..text.len()].copy_from_slice(text.as_bytes());
