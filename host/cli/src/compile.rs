@@ -87,8 +87,11 @@ impl Compile {
         log::install(Destination::Text, self.verbose, None)?;
         // Before anything takes its time.
         let output = self.output()?;
-        let sink = Sink::open(&output)
-            .with_context(|| format!("cannot write {}", Line(output.display())))?;
+        let cannot_write = || match output == Path::new(module::STREAM) {
+            true => "cannot write to standard output".to_owned(),
+            false => format!("cannot write {}", Line(output.display())),
+        };
+        let sink = Sink::open(&output).with_context(cannot_write)?;
         let last =
             say::line(format_args!("timed out: no module came in {}", Seconds(self.timeout)));
         // A pipe is waited for no longer than that; should there be no timer, for as long as it takes.
@@ -107,7 +110,7 @@ impl Compile {
         let engine = Engine::builder()
             .jail(!self.no_jail)
             .workers(super::workers(self.verbose))
-            .observer(Words::new(true, true))
+            .observer(Words::new(true))
             .build_on(super::open(self.backend)?)?;
         let target = match self.target.as_deref().and_then(Arch::from_name) {
             Some(arch) => Target::baseline(arch),
@@ -115,7 +118,6 @@ impl Compile {
         };
         let started = Instant::now();
         let compiled = engine.compile(&name, &module, target, self.timeout)?;
-        let cannot_write = || format!("cannot write {}", Line(output.display()));
         sink.write(&compiled).with_context(cannot_write)?;
         tracing::info!(
             "wrote {}: {} of code for {} in {:.1?}",

@@ -273,7 +273,7 @@ pub(crate) fn cannot_open(what: impl fmt::Display, why: impl fmt::Display) -> Er
 }
 
 impl Directory {
-    /// Opens it anew, so that nobody else moves its position.
+    /// Opens it anew, so that its position is this one's alone.
     fn open(&self) -> io::Result<OwnedFd> {
         match self {
             Self::At(path) => open_directory(CWD, path.as_path()),

@@ -88,7 +88,7 @@ fn remember<E: ser::Error>(error: io::Error) -> E {
     words
 }
 
-/// Bytes that nobody changes, in a file.
+/// Bytes of a file that does not change any more.
 #[derive(Serialize, Deserialize)]
 struct InFile {
     file: Descriptor,
@@ -102,8 +102,8 @@ impl InFile {
 
     fn map<E: serde::de::Error>(self) -> Result<Arc<SharedBytes>, E> {
         let file = File::from(self.file.0);
-        // SAFETY: whoever wrote the message has made the file for this alone. A worker reads such
-        // messages, of its parent; it writes none.
+        // SAFETY: the process that wrote the message has made the file for this alone. A worker
+        // reads such messages, of its parent; it writes none.
         let bytes = unsafe { SharedBytes::map_file(&file, 0, self.len) };
         bytes.map(Arc::new).map_err(E::custom)
     }

@@ -73,11 +73,8 @@ fn programs_end_in_their_ways() {
         assert!(matches!(report.ended, Err(Error::Trap(_))), "{name}: {report:?}");
         let limits = Limits { time: Some(Duration::from_millis(300)), ..Limits::default() };
         let report = engine.run(program_of(ENDLESS).limits(limits));
-        let timed_out = Err::<Ended, _>(Interruption::TimedOut);
-        match (report.ended, timed_out) {
-            (Err(Error::Interrupted(why)), Err(wanted)) => assert_eq!(why, wanted, "{name}"),
-            (other, _) => panic!("{name}: {other:?}"),
-        }
+        let timed_out = matches!(report.ended, Err(Error::Interrupted(Interruption::TimedOut)));
+        assert!(timed_out, "{name}: {report:?}");
     });
 }
 

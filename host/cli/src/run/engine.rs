@@ -41,7 +41,7 @@ impl Run {
             .apart(self.worker)
             .workers(crate::workers(self.verbose))
             .admission(!self.ignore_pressure)
-            .observer(Words::new(self.jobs.is_none(), self.engine == Wanted::Auto));
+            .observer(Words::new(self.jobs.is_none()));
         if let Some(cache) = self.cache.open()? {
             engine = engine.cache(cache);
         }

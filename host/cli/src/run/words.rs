@@ -20,14 +20,12 @@ const SAID: usize = 8 << 20;
 pub(crate) struct Words {
     /// Whether a terminal shows that something takes its time: not for several at a time.
     progress: bool,
-    /// Whether it may be said how a program gets faster.
-    advice: bool,
     shown: Mutex<Option<ProgressBar>>,
 }
 
 impl Words {
-    pub(crate) fn new(progress: bool, advice: bool) -> Self {
-        Self { progress, advice, shown: Mutex::default() }
+    pub(crate) fn new(progress: bool) -> Self {
+        Self { progress, shown: Mutex::default() }
     }
 
     /// Shows what goes on, instead of what went on before; unless standard error is no terminal.
@@ -55,7 +53,7 @@ impl Observer for Words {
                 self.show(Some(format!("waiting for another wrt-vm, which compiles {program}")));
             }
             Notice::Compiled => self.show(None),
-            Notice::TooLarge { bytes, kept } if self.advice && program != STREAM => {
+            Notice::TooLarge { bytes, kept } if program != STREAM => {
                 let size = Bytes(*bytes as u64);
                 let how = match kept {
                     true => format!(

@@ -3,7 +3,7 @@
 //! A file is named after what it was made of, so that a name never means two contents. It is
 //! written under another name and renamed when it is whole: readers need no lock, and of
 //! several writers the last one wins with the same bytes. It is used only if it belongs to
-//! this user, nobody else may write it, and its checksum is right; one
+//! this user, no other user may write it, and its checksum is right; one
 //! that is not like that is thrown away, and the module compiled again. What one process uses
 //! again and again is in its memory, too.
 

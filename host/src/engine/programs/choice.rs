@@ -147,9 +147,7 @@ impl Chooser<'_> {
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
         let limit = left.map_or(limit, |left| left.min(limit));
-        self.say(&Notice::Compiling { bytes: module.len() });
-        let compiled = self.compilers.compile(module, target, limit, self.stay);
-        self.say(&Notice::Compiled);
+        let compiled = self.compilers.compile(self.name, module, target, limit, self.stay);
         if compiled.is_err() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Interrupted(Interruption::TimedOut));
         }

@@ -2,10 +2,12 @@
 
 use super::super::compiler::Compiler;
 use super::super::vm::MicroVm;
+use super::notice::{Notice, Observer};
 use crate::artifact::Target;
 use crate::error::Error;
 use crate::module::Module;
 use crate::placement::Placement;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wrt_abi::proposals::Proposals;
 use wrt_hypervisor::Hypervisor;
@@ -16,6 +18,7 @@ pub(super) struct Compilers {
     /// What they run in.
     hypervisor: Box<dyn Hypervisor>,
     placement: Placement,
+    observer: Arc<dyn Observer>,
     stock: UnfairLock<Stock>,
 }
 
@@ -36,8 +39,12 @@ pub struct CompilerCounts {
 }
 
 impl Compilers {
-    pub(super) fn new(hypervisor: Box<dyn Hypervisor>, placement: Placement) -> Self {
-        Self { hypervisor, placement, stock: UnfairLock::default() }
+    pub(super) fn new(
+        hypervisor: Box<dyn Hypervisor>,
+        placement: Placement,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self { hypervisor, placement, observer, stock: UnfairLock::default() }
     }
 
     /// What compiled code is for, unless it is for another machine.
@@ -45,8 +52,23 @@ impl Compilers {
         Target::of(self.hypervisor.as_ref())
     }
 
-    /// Compiles a module. The compiler waits for another module then, if it is to `stay`.
+    /// Compiles a module of a program of this name. The compiler waits for another module then, if
+    /// it is to `stay`.
     pub(super) fn compile(
+        &self,
+        name: &str,
+        module: &Module,
+        target: Target,
+        limit: Duration,
+        stay: bool,
+    ) -> Result<Module, Error> {
+        self.observer.notice(name, &Notice::Compiling { bytes: module.len() });
+        let compiled = self.compile_in_silence(module, target, limit, stay);
+        self.observer.notice(name, &Notice::Compiled);
+        compiled
+    }
+
+    fn compile_in_silence(
         &self,
         module: &Module,
         target: Target,

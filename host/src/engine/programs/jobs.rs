@@ -7,7 +7,7 @@
 
 use super::program::Program;
 use super::report::Report;
-use super::{Engine, Mode, Shared};
+use super::{Engine, Mode, Shared, Turn};
 use crate::error::{Error, Interruption};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,21 +20,20 @@ const GRACE: Duration = Duration::from_secs(2);
 
 type Done = Box<dyn FnOnce(Report) + Send>;
 
-/// What a job holds while it is not settled: its places in the group and at the gate, its permit.
+/// What a job holds while it is not settled: its turn, and its place in the group.
 struct Ticket {
     shared: Arc<Shared>,
     /// None when it is settled.
-    open: Mutex<Option<(Entry, Done)>>,
+    open: Mutex<Option<(Turn, Entry, Done)>>,
 }
 
 impl Ticket {
     /// Settles the job with what `report` says, unless that was done: `report` is not asked then.
     fn settle(&self, report: impl FnOnce() -> Report) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((entry, done)) = open else { return };
+        let Some((turn, entry, done)) = open else { return };
         done(report());
-        self.shared.leave();
-        self.shared.permits.signal();
+        drop(turn);
         // Last: who waits for the group looks at what was done.
         drop(entry);
     }
@@ -63,15 +62,11 @@ impl Engine {
         done: impl FnOnce(Report) + Send + 'static,
     ) {
         let shared = &self.shared;
-        shared.watch_pressure();
-        shared.permits.wait();
-        let level = match shared.enter() {
-            Ok(level) => level,
-            Err(error) => {
-                shared.permits.signal();
-                return done(Report::failed(error));
-            }
+        let turn = match Turn::take(shared) {
+            Ok(turn) => turn,
+            Err(error) => return done(Report::failed(error)),
         };
+        let level = turn.level;
         if let Some(pool) = shared.pool() {
             match level.unwrap_or_default() {
                 // Not more than there are programs to come, this one included.
@@ -80,7 +75,7 @@ impl Engine {
                 short => shared.relieve(short),
             }
         }
-        let open = Mutex::new(Some((shared.group.entry(), Box::new(done) as Done)));
+        let open = Mutex::new(Some((turn, shared.group.entry(), Box::new(done) as Done)));
         let ticket = Arc::new(Ticket { shared: Arc::clone(shared), open });
         let job = Arc::clone(&ticket);
         let queue = Queue::global(program.qos);

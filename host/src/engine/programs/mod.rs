@@ -169,7 +169,7 @@ impl EngineBuilder {
             _ => Placement::Here,
         };
         let shared = Shared {
-            compilers: Compilers::new(hypervisor.another(), compilers),
+            compilers: Compilers::new(hypervisor.another(), compilers, Arc::clone(&self.observer)),
             hypervisor,
             in_worker,
             choice: self.choice,
@@ -287,18 +287,10 @@ impl Engine {
     /// no program runs that could give some back.
     pub fn run(&self, program: Program) -> Report {
         let shared = &self.shared;
-        shared.watch_pressure();
-        shared.permits.wait();
-        let report = match shared.enter() {
-            Ok(level) => {
-                let report = shared.run(program, level, Mode::OneOfMany);
-                shared.leave();
-                report
-            }
+        match Turn::take(shared) {
+            Ok(turn) => shared.run(program, turn.level, Mode::OneOfMany),
             Err(error) => Report::failed(error),
-        };
-        shared.permits.signal();
-        report
+        }
     }
 
     /// Runs a program in this process, which is jailed before the program begins (unless the engine
@@ -342,10 +334,7 @@ impl Engine {
     ) -> Result<Module, Error> {
         let shared = &self.shared;
         shared.can_place()?;
-        shared.observer.notice(name, &Notice::Compiling { bytes: module.len() });
-        let compiled = shared.compilers.compile(module, target, limit, true);
-        shared.observer.notice(name, &Notice::Compiled);
-        compiled
+        shared.compilers.compile(name, module, target, limit, true)
     }
 
     /// What it was good for so far.
@@ -360,6 +349,40 @@ impl Engine {
     }
 }
 
+/// A program's turn, until this is dropped: it has a permit, and was let in at the gate.
+struct Turn {
+    shared: Arc<Shared>,
+    level: Option<PressureLevel>,
+}
+
+impl Turn {
+    /// Waits for it.
+    fn take(shared: &Arc<Shared>) -> Result<Self, Error> {
+        shared.watch_pressure();
+        shared.permits.wait();
+        let entered = match shared.cancelled.load(Ordering::SeqCst) {
+            true => Err(Error::Interrupted(Interruption::Cancelled)),
+            false => shared.gate.as_ref().map(Gate::enter).transpose(),
+        };
+        match entered {
+            Ok(level) => Ok(Self { shared: Arc::clone(shared), level }),
+            Err(error) => {
+                shared.permits.signal();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(gate) = &self.shared.gate {
+            gate.leave();
+        }
+        self.shared.permits.signal();
+    }
+}
+
 impl Shared {
     fn running(&self) -> MutexGuard<'_, BTreeMap<u64, CancelHandle>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
@@ -367,20 +390,6 @@ impl Shared {
 
     fn ahead(&self) -> Option<&Pool> {
         self.pool.as_ref().and_then(|ahead| ahead.pool.get())
-    }
-
-    /// Waits at the gate; a program counts as running from then on.
-    fn enter(&self) -> Result<Option<PressureLevel>, Error> {
-        if self.cancelled.load(Ordering::SeqCst) {
-            return Err(Error::Interrupted(Interruption::Cancelled));
-        }
-        self.gate.as_ref().map(Gate::enter).transpose()
-    }
-
-    fn leave(&self) {
-        if let Some(gate) = &self.gate {
-            gate.leave();
-        }
     }
 
     /// Has the gate looked at again when the pressure changes, and the level known at any time.

@@ -6,7 +6,7 @@ use super::program::{Entry, Limits, Program};
 use super::report::{Draft, Ended};
 use super::{Mode, Shared};
 use crate::engine::pool::Pool;
-use crate::engine::vm::{Builder, CancelHandle, Instance, MicroVm};
+use crate::engine::vm::{Builder, Instance, MicroVm};
 use crate::error::Error;
 use crate::module::Module;
 use crate::placement::{Entrance, Jail, Placement};
@@ -54,7 +54,7 @@ impl<'a> Running<'a> {
         let ended = self.run_as(&chosen, world, draft);
         match (&self.engine.cache, &ended) {
             (Some(cache), Err(Error::UnusableArtifact(_))) if chosen.from_cache => {
-                // Somebody put it there: the cache is as good as empty.
+                // Another hand has put it there: the cache is as good as empty.
                 cache.remove(&chosen.module);
                 if self.jails() {
                     // In here nothing can be compiled any more.
@@ -247,7 +247,7 @@ impl<'a> Cancellable<'a> {
         let (number, handle) = (NEXT.fetch_add(1, Ordering::Relaxed), vm.cancel_handle());
         let mut running = engine.running();
         if engine.cancelled.load(Ordering::SeqCst) {
-            CancelHandle::cancel_all(&handle);
+            handle.cancel_all();
         }
         running.insert(number, handle);
         Self { engine, number }
